@@ -1,0 +1,52 @@
+// The backend interface: memory and kernels; everything else in the framework is backend-free.
+
+import type { Abstract, Aval } from './aval.ts'
+import type { TypedArray } from './dtype.ts'
+import { fail } from './errors.ts'
+
+/** What a kernel is given for an operand: its storage, and its shape and dtype. */
+export interface Operand<S extends object = object> extends Abstract {
+  readonly storage: S
+}
+
+/**
+ * Computes one op: operands, the op's parameters, and the inferred result(s) to the result's storage.
+ * It may return an operand's own storage (a reshape), for storages are never written again once returned.
+ * An op with several results gets a list of avals and returns as many storages.
+ */
+export type Kernel<S extends object = object, P = never> = (xs: readonly Operand<S>[], p: P, out: Aval & readonly Aval[]) => S | S[]
+
+/**
+ * What a backend's author writes: memory, a kernel for each primitive, and, where it pays, fused kernels for composites
+ * under the composite's name. `S` is the backend's own storage, a typed array or a texture; nobody else looks into it.
+ */
+export interface Backend<S extends object = object> {
+  /** Printed in errors, and the key of a row's own `kernels`. */
+  readonly name: string
+  /** Copies data into a new storage. */
+  write(data: TypedArray, aval: Aval): S
+  /** Copies a storage's data out. */
+  read(storage: S, aval: Aval): Promise<TypedArray>
+  /** The same at once, on backends that can. */
+  readSync?(storage: S, aval: Aval): TypedArray
+  /** Gives a storage back early; the backend frees the rest by itself. */
+  free?(storage: S): void
+  /** Bytes that a storage occupies. */
+  bytes(storage: S): number
+  /** Kernels by row name. */
+  readonly kernels: Readonly<Record<string, Kernel<S>>>
+}
+
+let chosen: Backend | null = null
+
+/**
+ * The backend that new tensors are made on; throws where none was chosen.
+ */
+export function defaultBackend(): Backend {
+  return chosen ?? fail('backend', 'bp', "no backend is in use. Call use(cpu()) first, with cpu from '@bp/backend-cpu'")
+}
+
+/** Sets the backend that new tensors are made on; `use` is the public way. */
+export function setDefaultBackend(backend: Backend): void {
+  chosen = backend
+}

@@ -1,0 +1,71 @@
+// The graph: a traced program as data, which can be printed, run, exported and compiled.
+
+import type { Aval } from './aval.ts'
+import { fail } from './errors.ts'
+import { current } from './interpreter.ts'
+import type { AnyRow } from './row.ts'
+import { describe } from './shape.ts'
+import type { Tensor, Variable } from './tensor.ts'
+
+/** The number by which a graph knows a value. */
+export type Id = number
+
+/** One op of a graph. */
+export interface GraphNode {
+  readonly row: AnyRow
+  readonly params: unknown
+  readonly inputs: readonly Id[]
+  readonly outputs: readonly Id[]
+  /** Shape and dtype of each output. */
+  readonly avals: readonly Aval[]
+}
+
+/** A traced program: nodes in the order in which they run. */
+export interface Graph {
+  readonly inputs: { readonly id: Id; readonly aval: Aval }[]
+  /** Tensors that the function closed over. */
+  readonly constants: { readonly id: Id; readonly aval: Aval; readonly value: Tensor }[]
+  /** Variables that the function read; `id` is the value at the start. */
+  readonly variables: { readonly id: Id; readonly aval: Aval; readonly value: Variable }[]
+  readonly nodes: GraphNode[]
+  readonly outputs: readonly Id[]
+  /** What variables hold at the end. */
+  readonly updates: { readonly variable: Variable; readonly id: Id }[]
+}
+
+/** Runs a graph op by op in the current interpreter, updates its variables, and returns its outputs. */
+export function runGraph(graph: Graph, args: readonly Tensor[]): Tensor[] {
+  if (args.length !== graph.inputs.length) fail('value', 'runGraph', `the graph takes ${graph.inputs.length} inputs, got ${args.length}`)
+  const values = new Map<Id, Tensor>()
+  graph.inputs.forEach(({ id, aval }, i) => {
+    const x = args[i]!
+    if (describe(x) !== describe(aval)) fail('shape', 'runGraph', `input ${i} is ${describe(x)}, the graph was traced with ${describe(aval)}. Trace again for this shape`)
+    values.set(id, x)
+  })
+  for (const { id, value } of [...graph.constants, ...graph.variables]) values.set(id, value)
+  for (const { row, params, inputs, outputs } of graph.nodes) {
+    const ys = [current.bind(row, inputs.map(id => values.get(id)!), params)].flat()
+    outputs.forEach((id, i) => values.set(id, ys[i]!))
+  }
+  const results = graph.outputs.map(id => values.get(id)!)
+  const updates = graph.updates.map(({ variable, id }) => ({ variable, value: values.get(id)! }))
+  for (const { variable, value } of updates) variable.assign(value)
+  return results
+}
+
+/** Prints a graph, one op a line: `%2: f32[2] = mul(%0, %1)`. */
+export function printGraph(graph: Graph): string {
+  const value = (id: Id, aval: Aval): string => `%${id}: ${describe(aval)}`
+  const lines = [
+    ...graph.constants.map(({ id, aval }) => `${value(id, aval)} = constant`),
+    ...graph.variables.map(({ id, aval }) => `${value(id, aval)} = variable`),
+    ...graph.nodes.map(({ row, params, inputs, outputs, avals }) =>
+      `${outputs.map((id, i) => value(id, avals[i]!)).join(', ')} = ${row.name}(${inputs.map(id => `%${id}`).join(', ')})${printParams(params)}`),
+    ...graph.updates.map(({ variable, id }) => `assign(%${graph.variables.find(({ value }) => value === variable)!.id}, %${id})`),
+  ]
+  const inputs = graph.inputs.map(({ id, aval }) => value(id, aval)).join(', ')
+  return [`graph(${inputs}) {`, ...lines.map(line => `  ${line}`), `  return ${graph.outputs.map(id => `%${id}`).join(', ')}`, '}'].join('\n')
+}
+
+const printParams = (params: unknown): string =>
+  params === undefined ? '' : ` ${JSON.stringify(params, (key, value: unknown) => key === 'backend' ? undefined : value)}`

@@ -1,0 +1,16 @@
+// @bp/core: tensors, differentiation, and the choice of a backend.
+
+export type { Backend } from './backend.ts'
+export { backward, enableGrad, gradients, isGradEnabled, noGrad, type BackwardOptions, type GradientsOptions } from './backward.ts'
+export { tensor, type NestedInput, type TensorOptions } from './create.ts'
+export type { DType, TypedArray } from './dtype.ts'
+export { use } from './eager.ts'
+export { BpError, type ErrorCode } from './errors.ts'
+export type { Nested } from './format.ts'
+export { grad, valueAndGrad, vjp, type GradOptions } from './grad.ts'
+export { jvp } from './jvp.ts'
+export { tapeMemory, type TapeMemory } from './memory.ts'
+export type { Shape } from './shape.ts'
+export { Tensor, Variable } from './tensor.ts'
+export type { Tree } from './tree.ts'
+export { add, broadcastTo, full, mul, ones, onesLike, sumTo, zeros, zerosLike, type TensorLike } from './vector.ts'

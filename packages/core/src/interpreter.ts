@@ -1,0 +1,82 @@
+// The current interpreter: the one module variable that decides what binding an op means.
+
+import { fail } from './errors.ts'
+import type { AnyRow, Row, Arity, Tuple } from './row.ts'
+import type { Tensor, Variable } from './tensor.ts'
+
+/** Gives meaning to an op on tensors: run it now (eager), run it with tangents (jvp), or write it down (trace). */
+export interface Interpreter {
+  /** Whether ops on tensors that require grad are recorded for `backward`. */
+  recording: boolean
+  /** The interpreter that this one's own work runs in; `null` for the outermost. */
+  readonly outer: Interpreter | null
+  /** Applies an op. An array comes back from ops with several results. */
+  bind(row: AnyRow, xs: Tensor[], params: unknown): Tensor | Tensor[]
+  /** The same value as a new tensor of this level, cut off from whatever recorded `x`. */
+  lift(x: Tensor): Tensor
+  /** Gives a variable a new value. */
+  assign(variable: Variable, value: Tensor): void
+}
+
+const none: Interpreter = {
+  recording: false,
+  outer: null,
+  bind: () => noBackend(),
+  lift: () => noBackend(),
+  assign: () => noBackend(),
+}
+
+function noBackend(): never {
+  return fail('backend', 'bp', "no backend is in use. Call use(cpu()) first, with cpu from '@bp/backend-cpu'")
+}
+
+/** The interpreter that ops are bound in now. */
+export let current: Interpreter = none
+
+/** Makes `interpreter` the current one and returns the one before. Prefer {@link runIn}. */
+export function switchTo(interpreter: Interpreter): Interpreter {
+  const before = current
+  current = interpreter
+  return before
+}
+
+/** Runs `f` in another interpreter and comes back, also after a throw. */
+export function runIn<R>(interpreter: Interpreter, f: () => R): R {
+  const before = switchTo(interpreter)
+  try {
+    return f()
+  } finally {
+    current = before
+  }
+}
+
+/** Runs `f` with the current interpreter's recording on or off. */
+export function withRecording<R>(on: boolean, f: () => R): R {
+  const interpreter = current
+  const before = interpreter.recording
+  interpreter.recording = on
+  try {
+    return f()
+  } finally {
+    interpreter.recording = before
+  }
+}
+
+/**
+ * Applies an op with one result.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { bind, addRow } from '@bp/core/extend'
+ * bind(addRow, [tensor(1), tensor(2)], undefined) // => tensor(3, float32)
+ * ```
+ */
+export function bind<N extends Arity, P>(row: Row<string, N, P>, xs: Tuple<N, Tensor>, params: P): Tensor {
+  return current.bind(row, xs, params) as Tensor
+}
+
+/** Applies an op with several results. */
+export function bindMany<N extends Arity, P>(row: Row<string, N, P>, xs: Tuple<N, Tensor>, params: P): Tensor[] {
+  return current.bind(row, xs, params) as Tensor[]
+}

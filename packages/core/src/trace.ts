@@ -1,0 +1,110 @@
+// Tracing: an interpreter that writes ops down as a graph instead of running them.
+
+import { Aval } from './aval.ts'
+import { type Backend, defaultBackend } from './backend.ts'
+import type { DType } from './dtype.ts'
+import type { Graph, Id } from './graph.ts'
+import { shapesOf } from './infer.ts'
+import { current, type Interpreter, runIn } from './interpreter.ts'
+import { record } from './node.ts'
+import type { AnyRow } from './row.ts'
+import type { Shape } from './shape.ts'
+import { Tensor, Variable } from './tensor.ts'
+import { flatten, type Tree } from './tree.ts'
+
+/** A value of the traced program: a shape, a dtype, and the number by which the graph knows it. */
+class Symbolic extends Tensor {
+  readonly id: Id
+  readonly trace: Trace
+
+  constructor(aval: Aval, id: Id, trace: Trace, backend: Backend) {
+    super(aval, null, backend)
+    this.id = id
+    this.trace = trace
+  }
+}
+
+class Trace implements Interpreter {
+  recording = true
+  readonly outer: Interpreter
+  readonly nodes: Graph['nodes'] = []
+  readonly constants = new Map<Tensor, Symbolic>()
+  /** What each variable holds at this point of the program. */
+  readonly assigned = new Map<Variable, Symbolic>()
+  private next = 0
+
+  constructor(outer: Interpreter) {
+    this.outer = outer
+  }
+
+  fresh(aval: Aval, backend: Backend): Symbolic {
+    return new Symbolic(aval, this.next++, this, backend)
+  }
+
+  bind(row: AnyRow, xs: Tensor[], params: unknown): Tensor | Tensor[] {
+    const inputs = xs.map(x => this.symbol(x))
+    const backend = xs[0]?.backend ?? (params as { readonly backend?: Backend } | undefined)?.backend ?? defaultBackend()
+    const out = shapesOf(row, inputs, params)
+    const list = Array.isArray(out) ? out : [out]
+    const ys = list.map(aval => this.fresh(aval, backend))
+    this.nodes.push({ row, params, inputs: inputs.map(x => x.id), outputs: ys.map(y => y.id), avals: list })
+    const result = Array.isArray(out) ? ys : ys[0]!
+    if (this.recording) record(row, params, inputs, result)
+    return result
+  }
+
+  lift(x: Tensor): Tensor {
+    const { aval, id, backend } = this.symbol(x)
+    return new Symbolic(aval, id, this, backend)
+  }
+
+  assign(variable: Variable, value: Tensor): void {
+    this.symbol(variable)
+    this.assigned.set(variable, this.symbol(value))
+  }
+
+  /** What stands in the graph for `x`: itself, a variable's present value, or a constant. */
+  symbol(x: Tensor): Symbolic {
+    if (x instanceof Symbolic && x.trace === this) return x
+    const known = (x instanceof Variable ? this.assigned.get(x) : undefined) ?? this.constants.get(x)
+    if (known) return known
+    const symbol = this.fresh(x.aval, x.backend)
+    symbol.node = x.node
+    symbol.slot = x.slot
+    this.constants.set(x, symbol)
+    return symbol
+  }
+}
+
+/** The shape and dtype of an argument to trace with. */
+export interface InputSpec {
+  readonly shape: Shape
+  readonly dtype: DType
+}
+
+/**
+ * Writes down what `f` does to arguments of the given shapes, as a graph. Tensors that `f` closes over become the graph's
+ * constants, variables stay variables, and `assign` becomes an update at the graph's end. Composites stay whole.
+ *
+ * @example
+ * ```ts
+ * import { add, mul } from '@bp/core'
+ * import { trace } from '@bp/core/extend'
+ * const graph = trace(x => add(mul(x, x), x), [{ shape: [2], dtype: 'float32' }])
+ * graph.nodes.map(node => node.row.name) // => [mul, add]
+ * ```
+ */
+export function trace(f: (...xs: Tensor[]) => Tree, inputs: readonly InputSpec[]): Graph {
+  const level = new Trace(current)
+  const xs = inputs.map(({ shape, dtype }) => level.fresh(new Aval(shape, dtype), defaultBackend()))
+  const ys = flatten('trace', runIn(level, () => f(...xs))).map(y => level.symbol(y))
+  const captured = [...level.constants].map(([value, { id, aval }]) => ({ id, aval, value }))
+  return {
+    inputs: xs.map(({ id, aval }) => ({ id, aval })),
+    constants: captured.filter(({ value }) => !(value instanceof Variable)),
+    variables: captured.filter((entry): entry is typeof entry & { value: Variable } => entry.value instanceof Variable),
+    nodes: level.nodes,
+    outputs: ys.map(y => y.id),
+    updates: [...level.assigned].map(([variable, { id }]) => ({ variable, id })),
+  }
+}

@@ -1,0 +1,150 @@
+// Comparisons, logic on bool, choosing by a condition, and conversion between dtypes.
+
+import type { DType, Tensor, TensorLike } from '@bp/core'
+import { type Abstract, Aval, bind, broadcastShapes, defineOp, describe, fail, inferElementwise, toTensor, withShape } from '@bp/core/extend'
+import { zerosLike } from '@bp/core'
+
+const inferCompare = (op: string, a: Abstract, b: Abstract): Aval => new Aval(inferElementwise(op, a, b).shape, 'bool')
+
+function inferLogic(op: string, ...xs: Abstract[]): Aval {
+  for (const x of xs) if (x.dtype !== 'bool') fail('dtype', op, `needs bool operands, got ${describe(x)}. Compare first, as in notEqual(x, 0)`)
+  return xs.reduce<Abstract>((a, b) => inferElementwise(op, a, b), xs[0]!).aval
+}
+
+/** y = [a = b] */
+export const equalRow = /* @__PURE__ */ defineOp({
+  name: 'equal', arity: 2, fuse: 'map', infer: ([a, b]) => inferCompare('equal', a, b), diff: { kind: 'zero' },
+})
+
+/** y = [a < b] */
+export const lessRow = /* @__PURE__ */ defineOp({
+  name: 'less', arity: 2, fuse: 'map', infer: ([a, b]) => inferCompare('less', a, b), diff: { kind: 'zero' },
+})
+
+/** y = [a ≤ b] */
+export const lessEqualRow = /* @__PURE__ */ defineOp({
+  name: 'lessEqual', arity: 2, fuse: 'map', infer: ([a, b]) => inferCompare('lessEqual', a, b), diff: { kind: 'zero' },
+})
+
+/** y = ¬x */
+export const logicalNotRow = /* @__PURE__ */ defineOp({
+  name: 'logicalNot', arity: 1, fuse: 'map', infer: ([x]) => inferLogic('logicalNot', x), diff: { kind: 'zero' },
+})
+
+/** y = a ∧ b */
+export const logicalAndRow = /* @__PURE__ */ defineOp({
+  name: 'logicalAnd', arity: 2, fuse: 'map', infer: ([a, b]) => inferLogic('logicalAnd', a, b), diff: { kind: 'zero' },
+})
+
+/** y = a ∨ b */
+export const logicalOrRow = /* @__PURE__ */ defineOp({
+  name: 'logicalOr', arity: 2, fuse: 'map', infer: ([a, b]) => inferLogic('logicalOr', a, b), diff: { kind: 'zero' },
+})
+
+/** y = a where c, else b;   ā = ȳ where c, else 0;   b̄ = 0 where c, else ȳ */
+export const selectRow = /* @__PURE__ */ defineOp({
+  name: 'select', arity: 3, fuse: 'map', saves: 'x',
+  infer: ([c, a, b]) => {
+    if (c.dtype !== 'bool') fail('dtype', 'select', `the condition must be bool, got ${describe(c)}. Compare first, as in notEqual(c, 0)`)
+    const value = inferElementwise('select', a, b)
+    return withShape(value, broadcastShapes('select', c.shape, value.shape))
+  },
+  diff: { kind: 'linear', transpose: [null, (ct, [c]) => select(c, ct, zerosLike(ct)), (ct, [c]) => select(c, zerosLike(ct), ct)] },
+})
+
+/** y = x in another dtype,   x̄ = ȳ in x's */
+export const castRow = /* @__PURE__ */ defineOp({
+  name: 'cast', arity: 1, fuse: 'map', infer: ([x], p: { readonly dtype: DType }) => new Aval(x.shape, p.dtype),
+  diff: { kind: 'linear', transpose: [(ct, [x]) => cast(ct, x.dtype)] },
+})
+
+/**
+ * Whether a = b, elementwise with broadcasting, as bool; NaN equals nothing.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { equal } from '@bp/ops'
+ * equal(tensor([1, 2]), 2) // => tensor([false, true], bool)
+ * ```
+ */
+export function equal(a: TensorLike, b: TensorLike): Tensor {
+  const x = toTensor(a, b)
+  return bind(equalRow, [x, toTensor(b, x)], undefined)
+}
+
+/**
+ * Whether a < b, elementwise with broadcasting, as bool.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { less } from '@bp/ops'
+ * less(tensor([1, 2]), 2) // => tensor([true, false], bool)
+ * ```
+ */
+export function less(a: TensorLike, b: TensorLike): Tensor {
+  const x = toTensor(a, b)
+  return bind(lessRow, [x, toTensor(b, x)], undefined)
+}
+
+/**
+ * Whether a ≤ b, elementwise with broadcasting, as bool.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { lessEqual } from '@bp/ops'
+ * lessEqual(tensor([1, 2, 3]), 2) // => tensor([true, true, false], bool)
+ * ```
+ */
+export function lessEqual(a: TensorLike, b: TensorLike): Tensor {
+  const x = toTensor(a, b)
+  return bind(lessEqualRow, [x, toTensor(b, x)], undefined)
+}
+
+/** Whether a ≠ b; the negation of {@link equal}, so true where either is NaN. */
+export const notEqual = (a: TensorLike, b: TensorLike): Tensor => logicalNot(equal(a, b))
+
+/** Whether a > b: {@link less} with its operands exchanged. */
+export const greater = (a: TensorLike, b: TensorLike): Tensor => less(b, a)
+
+/** Whether a ≥ b: {@link lessEqual} with its operands exchanged. */
+export const greaterEqual = (a: TensorLike, b: TensorLike): Tensor => lessEqual(b, a)
+
+/** Not x, on bool. */
+export const logicalNot = (x: Tensor): Tensor => bind(logicalNotRow, [x], undefined)
+
+/** a and b, on bool, with broadcasting. */
+export const logicalAnd = (a: Tensor, b: Tensor): Tensor => bind(logicalAndRow, [a, b], undefined)
+
+/** a or b, on bool, with broadcasting. */
+export const logicalOr = (a: Tensor, b: Tensor): Tensor => bind(logicalOrRow, [a, b], undefined)
+
+/**
+ * a where the condition holds, else b, with broadcasting: NumPy's and PyTorch's `where`. Unlike multiplying by a mask, it
+ * keeps NaN and infinities of the branch not taken out of the result, though not out of that branch's own gradient.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { select } from '@bp/ops'
+ * select(tensor([true, false]), tensor([1, 2]), 0) // => tensor([1, 0], float32)
+ * ```
+ */
+export function select(condition: Tensor, a: TensorLike, b: TensorLike): Tensor {
+  const x = toTensor(a, b)
+  return bind(selectRow, [condition, x, toTensor(b, x)], undefined)
+}
+
+/**
+ * x in another dtype: floats to whole numbers towards zero, anything to bool as x ≠ 0.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { cast } from '@bp/ops'
+ * cast(tensor([1.7, -1.7]), 'int32') // => tensor([1, -1], int32)
+ * ```
+ */
+export const cast = (x: Tensor, dtype: DType): Tensor => x.dtype === dtype ? x : bind(castRow, [x], { dtype })

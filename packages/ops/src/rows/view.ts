@@ -1,0 +1,216 @@
+// Moving elements without computing on them: reshape, transpose, slice, pad, concat, flip, detach.
+
+import type { Shape, Tensor } from '@bp/core'
+import { Aval, bind, checkShape, defineOp, describe, fail, normaliseAxes, normaliseAxis, sameShape, sizeOf, withShape } from '@bp/core/extend'
+
+/** y holds x's elements in the same order,   x̄ = ȳ in x's shape */
+export const reshapeRow = /* @__PURE__ */ defineOp({
+  name: 'reshape', arity: 1, fuse: 'view',
+  infer: ([x], p: { readonly shape: Shape }) => {
+    checkShape('reshape', p.shape)
+    if (sizeOf(p.shape) !== sizeOf(x.shape)) {
+      fail('shape', 'reshape', `${describe(x)} has ${sizeOf(x.shape)} elements, [${p.shape.join(',')}] needs ${sizeOf(p.shape)}. Use -1 for one axis to let it be found`)
+    }
+    return withShape(x, p.shape)
+  },
+  diff: { kind: 'linear', transpose: [(ct, [x]) => reshape(ct, x.shape)] },
+})
+
+/** Axis i of y is axis perm[i] of x,   x̄ = ȳ by the inverse permutation */
+export const transposeRow = /* @__PURE__ */ defineOp({
+  name: 'transpose', arity: 1, fuse: 'view',
+  infer: ([x], p: { readonly perm: readonly number[] }) => {
+    const sorted = normaliseAxes('transpose', p.perm, x.shape.length)
+    if (sorted.length !== x.shape.length) fail('axis', 'transpose', `needs each of the ${x.shape.length} axes of ${describe(x)} once, got [${p.perm.join(',')}]`)
+    return new Aval(p.perm.map(axis => x.shape[axis]!), x.dtype)
+  },
+  diff: { kind: 'linear', transpose: [(ct, _xs, p) => transpose(ct, inverse(p.perm))] },
+})
+
+const inverse = (perm: readonly number[]): number[] => perm.map((_, i) => perm.indexOf(i))
+
+/** The parameters of `slice`: for each axis where to start, where to stop (exclusive) and how far to step (≥ 1). */
+export interface SliceParams {
+  readonly starts: readonly number[]
+  readonly ends: readonly number[]
+  readonly steps: readonly number[]
+}
+
+/** yᵢ = x[start + i·step],   x̄ = ȳ padded with zeros */
+export const sliceRow = /* @__PURE__ */ defineOp({
+  name: 'slice', arity: 1, fuse: 'view',
+  infer: ([x], p: SliceParams) => withShape(x, p.starts.map((start, i) => Math.max(0, Math.ceil((p.ends[i]! - start) / p.steps[i]!)))),
+  diff: { kind: 'linear', transpose: [(ct, [x], p) => {
+    const interior = p.steps.map(step => step - 1)
+    const span = ct.shape.map((size, i) => size === 0 ? 0 : (size - 1) * p.steps[i]! + 1)
+    return padInterior(ct, p.starts, x.shape.map((size, i) => size - p.starts[i]! - span[i]!), interior)
+  }] },
+})
+
+/** The parameters of `pad`: for each axis, zeros before, after, and between elements. */
+export interface PadParams {
+  readonly low: readonly number[]
+  readonly high: readonly number[]
+  readonly interior: readonly number[]
+}
+
+/** y = x with zeros around and between,   x̄ = ȳ at x's places */
+export const padRow = /* @__PURE__ */ defineOp({
+  name: 'pad', arity: 1, fuse: 'view',
+  infer: ([x], p: PadParams) => withShape(x, x.shape.map((size, i) => {
+    for (const n of [p.low[i]!, p.high[i]!, p.interior[i]!]) if (!Number.isInteger(n) || n < 0) fail('value', 'pad', `axis ${i} of ${describe(x)} is padded by ${n}; use whole numbers ≥ 0, and slice to crop`)
+    return size + p.low[i]! + p.high[i]! + Math.max(0, size - 1) * p.interior[i]!
+  })),
+  diff: { kind: 'linear', transpose: [(ct, [x], p) => bind(sliceRow, [ct], {
+    starts: p.low,
+    ends: x.shape.map((size, i) => size === 0 ? p.low[i]! : p.low[i]! + (size - 1) * (p.interior[i]! + 1) + 1),
+    steps: p.interior.map(n => n + 1),
+  })] },
+})
+
+/** y = x₁, x₂, … one after the other along an axis,   x̄ᵢ = its part of ȳ */
+export const concatRow = /* @__PURE__ */ defineOp({
+  name: 'concat', arity: 'n', fuse: 'view',
+  infer: (xs, p: { readonly axis: number }) => {
+    const first = xs[0]!
+    for (const x of xs) {
+      if (x.dtype !== first.dtype) fail('dtype', 'concat', `operands must have one dtype, got ${describe(first)} and ${describe(x)}. Convert one with cast`)
+      if (x.shape.length !== first.shape.length || x.shape.some((size, i) => i !== p.axis && size !== first.shape[i])) {
+        fail('shape', 'concat', `operands must agree on every axis but ${p.axis}, got ${describe(first)} and ${describe(x)}`)
+      }
+    }
+    return withShape(first, first.shape.map((size, i) => i === p.axis ? xs.reduce((sum, x) => sum + x.shape[i]!, 0) : size))
+  },
+  diff: { kind: 'linear', transpose: [(ct, xs, p, i) => {
+    const start = xs.slice(0, i).reduce((sum, x) => sum + x.shape[p.axis]!, 0)
+    return narrow(ct, p.axis, start, xs[i]!.shape[p.axis]!)
+  }] },
+})
+
+/** y = x with some axes reversed,   x̄ = ȳ with the same axes reversed */
+export const flipRow = /* @__PURE__ */ defineOp({
+  name: 'flip', arity: 1, fuse: 'view', infer: ([x]) => x.aval,
+  diff: { kind: 'linear', transpose: [(ct, _xs, p: { readonly axes: readonly number[] }) => flip(ct, p.axes)] },
+})
+
+/** y = x, without a derivative */
+export const detachRow = /* @__PURE__ */ defineOp({
+  name: 'detach', arity: 1, fuse: 'view', infer: ([x]) => x.aval, diff: { kind: 'zero' },
+})
+
+/**
+ * The same elements, row-major, in another shape; one axis may be −1 and is found. Throws where the counts differ.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { reshape } from '@bp/ops'
+ * reshape(tensor([1, 2, 3, 4]), [2, -1]) // => tensor([[1, 2], [3, 4]], float32)
+ * ```
+ */
+export function reshape(x: Tensor, shape: Shape): Tensor {
+  const known = !shape.includes(-1) ? shape : shape.map((size, i) => size === -1 && i === shape.indexOf(-1) ? x.size / sizeOf(shape.filter((_, j) => j !== i)) : size)
+  return sameShape(x.shape, known) ? x : bind(reshapeRow, [x], { shape: known })
+}
+
+/**
+ * Reorders axes; reverses them unless `perm` is given.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { transpose } from '@bp/ops'
+ * transpose(tensor([[1, 2], [3, 4]])) // => tensor([[1, 3], [2, 4]], float32)
+ * ```
+ */
+export function transpose(x: Tensor, perm?: readonly number[]): Tensor {
+  const order = perm?.map(axis => normaliseAxis('transpose', axis, x.rank)) ?? x.shape.map((_, i) => x.rank - 1 - i)
+  return order.every((axis, i) => axis === i) && order.length === x.rank ? x : bind(transposeRow, [x], { perm: order })
+}
+
+/**
+ * Part of a tensor, by NumPy's rules: for each axis where to start and stop (exclusive; negative counts from the end,
+ * out-of-range is clamped) and a step ≥ 1. Axes not given are kept whole; use {@link flip} to reverse.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { slice } from '@bp/ops'
+ * slice(tensor([0, 1, 2, 3, 4]), [1], [-1], [2]) // => tensor([1, 3], float32)
+ * ```
+ */
+export function slice(x: Tensor, starts: readonly number[], ends: readonly number[] = [], steps: readonly number[] = []): Tensor {
+  if (Math.max(starts.length, ends.length, steps.length) > x.rank) fail('axis', 'slice', `more axes given than ${describe(x)} has`)
+  const place = (at: number, size: number): number => {
+    if (Number.isNaN(at)) fail('value', 'slice', 'a bound is NaN. Use whole numbers')
+    return Math.trunc(Math.min(size, Math.max(0, at < 0 ? at + size : at)))
+  }
+  const params: SliceParams = {
+    starts: x.shape.map((size, i) => place(starts[i] ?? 0, size)),
+    ends: x.shape.map((size, i) => place(ends[i] ?? size, size)),
+    steps: x.shape.map((_, i) => steps[i] ?? 1),
+  }
+  const bad = params.steps.find(step => !Number.isInteger(step) || step < 1)
+  if (bad !== undefined) fail('value', 'slice', `a step must be a whole number ≥ 1, got ${bad}. Use flip(x, axes) to reverse`)
+  return bind(sliceRow, [x], params)
+}
+
+/**
+ * `length` entries of one axis from `start` on: PyTorch's `narrow`.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { narrow } from '@bp/ops'
+ * narrow(tensor([1, 2, 3, 4]), 0, 1, 2) // => tensor([2, 3], float32)
+ * ```
+ */
+export function narrow(x: Tensor, axis: number, start: number, length: number): Tensor {
+  const at = normaliseAxis('narrow', axis, x.rank)
+  if (start < 0 || length < 0 || start + length > x.shape[at]!) fail('value', 'narrow', `[${start}, ${start + length}) is outside axis ${at} of ${describe(x)}`)
+  const starts = x.shape.map((_, i) => i === at ? start : 0)
+  return bind(sliceRow, [x], { starts, ends: x.shape.map((size, i) => i === at ? start + length : size), steps: x.shape.map(() => 1) })
+}
+
+/** Zeros before, after and between the elements of each axis: JAX's `lax.pad` with value 0. */
+export const padInterior = (x: Tensor, low: readonly number[], high: readonly number[], interior: readonly number[]): Tensor =>
+  [low, high, interior].every(list => list.every(n => n === 0)) ? x : bind(padRow, [x], { low, high, interior })
+
+/**
+ * The tensors one after the other along an axis they may differ in.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { concat } from '@bp/ops'
+ * concat([tensor([1, 2]), tensor([3])]) // => tensor([1, 2, 3], float32)
+ * ```
+ */
+export function concat(xs: readonly Tensor[], axis = 0): Tensor {
+  if (xs.length === 0) fail('value', 'concat', 'needs at least one tensor')
+  return bind(concatRow, [...xs], { axis: normaliseAxis('concat', axis, xs[0]!.rank) })
+}
+
+/**
+ * The elements of the given axes (all unless given) in reverse.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { flip } from '@bp/ops'
+ * flip(tensor([1, 2, 3])) // => tensor([3, 2, 1], float32)
+ * ```
+ */
+export const flip = (x: Tensor, axes?: number | readonly number[]): Tensor => bind(flipRow, [x], { axes: normaliseAxes('flip', axes, x.rank) })
+
+/**
+ * The same value as a constant: no gradient and no tangent passes. PyTorch's `detach`, JAX's `stop_gradient`.
+ *
+ * @example
+ * ```ts
+ * import { grad, mul, tensor } from '@bp/core'
+ * import { detach } from '@bp/ops'
+ * grad(x => mul(detach(x), x))(tensor(3)) // => tensor(3, float32)
+ * ```
+ */
+export const detach = (x: Tensor): Tensor => bind(detachRow, [x], undefined)

@@ -1,0 +1,58 @@
+// npm test: install, build, checks and all tests, and one line at the end that adds them up.
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { install, root, run } from './toolchain.mjs'
+
+/** The steps in order; each is a turbo task, so that what has not changed is not done again. */
+const steps = [
+  ['build', 'all packages and apps compile to dist'],
+  ['//#check', 'types, tests included'],
+  ['//#lint', 'eslint with type information, import fences'],
+  ['//#cycles', 'no import cycles'],
+  ['//#unit', 'unit tests, laws, examples in the docs'],
+  ['//#knip', 'no unused files, exports or dependencies'],
+  ['//#size', 'bundle sizes within their limits'],
+  ['//#packed', 'packed tarballs: publint, are-the-types-wrong, import by plain Node'],
+]
+
+let passed = 0
+let failed = 0
+const count = (ok, name, seconds, note) => {
+  if (ok) passed++
+  else failed++
+  console.log(`${ok ? '✓' : '✗'} ${name.padEnd(9)} ${seconds.toFixed(1).padStart(6)} s   ${note}`)
+}
+
+/** The numbers of vitest's report: what it says, also where turbo took it from its cache. */
+function unitTests() {
+  const report = JSON.parse(readFileSync(join(root, 'reports', 'vitest.json'), 'utf8'))
+  const broken = report.testResults.filter(file => file.status === 'failed' && file.assertionResults.length === 0).length
+  return { passed: report.numPassedTests, failed: report.numFailedTests + broken }
+}
+
+const installed = await install()
+count(installed.code === 0, 'install', installed.seconds, 'the locked dependencies')
+if (installed.code === 0) {
+  for (const [task, what] of steps) {
+    const name = task.replace('//#', '')
+    const result = await run('turbo', ['run', task, '--output-logs=full', '--log-order=grouped', '--no-color', ...task === '//#unit' ? ['--concurrency=1'] : []], { quiet: true })
+    const cached = />>> FULL TURBO/.test(result.text)
+    let note = cached ? `${what} (cached)` : what
+    if (name === 'unit') {
+      try {
+        const tests = unitTests()
+        passed += tests.passed
+        failed += tests.failed
+        note += `: ${tests.passed} passed, ${tests.failed} failed`
+      } catch (error) {
+        note += `: no report (${error.message})`
+        result.code ||= 1
+      }
+    }
+    count(result.code === 0, name, result.seconds, note)
+    if (result.code !== 0) console.log(result.text)
+  }
+}
+console.log(`${passed} passed, ${failed} failed`)
+process.exitCode = failed > 0 ? 1 : 0
