@@ -1,0 +1,93 @@
+// Walking arrays by strides: which elements meet under broadcasting, transposition, slicing and reduction.
+
+import { type Aval, sizeOf, stridesOf } from '@bp/core/extend'
+import type { Shape } from '@bp/core'
+import type { CpuStorage } from './storage.ts'
+
+/** The strides by which an operand is read to fill `to`: 0 along the axes that broadcasting repeats. */
+export function broadcastStrides(from: Shape, to: Shape): number[] {
+  const strides = stridesOf(from)
+  const lead = to.length - from.length
+  return to.map((_, i) => i < lead || from[i - lead] === 1 ? 0 : strides[i - lead]!)
+}
+
+/** A loop nest: sizes, and for each operand its strides. */
+export interface Nest {
+  readonly sizes: number[]
+  readonly strides: number[][]
+}
+
+/** Joins neighbouring axes that every operand walks without a jump, so that inner loops are long. */
+export function collapse(shape: Shape, strides: readonly (readonly number[])[]): Nest {
+  const sizes: number[] = []
+  const merged: number[][] = strides.map(() => [])
+  shape.forEach((size, axis) => {
+    if (size === 1 && shape.length > 1) return
+    const last = sizes.length - 1
+    const joins = last >= 0 && strides.every((s, k) => merged[k]![last] === s[axis]! * size)
+    if (joins) {
+      sizes[last]! *= size
+      strides.forEach((s, k) => { merged[k]![last] = s[axis]! })
+    } else {
+      sizes.push(size)
+      strides.forEach((s, k) => merged[k]!.push(s[axis]!))
+    }
+  })
+  if (sizes.length === 0) {
+    sizes.push(1)
+    for (const list of merged) list.push(1)
+  }
+  return { sizes, strides: merged }
+}
+
+/**
+ * Visits the rows of a loop nest: `row` gets the number of the row and each operand's offset there. The array of offsets
+ * is one and the same, updated in place.
+ */
+export function forEachRow({ sizes, strides }: Nest, row: (index: number, offsets: readonly number[]) => void): void {
+  const axes = sizes.length - 1
+  const rows = sizeOf(sizes.slice(0, axes))
+  if (sizes[axes] === 0) return
+  const place = new Array<number>(axes).fill(0)
+  const offsets = strides.map(() => 0)
+  for (let r = 0; r < rows; r++) {
+    row(r, offsets)
+    for (let axis = axes - 1; axis >= 0; axis--) {
+      const done = ++place[axis]! === sizes[axis]
+      const steps = done ? 1 - sizes[axis]! : 1
+      for (let k = 0; k < strides.length; k++) offsets[k]! += steps * strides[k]![axis]!
+      if (!done) break
+      place[axis] = 0
+    }
+  }
+}
+
+/** Fills a dense `to` from `from` read by strides. */
+export function readStrided(from: CpuStorage, start: number, strides: readonly number[], shape: Shape, to: CpuStorage): CpuStorage {
+  const nest = collapse(shape, [strides])
+  const n = nest.sizes.at(-1)!
+  const step = nest.strides[0]!.at(-1)!
+  forEachRow(nest, (row, [offset]) => { copyRow(from, start + offset!, step, to, row * n, 1, n) })
+  return to
+}
+
+/** Writes a dense `from` into `to` by strides. */
+export function writeStrided(from: CpuStorage, to: CpuStorage, start: number, strides: readonly number[], shape: Shape): void {
+  const nest = collapse(shape, [strides])
+  const n = nest.sizes.at(-1)!
+  const step = nest.strides[0]!.at(-1)!
+  forEachRow(nest, (row, [offset]) => { copyRow(from, row * n, 1, to, start + offset!, step, n) })
+}
+
+function copyRow(from: CpuStorage, at: number, step: number, to: CpuStorage, place: number, stride: number, n: number): void {
+  const a = from as Float64Array
+  const o = to as Float64Array
+  if (step === 1 && stride === 1 && n > 32) o.set(a.subarray(at, at + n), place)
+  else if (step === 0) o.fill(a[at]!, place, place + n)
+  else for (let i = 0; i < n; i++) o[place + i * stride] = a[at + i * step]!
+}
+
+/** A reduction's view of its operand: `outer` × `size` × `inner` around one axis. */
+export function around({ shape }: Pick<Aval, 'shape'>, axis: number): { outer: number; size: number; inner: number } {
+  return { outer: sizeOf(shape.slice(0, axis)), size: shape[axis]!, inner: sizeOf(shape.slice(axis + 1)) }
+}
