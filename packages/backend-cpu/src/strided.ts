@@ -53,7 +53,8 @@ export function forEachRow({ sizes, strides }: Nest, row: (index: number, offset
   for (let r = 0; r < rows; r++) {
     row(r, offsets)
     for (let axis = axes - 1; axis >= 0; axis--) {
-      const done = ++place[axis]! === sizes[axis]
+      place[axis]!++
+      const done = place[axis] === sizes[axis]
       const steps = done ? 1 - sizes[axis]! : 1
       for (let k = 0; k < strides.length; k++) offsets[k]! += steps * strides[k]![axis]!
       if (!done) break

@@ -48,6 +48,20 @@ export function tensor(data: NestedInput | TypedArray, options: TensorOptions = 
   return out
 }
 
+/**
+ * The same value on another backend, as a new leaf: no gradient flows back between backends.
+ *
+ * @example
+ * ```ts
+ * import { tensor, to } from '@bp/core'
+ * import { cpu } from '@bp/backend-cpu'
+ * await to(tensor([1, 2]), cpu()) // => tensor([1, 2], float32)
+ * ```
+ */
+export async function to(x: Tensor, backend: Backend): Promise<Tensor> {
+  return x.backend === backend ? x : new Tensor(x.aval, backend.write(await x.data(), x.aval), backend)
+}
+
 type Flat = readonly (number | boolean | bigint)[]
 
 const suggest = (values: Flat): DType =>

@@ -50,7 +50,7 @@ function commonBackend(row: AnyRow, xs: Tensor[]): Backend {
     const x = xs[i]!
     if (x.storage === null) return unusable(row, x)
     if (x.backend !== backend) {
-      return fail('backend', row.name, `operands are on two backends, ${backend.name} and ${x.backend.name}. Move one with to(x, backend)`)
+      return fail('backend', row.name, `operands are on two backends, ${backend.name} and ${x.backend.name}. Move one with await to(x, backend)`)
     }
   }
   return backend

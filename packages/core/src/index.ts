@@ -2,7 +2,7 @@
 
 export type { Backend } from './backend.ts'
 export { backward, enableGrad, gradients, isGradEnabled, noGrad, type BackwardOptions, type GradientsOptions } from './backward.ts'
-export { tensor, type NestedInput, type TensorOptions } from './create.ts'
+export { tensor, to, type NestedInput, type TensorOptions } from './create.ts'
 export type { DType, TypedArray } from './dtype.ts'
 export { use } from './eager.ts'
 export { BpError, type ErrorCode } from './errors.ts'
