@@ -1,0 +1,35 @@
+// The reference backend: every kernel as its definition reads, in double precision, for other backends to be compared with.
+
+import type { Backend, TypedArray } from '@bp/core'
+import { convert } from '@bp/core/extend'
+import type { KernelTable, MapName } from '@bp/ops/extend'
+import { conv, convInput, convWeight, dot } from './reference/contract.ts'
+import { mapKernel, scalars } from './reference/maps.ts'
+import { structural } from './reference/structure.ts'
+
+const maps = Object.fromEntries(Object.entries(scalars).map(([name, scalar]) => [name, mapKernel(scalar)])) as unknown as Pick<KernelTable<TypedArray>, MapName>
+
+const kernels: KernelTable<TypedArray> = { ...structural, ...maps, dot, conv, convInput, convWeight }
+
+/**
+ * A backend that is slow and plain: no fusion, no vectors, sums in double precision. Laws hold on it, so that a law which
+ * fails on another backend points at that backend's kernel.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { exp } from '@bp/ops'
+ * import { reference } from '@bp/testkit'
+ * exp(tensor([0, 1], { backend: reference() })) // => tensor([1, 2.71828], float32)
+ * ```
+ */
+export function reference(): Backend<TypedArray> {
+  return {
+    name: 'reference',
+    write: (data, aval) => convert(data as ArrayLike<number | bigint>, aval.dtype),
+    read: storage => Promise.resolve(storage.slice()),
+    readSync: storage => storage.slice(),
+    bytes: storage => storage.byteLength,
+    kernels,
+  }
+}
