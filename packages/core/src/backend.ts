@@ -14,7 +14,12 @@ export interface Operand<S extends object = object> extends Abstract {
  * It may return an operand's own storage (a reshape), for storages are never written again once returned.
  * An op with several results gets a list of avals and returns as many storages.
  */
-export type Kernel<S extends object = object, P = never> = (xs: readonly Operand<S>[], p: P, out: Aval & readonly Aval[]) => S | S[]
+export type Kernel<S extends object = object, P = never> = KernelMethod<S, P>['run']
+
+/* Written as a method, whose parameters TypeScript compares both ways, so that a backend of textures is a Backend. */
+interface KernelMethod<S extends object, P> {
+  run(xs: readonly Operand<S>[], p: P, out: Aval & readonly Aval[]): S | S[]
+}
 
 /**
  * What a backend's author writes: memory, a kernel for each primitive, and, where it pays, fused kernels for composites

@@ -42,7 +42,7 @@ export type Diff<N extends Arity, P, S extends Saves> =
   | { readonly kind: 'zero' }
   | { readonly kind: 'linear'; readonly transpose: Tuple<N extends 'n' ? 1 : N, ((ct: Tensor, xs: Tuple<N, SavedX<S>>, p: P, i: number) => Tensor) | null> }
   | { readonly kind: 'multilinear'; readonly transpose: Tuple<N, (ct: Tensor, xs: Tuple<N, Tensor>, p: P) => Tensor> }
-  | { readonly kind: 'map'; readonly d: Tuple<N, (...a: [...Tuple<N, SavedX<S>>, SavedY<S>, P]) => Tensor | number> }
+  | { readonly kind: 'map'; readonly d: Tuple<N, (...a: [...Tuple<N, SavedX<S>>, SavedY<S>, NoInfer<P>]) => Tensor | number> }
   | { readonly kind: 'custom'; readonly why: string; readonly vjp: Pullback<N, P, S>; readonly jvp?: Pushforward<N, P> }
 
 /** How `compile` may fuse an op: by the kind of its loop, never by its name. */

@@ -4,7 +4,7 @@ import type { Tensor } from '@bp/core'
 import { fail } from '@bp/core/extend'
 import type { Generator, GeneratorState } from '@bp/ops'
 import type { AnyModule } from './module.ts'
-import type { Hyper, Optimizer } from './optim/optimizer.ts'
+import type { AnyOptimizer, Hyper } from './optim/optimizer.ts'
 import { decodeSafetensors, encodeSafetensors } from './safetensors.ts'
 
 /** A JSON value. */
@@ -13,7 +13,7 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 /** The parts of a run. */
 export interface Run {
   readonly model: AnyModule
-  readonly optimiser: Optimizer<never>
+  readonly optimiser: AnyOptimizer
   /** Random generators by name. */
   readonly generators?: Readonly<Record<string, Generator>>
 }

@@ -10,7 +10,7 @@ export { bceLoss, bceWithLogits, crossEntropy, huberLoss, l1Loss, mseLoss, nllLo
 export { Module, Parameter, type AnyModule, type LoadOptions } from './module.ts'
 export { Adagrad, Adam, AdamW, RMSprop, type AdagradOptions, type AdamOptions, type RMSpropOptions } from './optim/adaptive.ts'
 export { clipGradNorm, clipGradValue, type ClipOptions } from './optim/clip.ts'
-export { Optimizer, type Hyper, type OptimizerState, type ParameterGroup } from './optim/optimizer.ts'
+export { Optimizer, type AnyOptimizer, type Hyper, type OptimizerState, type ParameterGroup } from './optim/optimizer.ts'
 export { CosineAnnealingLR, StepLR } from './optim/scheduler.ts'
 export { SGD, type SGDOptions } from './optim/sgd.ts'
 export { defaultGenerator, manualSeed } from './random.ts'

@@ -5,7 +5,7 @@ import { tapeMemory } from '@bp/core'
 import { bytesPerElement, sizeOf, trace } from '@bp/core/extend'
 import type { Module} from './module.ts';
 import { type AnyModule, type Parameter } from './module.ts'
-import type { Optimizer } from './optim/optimizer.ts'
+import type { AnyOptimizer } from './optim/optimizer.ts'
 
 /** One layer of a {@link Summary}. */
 export interface SummaryRow {
@@ -100,7 +100,7 @@ export interface MemoryBreakdown {
  * Activations are predicted as the outputs of all layers, m·Σ nˡ, and measured as what the graph of the loss keeps alive:
  * an op may save less than its output (relu in place of its input) or more (the indices of a pooling).
  */
-export function memoryBreakdown(model: Module, optimiser: Optimizer<never>, loss: Tensor, input: Tensor): MemoryBreakdown {
+export function memoryBreakdown(model: Module, optimiser: AnyOptimizer, loss: Tensor, input: Tensor): MemoryBreakdown {
   const parameters = model.parameters()
   const bytes = (tensors: readonly Tensor[]): number => tensors.reduce((n, x) => n + (x.storage ? x.backend.bytes(x.storage) : 0), 0)
   const size = parameters.reduce((n, p) => n + p.size * bytesPerElement(p.dtype), 0)

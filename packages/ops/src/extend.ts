@@ -4,5 +4,7 @@ export { composites, type CompositeName, type Composites } from './composites.ts
 export { primitives, type KernelTable, type MapName, type PrimitiveName, type Primitives } from './primitives.ts'
 export { conv, convInput, convSize, convWeight, dot, type ConvGeometry, type ConvInputParams, type ConvWeightParams, type DotParams } from './rows/contract.ts'
 export type { AvgPoolParams } from './composites/convolution.ts'
+export type { AxisParams } from './composites/softmax.ts'
+export type { StandardiseParams } from './composites/statistics.ts'
 export type { PoolGeometry } from './rows/indexing.ts'
 export type { PadParams, SliceParams } from './rows/view.ts'

@@ -7,6 +7,9 @@ import type { Parameter } from '../module.ts'
 /** Hyper-parameters of a group: numbers and switches. */
 export type Hyper = Record<string, number | boolean | readonly number[]>
 
+/** An optimiser of any kind. */
+export type AnyOptimizer = Optimizer<{ lr: number }>
+
 /** Parameters with hyper-parameters of their own. */
 export type ParameterGroup<H> = { readonly params: readonly Parameter[] } & Partial<H>
 

@@ -1,15 +1,15 @@
 // Learning-rate schedules.
 
-import type { Optimizer } from './optimizer.ts'
+import type { AnyOptimizer } from './optimizer.ts'
 
 /** The base of schedules that give each group's rate from its first rate and the number of steps. */
 abstract class Scheduler {
-  private readonly optimiser: Optimizer<{ lr: number }>
+  private readonly optimiser: AnyOptimizer
   private readonly first: readonly number[]
   /** Steps taken; save it and set it to resume. */
   steps = 0
 
-  constructor(optimiser: Optimizer<{ lr: number }>) {
+  constructor(optimiser: AnyOptimizer) {
     this.optimiser = optimiser
     this.first = optimiser.groups.map(group => group.lr)
   }
@@ -28,7 +28,7 @@ export class StepLR extends Scheduler {
   private readonly size: number
   private readonly gamma: number
 
-  constructor(optimiser: Optimizer<{ lr: number }>, size: number, gamma = 0.1) {
+  constructor(optimiser: AnyOptimizer, size: number, gamma = 0.1) {
     super(optimiser)
     this.size = size
     this.gamma = gamma
@@ -44,7 +44,7 @@ export class CosineAnnealingLR extends Scheduler {
   private readonly length: number
   private readonly least: number
 
-  constructor(optimiser: Optimizer<{ lr: number }>, length: number, least = 0) {
+  constructor(optimiser: AnyOptimizer, length: number, least = 0) {
     super(optimiser)
     this.length = length
     this.least = least

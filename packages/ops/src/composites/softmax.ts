@@ -8,7 +8,8 @@ import { exp, log } from '../rows/exponential.ts'
 import { amax, droppedShape, sum } from '../rows/reduce.ts'
 import { detach, reshape } from '../rows/view.ts'
 
-interface AxisParams {
+/** The parameters of `softmax` and `logSoftmax`. */
+export interface AxisParams {
   readonly axis: number
 }
 

@@ -52,7 +52,8 @@ export const amin = (x: Tensor, axes?: number | readonly number[], keepDims = fa
 /** The Euclidean norm over the given axes (all unless given). Its gradient at 0 is NaN; add a small number inside if it may be. */
 export const norm = (x: Tensor, axes?: number | readonly number[], keepDims = false): Tensor => sqrt(sum(mul(x, x), axes, keepDims))
 
-interface StandardiseParams {
+/** The parameters of `standardise`. */
+export interface StandardiseParams {
   readonly axes: readonly number[]
   readonly eps: number
 }

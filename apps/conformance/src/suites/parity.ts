@@ -1,0 +1,155 @@
+// PyTorch's own numbers: gradients of imported models, and whole training runs.
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gradients, type Tensor } from '@bp/core'
+import { clipGradNorm, decodeSafetensors, type Parameter } from '@bp/nn'
+import { importOnnx, type OnnxModule } from '@bp/onnx'
+import { div } from '@bp/ops'
+import { compare, compareNumbers, Mismatch, type Tolerance } from '../compare.ts'
+import type { Case, Outcome, Suite } from './suite.ts'
+import { type LossSpec, lossOf, type OptimizerSpec, optimizerOf } from './torch.ts'
+
+interface CaseFile extends Tolerance {
+  readonly kind: 'vjp' | 'train'
+  readonly trainingMode: boolean
+  readonly grads?: readonly string[]
+  readonly steps?: number
+  readonly loss?: LossSpec
+  readonly optimizer?: OptimizerSpec
+  readonly clipGradNorm?: number | null
+  readonly accumulate?: number
+}
+
+interface Loaded {
+  readonly spec: CaseFile
+  readonly model: OnnxModule
+  /** A tensor of the data file by name. */
+  readonly data: (name: string) => Tensor
+  readonly names: readonly string[]
+}
+
+/** Every folder `kind/name` under the path that holds a `case.json`. */
+export const parity: Suite = path => ['vjp', 'train'].flatMap(kind => {
+  const folder = join(path, kind)
+  const names = existsSync(folder) ? readdirSync(folder).filter(name => existsSync(join(folder, name, 'case.json'))).sort() : []
+  return names.map((name): Case => ({ name: `${kind}/${name}`, run: () => runFolder(join(folder, name)) }))
+})
+
+function runFolder(folder: string): Outcome {
+  const spec = JSON.parse(readFileSync(join(folder, 'case.json'), 'utf8')) as CaseFile
+  const { tensors } = decodeSafetensors(readFileSync(join(folder, 'data.safetensors')))
+  const model = importOnnx(readFileSync(join(folder, 'model.onnx'))).train(spec.trainingMode)
+  const data = (name: string): Tensor => {
+    const value = tensors.get(name)
+    if (!value) throw new Mismatch(`the data file has no ${name}`)
+    return value
+  }
+  const loaded: Loaded = { spec, model, data, names: [...tensors.keys()] }
+  return spec.kind === 'vjp' ? { maxError: runVjp(loaded) } : runTraining(loaded)
+}
+
+/** The data file's names under a prefix, without it. */
+const under = (names: readonly string[], prefix: string): string[] => names.filter(name => name.startsWith(prefix)).map(name => name.slice(prefix.length))
+
+function runVjp({ spec, model, data, names }: Loaded): number {
+  const grads = spec.grads ?? []
+  const inputs = Object.fromEntries(under(names, 'input/').map(name => [name, data(`input/${name}`)]))
+  for (const name of grads) if (inputs[name]) inputs[name].requiresGrad = true
+  const outputs = model.run(inputs)
+  const wanted = under(names, 'output/')
+  const errors = wanted.map(name => compare(`output/${name}`, outputs[name]!, data(`output/${name}`), spec))
+  const parameters = new Map(model.namedParameters())
+  const by = grads.map(name => inputs[name] ?? parameters.get(name) ?? missing(name))
+  const pulled = under(names, 'cotangent/')
+  const got = gradients(pulled.map(name => outputs[name]!), by, { gradOutputs: pulled.map(name => data(`cotangent/${name}`)) })
+  grads.forEach((name, i) => {
+    const grad = got[i]
+    if (!grad) throw new Mismatch(`grad/${name} is missing: the outputs do not depend on it`)
+    errors.push(compare(`grad/${name}`, grad, data(`grad/${name}`), spec))
+  })
+  return Math.max(...errors)
+}
+
+function missing(name: string): never {
+  throw new Mismatch(`the imported model has no input or parameter named ${name}`)
+}
+
+function runTraining({ spec, model, data, names }: Loaded): Outcome {
+  const accumulate = spec.accumulate ?? 1
+  const optimiser = optimizerOf(spec.optimizer!, model.parameters())
+  const noise = new NoiseWatch(model.namedParameters(), spec.optimizer!)
+  const losses: number[] = []
+  const norms: number[] = []
+  const batches = new Set(under(names, 'batch/').map(name => name.split('/')[0])).size
+  const input = model.inputs[0]!.name
+  const output = model.outputs[0]!.name
+  for (let k = 0; k < batches; k++) {
+    const y = model.run({ [input]: data(`batch/${k}/x`) })[output]!
+    const loss = lossOf(spec.loss!, y, data(`batch/${k}/y`))
+    losses.push(loss.item())
+    const scaled = accumulate === 1 ? loss : div(loss, accumulate)
+    scaled.backward()
+    if ((k + 1) % accumulate !== 0) continue
+    if (spec.clipGradNorm != null) norms.push(clipGradNorm(model.parameters(), spec.clipGradNorm).item())
+    noise.see()
+    optimiser.step()
+    optimiser.zeroGrad()
+  }
+  const errors = [compareNumbers('loss', losses, data('loss').dataSync(), spec)]
+  if (names.includes('gradNorm')) errors.push(compareNumbers('gradNorm', norms, data('gradNorm').dataSync(), spec))
+  const parameters = new Map<string, Parameter>(model.namedParameters())
+  let loose = 0
+  for (const name of under(names, 'final/')) {
+    const got = (parameters.get(name) ?? missing(name)).dataSync() as Float32Array
+    const want = data(`final/${name}`).dataSync() as Float32Array
+    const rounding = noise.undetermined(name)
+    if (rounding.length > 0) {
+      checkDrift(name, got, data(`initial/${name}`).dataSync() as Float32Array, rounding, spec.optimizer!, losses.length / accumulate)
+      for (const i of rounding) got[i] = want[i]!
+      loose += rounding.length
+    }
+    errors.push(compareNumbers(`final/${name}`, got, want, spec))
+  }
+  const note = loose > 0 ? `${loose} parameter elements have no gradient but rounding: only their drift was checked` : ''
+  return { maxError: Math.max(...errors), note }
+}
+
+/** Below this share of the model's largest gradient, a float32 gradient is rounding and nothing else. */
+const roundingShare = 1e-6
+
+/**
+ * Finds elements of parameters whose gradient is zero but for rounding in every step: a bias in front of a batch
+ * normalisation, the bias of attention's keys. Optimisers that divide by the gradient's own size step by the sign of that
+ * rounding, so that where such an element ends is not determined, in PyTorch either.
+ */
+class NoiseWatch {
+  private readonly most: ReadonlyMap<string, Float64Array>
+  private readonly parameters: readonly (readonly [string, Parameter])[]
+
+  constructor(parameters: readonly (readonly [string, Parameter])[], optimizer: OptimizerSpec) {
+    this.parameters = optimizer.name === 'sgd' ? [] : parameters
+    this.most = new Map(this.parameters.map(([name, parameter]) => [name, new Float64Array(parameter.size)]))
+  }
+
+  /** Notes the gradients as they are now. */
+  see(): void {
+    for (const [name, { grad }] of this.parameters) {
+      const most = this.most.get(name)!
+      grad?.dataSync().forEach((g: number | bigint, i: number) => { most[i] = Math.max(most[i]!, Math.abs(Number(g))) })
+    }
+  }
+
+  /** The places of such elements. */
+  undetermined(name: string): number[] {
+    const largest = [...this.most.values()].reduce((top, list) => list.reduce((a, b) => Math.max(a, b), top), 0)
+    return [...this.most.get(name) ?? []].flatMap((most, i) => most > 0 && most <= roundingShare * largest ? i : [])
+  }
+}
+
+/** The optimiser cannot have moved an undetermined element further than its rate, and its decay, times its steps. */
+function checkDrift(name: string, got: Float32Array, initial: Float32Array, places: readonly number[], { lr, weight_decay: decay = 0 }: OptimizerSpec, steps: number): void {
+  const moved = (list: Float32Array): number[] => places.map(i => list[i]!)
+  const rate = (lr as number) * steps
+  compareNumbers(`the drift of ${name}`, moved(got), moved(initial), { rtol: rate * (decay as number), atol: rate })
+}

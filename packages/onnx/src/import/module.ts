@@ -1,0 +1,149 @@
+// The imported model: a module whose forward pass runs the file's nodes in order.
+
+import { type DType, noGrad, Tensor, type TypedArray, tensor, type Variable } from '@bp/core'
+import { BpError } from '@bp/core'
+import { describe, fail } from '@bp/core/extend'
+import { Module } from '@bp/nn'
+import { detach } from '@bp/ops'
+import { onKnown } from '../operators/known.ts'
+import type { Context, Operator } from '../operators/operator.ts'
+import { knownLimit } from '../operators/shape.ts'
+import { UnsupportedOperatorError } from './errors.ts'
+import type { ModelNode, ModelValue } from './load.ts'
+import { Known, toTensor, type Value } from './value.ts'
+
+/** A node with the function that computes it, and the values that nothing reads after it. */
+export interface Step {
+  readonly node: ModelNode
+  readonly operator: Operator
+  readonly last: readonly string[]
+}
+
+/** What {@link OnnxModule} is made of. */
+export interface ModelParts {
+  readonly inputs: readonly ModelValue[]
+  readonly outputs: readonly ModelValue[]
+  readonly steps: readonly Step[]
+  /** Parameters and buffers by the names of their initialisers. */
+  readonly variables: ReadonlyMap<string, Variable>
+  readonly constants: ReadonlyMap<string, Known>
+}
+
+/**
+ * A model read from an ONNX file, as an ordinary differentiable module: float initialisers are its parameters, under the
+ * names that they have in the file. Until {@link train} or {@link eval} is called, dropout and batch normalisation behave
+ * as the file says; afterwards as in any other module, running statistics included.
+ */
+export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
+  /** The inputs to feed, in the order of {@link forward}. */
+  readonly inputs: readonly ModelValue[]
+  readonly outputs: readonly ModelValue[]
+  private readonly parts: ModelParts
+  private asFile = true
+
+  constructor(parts: ModelParts) {
+    super()
+    this.inputs = parts.inputs
+    this.outputs = parts.outputs
+    this.parts = parts
+  }
+
+  protected override fields(): Iterable<readonly [string, unknown]> {
+    return this.parts.variables
+  }
+
+  override train(on = true): this {
+    this.asFile = false
+    return super.train(on)
+  }
+
+  /** Whether training mode has been chosen; `null` while the file decides. */
+  get mode(): boolean | null {
+    return this.asFile ? null : this.training
+  }
+
+  /** Feeds inputs in the file's order; a model with one output returns it, one with several a list. */
+  override forward(...xs: Tensor[]): Tensor | Tensor[] {
+    if (xs.length !== this.inputs.length) fail('value', 'OnnxModule', `the model takes ${this.inputs.length} input(s) (${this.inputs.map(({ name }) => name).join(', ')}), got ${xs.length}`)
+    const ys = this.evaluate(new Map(this.inputs.map(({ name }, i) => [name, xs[i]!])))
+    return ys.length === 1 ? ys[0]! : ys
+  }
+
+  /** Feeds inputs by name and returns all outputs by name. Throws where one is missing, unknown, or of another dtype or shape. */
+  run(feeds: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
+    const missing = this.inputs.filter(({ name }) => !Object.hasOwn(feeds, name)).map(({ name }) => name)
+    const unknown = Object.keys(feeds).filter(name => !this.inputs.some(input => input.name === name))
+    if (missing.length > 0 || unknown.length > 0) fail('value', 'OnnxModule', `${[...missing.length > 0 ? [`missing inputs: ${missing.join(', ')}`] : [], ...unknown.length > 0 ? [`unknown inputs: ${unknown.join(', ')}`] : []].join('; ')}. The model takes ${this.inputs.map(({ name }) => name).join(', ') || 'none'}`)
+    const ys = this.evaluate(new Map(Object.entries(feeds)))
+    return Object.fromEntries(this.outputs.map(({ name }, i) => [name, ys[i]!]))
+  }
+
+  private evaluate(feeds: ReadonlyMap<string, Tensor>): Tensor[] {
+    checkFeeds(this.inputs, feeds)
+    const { variables, constants, steps } = this.parts
+    const values = new Map<string, Value | undefined>([...variables, ...constants, ...feeds])
+    for (const { node, operator, last } of steps) {
+      const inputs = node.inputs.map(name => name === '' ? undefined : values.get(name) ?? absent(node, name))
+      const results = this.compute(node, operator, inputs)
+      node.outputs.forEach((name, i) => { if (name !== '') values.set(name, results[i]) })
+      for (const name of last) values.delete(name)
+    }
+    return this.outputs.map(({ name }) => toTensor(values.get(name) ?? fail('data', 'OnnxModule', `the output ${JSON.stringify(name)} was left out by the operator that makes it`)))
+  }
+
+  private compute(node: ModelNode, operator: Operator, inputs: readonly (Value | undefined)[]): readonly (Value | undefined)[] {
+    const context: Context = {
+      training: this.mode,
+      update: (input, value) => {
+        const variable = this.parts.variables.get(node.inputs[input] ?? '')
+        if (variable) noGrad(() => { variable.assign(detach(value)) })
+      },
+    }
+    try {
+      const known = allKnown(inputs) && Object.hasOwn(onKnown, node.operator) ? onKnown[node.operator]!(inputs, node.attributes, node) : null
+      return [known ?? operator(inputs, node.attributes, node, context)].flat()
+    } catch (error) {
+      return explain(error, node)
+    }
+  }
+}
+
+const allKnown = (inputs: readonly (Value | undefined)[]): inputs is readonly Known[] =>
+  inputs.length > 0 && inputs.every(value => value instanceof Known && value.data.length <= knownLimit)
+
+function absent(node: ModelNode, name: string): never {
+  return fail('data', 'OnnxModule', `node ${JSON.stringify(node.name)} (${node.operator}) reads ${JSON.stringify(name)}, an output that its maker leaves out`)
+}
+
+/** The same error, told where in the model it arose. */
+function explain(error: unknown, node: ModelNode): never {
+  const where = `node ${JSON.stringify(node.name)} (${node.operator})`
+  if (error instanceof UnsupportedOperatorError) throw new UnsupportedOperatorError('OnnxModule', error.operators, `${where}: ${error.message}`)
+  if (error instanceof BpError) throw new BpError(error.code, 'OnnxModule', `${where}: ${error.message}`, { cause: error })
+  throw error
+}
+
+function checkFeeds(inputs: readonly ModelValue[], feeds: ReadonlyMap<string, Tensor>): void {
+  const sizes = new Map<string, number>()
+  for (const { name, dtype, shape } of inputs) {
+    const x = feeds.get(name)!
+    if (!((x as unknown) instanceof Tensor)) fail('value', 'OnnxModule', `input ${name} is no tensor. Make one with tensor(data)`)
+    const fits = x.dtype === dtype && (shape.length === 0 || x.rank === shape.length) && shape.every((size, i) => typeof size === 'string' || size === x.shape[i])
+    if (!fits) fail('shape', 'OnnxModule', `input ${name} must be ${dtype}[${shape.join(',')}], got ${describe(x)}`)
+    shape.forEach((size, i) => {
+      if (typeof size !== 'string') return
+      const before = sizes.get(size)
+      if (before !== undefined && before !== x.shape[i]) fail('shape', 'OnnxModule', `the axis ${size} is ${before} in one input and ${x.shape[i]} in ${name}. They must be equal`)
+      sizes.set(size, x.shape[i]!)
+    })
+  }
+}
+
+/** A custom operator of a user: tensors in, tensors out. */
+export type CustomOperator = (inputs: readonly (Tensor | undefined)[], attributes: ModelNode['attributes'], node: ModelNode) => Tensor | readonly (Tensor | undefined)[]
+
+/** A user's operator as the importer calls it. */
+export const custom = (f: CustomOperator): Operator => (inputs, attributes, node) => f(inputs.map(value => value && toTensor(value)), attributes, node)
+
+/** A literal as a tensor of its own. */
+export const fromLiteral = ({ data, dtype, shape }: { readonly data: TypedArray; readonly dtype: DType; readonly shape: readonly number[] }): Tensor => tensor(data, { dtype, shape })

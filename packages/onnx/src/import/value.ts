@@ -1,0 +1,45 @@
+// The values of a running model: tensors, and literals that are known before any tensor is made, such as shapes.
+
+import { type DType, type Shape, Tensor, tensor, type TypedArray } from '@bp/core'
+import { type Abstract, Aval, convert } from '@bp/core/extend'
+
+/**
+ * A small array known in JavaScript: shapes, axes, scalar constants. Arithmetic on shapes is done on these, so that it
+ * reads no tensor, works in `trace`, and needs no int64 from a backend.
+ */
+export class Known implements Abstract {
+  readonly aval: Aval
+  readonly data: TypedArray
+  private made: Tensor | null = null
+
+  constructor(dtype: DType, shape: Shape, data: TypedArray) {
+    this.aval = new Aval(shape, dtype)
+    this.data = data
+  }
+
+  get shape(): Shape {
+    return this.aval.shape
+  }
+
+  get dtype(): DType {
+    return this.aval.dtype
+  }
+
+  /** The same as a tensor, made when first asked for. */
+  get tensor(): Tensor {
+    this.made ??= tensor(this.data, { shape: this.shape, dtype: this.dtype })
+    return this.made
+  }
+}
+
+/** What flows along the edges of a model. */
+export type Value = Tensor | Known
+
+/** A value as a tensor. */
+export const toTensor = (value: Value): Tensor => value instanceof Tensor ? value : value.tensor
+
+/** A value's elements as numbers. A tensor is read, which throws where it is being traced or its backend cannot at once. */
+export const toNumbers = (value: Value): number[] => Array.from<number | bigint, number>(value instanceof Tensor ? value.dataSync() : value.data, Number)
+
+/** A list of whole numbers as int64, as ONNX passes shapes around. */
+export const int64s = (values: readonly number[], shape: Shape = [values.length]): Known => new Known('int64', shape, convert(values, 'int64'))

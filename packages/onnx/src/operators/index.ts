@@ -1,0 +1,15 @@
+// The table of all operators of the default domain that the importer implements.
+
+import { activation } from './activation.ts'
+import { conv } from './conv.ts'
+import { elementwise } from './elementwise.ts'
+import { indexing } from './indexing.ts'
+import { loss } from './loss.ts'
+import { matrix } from './matrix.ts'
+import { norm } from './norm.ts'
+import type { Operators } from './operator.ts'
+import { reduce } from './reduce.ts'
+import { shape } from './shape.ts'
+
+/** Every operator under its ONNX name. Constant is not among them: it is read when a model is loaded. */
+export const operators: Operators = { ...elementwise, ...activation, ...reduce, ...shape, ...indexing, ...matrix, ...conv, ...norm, ...loss }
