@@ -1,7 +1,7 @@
 // @bp/onnx: ONNX files as differentiable modules, and modules as ONNX files.
 
 export { Attributes } from './import/attributes.ts'
-export { UnsupportedOperatorError } from './import/errors.ts'
+export { UnsupportedError, UnsupportedOperatorError } from './import/errors.ts'
 export { importOnnx, type ImportOptions } from './import/import.ts'
 export { opsets, type ModelNode, type ModelValue } from './import/load.ts'
 export { OnnxModule, type CustomOperator } from './import/module.ts'

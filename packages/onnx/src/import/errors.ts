@@ -1,6 +1,17 @@
-// The error for what a model needs and the importer has not, told apart from damaged files by its class.
+// Errors for what a model needs and the importer has not, told apart from damaged files by their class.
 
-import { BpError } from '@bp/core'
+import { BpError, type ErrorCode } from '@bp/core'
+
+/**
+ * A model uses something of ONNX that is not implemented: an element type, an operator set, sequences, or, as an
+ * {@link UnsupportedOperatorError}, operators.
+ */
+export class UnsupportedError extends BpError {
+  constructor(op: string, message: string, code: ErrorCode = 'data') {
+    super(code, op, message)
+    this.name = 'UnsupportedError'
+  }
+}
 
 /**
  * A model uses operators, or modes of them, that are not implemented. Loading reports all of them at once.
@@ -11,12 +22,12 @@ import { BpError } from '@bp/core'
  * new UnsupportedOperatorError('importOnnx', ['Loop'], 'no operator Loop').operators // => [Loop]
  * ```
  */
-export class UnsupportedOperatorError extends BpError {
+export class UnsupportedOperatorError extends UnsupportedError {
   /** The operators, as `Loop` or `ai.onnx.ml:Scaler`, each once. */
   readonly operators: readonly string[]
 
   constructor(op: string, operators: readonly string[], message: string) {
-    super('data', op, message)
+    super(op, message)
     this.name = 'UnsupportedOperatorError'
     this.operators = [...new Set(operators)]
   }

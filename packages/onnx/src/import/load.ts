@@ -5,6 +5,7 @@ import { fail } from '@bp/core/extend'
 import { decodeModel, type GraphProto, type NodeProto, toNumber, type ValueInfoProto } from '../proto/proto.ts'
 import { dtypeOfCode, type ExternalData, type Literal, readTensor } from '../proto/tensor.ts'
 import { Attributes } from './attributes.ts'
+import { UnsupportedError } from './errors.ts'
 
 /** An input or output of a model; a size that varies is given by its name. */
 export interface ModelValue {
@@ -33,7 +34,7 @@ export interface LoadedGraph {
 }
 
 /** The versions of the default operator set whose meaning is implemented. */
-export const opsets: readonly [least: number, most: number] = [6, 26]
+export const opsets: readonly [least: number, most: number] = [6, 28]
 
 const op = 'importOnnx'
 const quote = (name: string): string => JSON.stringify(name)
@@ -44,7 +45,7 @@ export function loadGraph(bytes: Uint8Array, external?: ExternalData): LoadedGra
   if (!model.graph) fail('data', op, `the file holds no graph${bytes.length === 0 ? ' (it is empty)' : ''}. Is it an ONNX model?`)
   const versions = new Map((model.opsetImport ?? []).map(({ domain, version }) => [domain === 'ai.onnx' ? '' : domain ?? '', toNumber(version)]))
   const opset = versions.get('') ?? 1
-  if (versions.has('') && (opset < opsets[0] || opset > opsets[1])) fail('data', op, `the model is of operator set ${opset}; ${opsets[0]} to ${opsets[1]} can be read. Convert it with onnx.version_converter`)
+  if (versions.has('') && (opset < opsets[0] || opset > opsets[1])) throw new UnsupportedError(op, `the model is of operator set ${opset}; ${opsets[0]} to ${opsets[1]} are supported. Convert it with onnx.version_converter`)
   const { graph } = model
   const initialisers = readInitialisers(graph, external)
   const inputs = (graph.input ?? []).filter(({ name }) => !initialisers.has(name ?? '')).map(info => readValue(info, 'input'))
@@ -54,7 +55,7 @@ export function loadGraph(bytes: Uint8Array, external?: ExternalData): LoadedGra
 }
 
 function readInitialisers(graph: GraphProto, external?: ExternalData): Map<string, Literal> {
-  if (graph.sparseInitializer?.length) fail('data', op, 'the model has sparse initialisers, which are unsupported. Export it with dense ones')
+  if (graph.sparseInitializer?.length) throw new UnsupportedError(op, 'the model has sparse initialisers, which are unsupported. Export it with dense ones')
   const out = new Map<string, Literal>()
   for (const t of graph.initializer ?? []) {
     const name = t.name ?? ''
@@ -69,7 +70,7 @@ function readValue(info: ValueInfoProto, role: 'input' | 'output'): ModelValue {
   const name = info.name ?? ''
   const type = info.type?.tensorType
   if (name === '') fail('data', op, `an ${role} of the model has no name. The file is damaged`)
-  if (!type) fail('data', op, `the ${role} ${quote(name)} is no tensor${info.type?.sequenceType ? ' but a sequence' : info.type?.optionalType ? ' but an optional' : ''}, which is unsupported. Export a model whose inputs and outputs are tensors`)
+  if (!type) throw new UnsupportedError(op, `the ${role} ${quote(name)} is no tensor${info.type?.sequenceType ? ' but a sequence' : info.type?.optionalType ? ' but an optional' : ''}, which is unsupported. Export a model whose inputs and outputs are tensors`)
   const shape = (type.shape?.dim ?? []).map((dim, i) => dim.dimParam ? dim.dimParam : !Object.hasOwn(dim, 'dimValue') || toNumber(dim.dimValue) < 0 ? `${name}_${i}` : toNumber(dim.dimValue))
   return { name, dtype: dtypeOfCode(op, type.elemType ?? 0, `the ${role} ${quote(name)}`), shape }
 }

@@ -1,14 +1,13 @@
 // The imported model: a module whose forward pass runs the file's nodes in order.
 
-import { type DType, noGrad, Tensor, type TypedArray, tensor, type Variable } from '@bp/core'
-import { BpError } from '@bp/core'
+import { BpError, type DType, noGrad, Tensor, type TypedArray, tensor, type Variable } from '@bp/core'
 import { describe, fail } from '@bp/core/extend'
 import { Module } from '@bp/nn'
 import { detach } from '@bp/ops'
 import { onKnown } from '../operators/known.ts'
 import type { Context, Operator } from '../operators/operator.ts'
 import { knownLimit } from '../operators/shape.ts'
-import { UnsupportedOperatorError } from './errors.ts'
+import { UnsupportedError, UnsupportedOperatorError } from './errors.ts'
 import type { ModelNode, ModelValue } from './load.ts'
 import { Known, toTensor, type Value } from './value.ts'
 
@@ -119,6 +118,7 @@ function absent(node: ModelNode, name: string): never {
 function explain(error: unknown, node: ModelNode): never {
   const where = `node ${JSON.stringify(node.name)} (${node.operator})`
   if (error instanceof UnsupportedOperatorError) throw new UnsupportedOperatorError('OnnxModule', error.operators, `${where}: ${error.message}`)
+  if (error instanceof UnsupportedError) throw new UnsupportedError('OnnxModule', `${where}: ${error.message}`, error.code)
   if (error instanceof BpError) throw new BpError(error.code, 'OnnxModule', `${where}: ${error.message}`, { cause: error })
   throw error
 }

@@ -54,8 +54,8 @@ const transposed: Operator = onTensors(2, ([x, w, bias], attributes, node) => {
   const wanted = wantedSizes(spatial, stride, attributes)
   const groups = attributes.int('group', 1)
   if (wanted) {
-    const lower = attributes.string('auto_pad', 'NOTSET') === 'SAME_UPPER'
-    return fit(convTranspose(x!, w!, { bias, stride, dilation, outputPadding: extra, groups }), wanted, lower)
+    const upper = attributes.string('auto_pad', 'NOTSET') === 'SAME_UPPER'
+    return fit(convTranspose(x!, w!, { bias, stride, dilation, outputPadding: extra, groups }), wanted, upper)
   }
   const padding = windowPadding(spatial, kernel, stride, dilation, attributes, node)
   if (full.every((n, i) => n + extra[i]! > padding[i]![0] + padding[i]![1])) return convTranspose(x!, w!, { bias, stride, dilation, padding, outputPadding: extra, groups })
@@ -73,7 +73,7 @@ function wantedSizes(spatial: readonly number[], stride: readonly number[], attr
 function fit(y: Tensor, sizes: readonly number[], upper: boolean): Tensor {
   const widths = sizes.map((size, i): [number, number] => {
     const total = y.shape[i + 2]! - size
-    const half = Math.trunc(total / 2)
+    const half = Math.floor(total / 2)
     return upper ? [-half, half - total] : [half - total, -half]
   })
   return pad(y, [[0, 0], [0, 0], ...widths])

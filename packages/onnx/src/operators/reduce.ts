@@ -83,7 +83,7 @@ export const reduce: Operators = {
   ReduceL1: reduction((x, axes, keepDims) => sum(abs(x), axes, keepDims)),
   ReduceL2: reduction((x, axes, keepDims) => sqrt(sum(square(x), axes, keepDims))),
   ReduceLogSum: reduction((x, axes, keepDims) => log(sum(x, axes, keepDims))),
-  ReduceLogSumExp: reduction(logSumExp),
+  ReduceLogSumExp: reduction(extreme(logSumExp, -Infinity, 'ReduceLogSumExp')),
   ReduceSumSquare: reduction((x, axes, keepDims) => sum(square(x), axes, keepDims)),
   ArgMax: indexOf(true), ArgMin: indexOf(false),
   CumSum: runningSum, TopK: largestK,

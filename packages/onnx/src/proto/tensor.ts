@@ -2,6 +2,7 @@
 
 import { type DType, type Shape, type Tensor, tensor, type TypedArray } from '@bp/core'
 import { allocate, bytesPerElement, fail, sizeOf } from '@bp/core/extend'
+import { UnsupportedError } from '../import/errors.ts'
 import { decodeTensor, encodeTensor, type Int64, type TensorProto, toBigInt, toNumber } from './proto.ts'
 
 /** ONNX's numbers for the dtypes that the framework has. */
@@ -18,9 +19,12 @@ export const knownDType = (code: number): DType | null => dtypeByCode.get(code) 
 /** ONNX's name of an element type. */
 export const typeName = (code: number): string => knownDType(code) ?? otherTypes[code] ?? `number ${code}`
 
-/** The dtype of ONNX's number for it; throws a `dtype` error that names `where` for the rest. */
-export const dtypeOfCode = (op: string, code: number, where: string): DType =>
-  knownDType(code) ?? fail('dtype', op, `${where} has element type ${typeName(code)}, which is unsupported. Convert the model to float32, float64, int64, int32, uint8 or bool`)
+/** The dtype of ONNX's number for it; throws an {@link UnsupportedError} that names `where` for the rest. */
+export function dtypeOfCode(op: string, code: number, where: string): DType {
+  const dtype = knownDType(code)
+  if (dtype === null) throw new UnsupportedError(op, `${where} has element type ${typeName(code)}, which is unsupported. Convert the model to float32, float64, int64, int32, uint8 or bool`, 'dtype')
+  return dtype
+}
 
 /** Elements as they stand in a file: a dtype, a shape, and data of just that many elements. */
 export interface Literal {
@@ -38,7 +42,7 @@ export function readTensor(op: string, t: TensorProto, where: string, external?:
   const shape = (t.dims ?? []).map(toNumber)
   const size = sizeOf(shape)
   if (shape.some(n => !Number.isSafeInteger(n) || n < 0) || !Number.isSafeInteger(size)) fail('data', op, `${where} has the impossible shape [${shape.join(',')}]. The file is damaged`)
-  if (t.segment) fail('data', op, `${where} is stored in segments, which is unsupported. Save the model again with a current version of onnx`)
+  if (t.segment) throw new UnsupportedError(op, `${where} is stored in segments, which is unsupported. Save the model again with a current version of onnx`)
   const raw = (t.dataLocation ?? 0) === 1 ? externalBytes(op, t, where, external) : t.rawData?.length ? t.rawData : null
   if (raw) {
     if (raw.length !== size * bytesPerElement(dtype)) mismatch(op, where, shape, size * bytesPerElement(dtype), raw.length, 'bytes')
@@ -108,7 +112,7 @@ export function writeTensor(name: string, { dtype, shape, data }: Literal): Tens
 
 /**
  * The tensor in a serialised `TensorProto`, such as the `.pb` files of ONNX's test data. Throws a `data` error where the
- * bytes are none, and a `dtype` error for element types that the framework has not.
+ * bytes are none, and an {@link UnsupportedError} for element types that the framework has not.
  *
  * @example
  * ```ts
