@@ -4,7 +4,7 @@ export { fans, kaimingNormal, kaimingUniform, normal, uniform, xavierNormal, xav
 export { Dropout, GELU, ReLU, Sigmoid, SiLU, Softmax, Tanh, type DropoutOptions } from './layers/activation.ts'
 export { AvgPool, AvgPool1d, AvgPool2d, Conv1d, Conv2d, Conv3d, MaxPool, MaxPool1d, MaxPool2d, type ConvOptions } from './layers/conv.ts'
 export { Embedding, Flatten, Linear, Sequential, type LayerOptions } from './layers/linear.ts'
-export { BatchNorm, BatchNorm1d, BatchNorm2d, LayerNorm, type BatchNormOptions } from './layers/norm.ts'
+export { BatchNorm, BatchNorm1d, BatchNorm2d, LayerNorm, type BatchNormOptions, type LayerNormOptions } from './layers/norm.ts'
 export { MultiheadAttention, TransformerEncoderLayer, type TransformerOptions } from './layers/transformer.ts'
 export { bceLoss, bceWithLogits, crossEntropy, huberLoss, l1Loss, mseLoss, nllLoss, smoothL1Loss, type CrossEntropyOptions, type LossOptions } from './losses.ts'
 export { Module, Parameter, type AnyModule, type LoadOptions } from './module.ts'

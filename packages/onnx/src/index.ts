@@ -6,4 +6,5 @@ export { importOnnx, type ImportOptions } from './import/import.ts'
 export { opsets, type ModelNode, type ModelValue } from './import/load.ts'
 export { OnnxModule, type CustomOperator } from './import/module.ts'
 
+export { exportOnnx, type ExportInput, type ExportOptions } from './export/export.ts'
 export { decodeTensorProto, encodeTensorProto, type ExternalData } from './proto/tensor.ts'

@@ -1,6 +1,6 @@
 // Normalisation layers.
 
-import { add, mul, noGrad, ones, type Tensor, tensor, Variable, zeros } from '@bp/core'
+import { add, type DType, mul, noGrad, ones, type Tensor, tensor, Variable, zeros } from '@bp/core'
 import { describe, fail } from '@bp/core/extend'
 import { detach, div, layerNorm, mean, reshape, sqrt, standardise, sub, variance } from '@bp/ops'
 import { Module, Parameter } from '../module.ts'
@@ -13,6 +13,7 @@ export interface BatchNormOptions {
   readonly momentum?: number
   /** Whether to scale and shift by learned parameters; true unless given. */
   readonly affine?: boolean
+  readonly dtype?: DType
 }
 
 /**
@@ -37,12 +38,12 @@ export class BatchNorm extends Module {
   private readonly eps: number
   private readonly momentum: number
 
-  constructor(channels: number, { eps = 1e-5, momentum = 0.1, affine = true }: BatchNormOptions = {}) {
+  constructor(channels: number, { eps = 1e-5, momentum = 0.1, affine = true, dtype = 'float32' }: BatchNormOptions = {}) {
     super()
-    this.weight = affine ? new Parameter(ones([channels])) : null
-    this.bias = affine ? new Parameter(zeros([channels])) : null
-    this.running_mean = new Variable(zeros([channels]))
-    this.running_var = new Variable(ones([channels]))
+    this.weight = affine ? new Parameter(ones([channels], dtype)) : null
+    this.bias = affine ? new Parameter(zeros([channels], dtype)) : null
+    this.running_mean = new Variable(zeros([channels], dtype))
+    this.running_var = new Variable(ones([channels], dtype))
     this.num_batches_tracked = new Variable(tensor(0n))
     this.eps = eps
     this.momentum = momentum
@@ -82,17 +83,24 @@ export class BatchNorm1d extends BatchNorm {}
 /** {@link BatchNorm} of [n, c, h, w]. */
 export class BatchNorm2d extends BatchNorm {}
 
+/** Options of {@link LayerNorm}. */
+export interface LayerNormOptions {
+  /** Added to the variance; 1e-5 unless given. */
+  readonly eps?: number
+  readonly dtype?: DType
+}
+
 /** Normalises the last axes, of the given sizes, then scales and shifts (Ba et al. 2016, "Layer Normalization"). */
 export class LayerNorm extends Module {
   readonly weight: Parameter
   readonly bias: Parameter
   private readonly eps: number
 
-  constructor(shape: number | readonly number[], { eps = 1e-5 }: { readonly eps?: number } = {}) {
+  constructor(shape: number | readonly number[], { eps = 1e-5, dtype = 'float32' }: LayerNormOptions = {}) {
     super()
     const sizes = typeof shape === 'number' ? [shape] : shape
-    this.weight = new Parameter(ones(sizes))
-    this.bias = new Parameter(zeros(sizes))
+    this.weight = new Parameter(ones(sizes, dtype))
+    this.bias = new Parameter(zeros(sizes, dtype))
     this.eps = eps
   }
 

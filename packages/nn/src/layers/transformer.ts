@@ -67,8 +67,9 @@ export class TransformerEncoderLayer extends Module<[x: Tensor, options?: Attent
     this.self_attn = new MultiheadAttention(dim, heads, layer)
     this.linear1 = new Linear(dim, feedForward, layer)
     this.linear2 = new Linear(feedForward, dim, layer)
-    this.norm1 = new LayerNorm(dim)
-    this.norm2 = new LayerNorm(dim)
+    const { dtype = 'float32' } = layer
+    this.norm1 = new LayerNorm(dim, { dtype })
+    this.norm2 = new LayerNorm(dim, { dtype })
     this.dropout = new Dropout(dropout, layer)
     this.activation = activation === 'gelu' ? gelu : relu
     this.normFirst = normFirst

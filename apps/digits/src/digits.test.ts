@@ -1,0 +1,83 @@
+// The digits app: its data, its options, its progress line, and resuming exactly.
+
+import { cpu } from '@bp/backend-cpu'
+import { use } from '@bp/core'
+import { encodeCheckpoint, encodeSafetensors } from '@bp/nn'
+import { describe, expect, test } from 'vitest'
+import { type Images, pick, pixelsPerImage, readDigits, split } from './data.ts'
+import { parseOptions, UsageError } from './options.ts'
+import { bar, clock } from './progress.ts'
+import { accuracy, predict, Run } from './train.ts'
+
+use(cpu())
+const digits = readDigits()
+
+describe('data', () => {
+  test('holds 10,000 images of all ten digits, in [0, 1]', () => {
+    expect(digits.labels).toHaveLength(10_000)
+    expect(digits.pixels).toHaveLength(10_000 * pixelsPerImage)
+    expect(new Set(digits.labels).size).toBe(10)
+    expect(digits.pixels.every(p => p >= 0 && p <= 1)).toBe(true)
+  })
+
+  test('is split the same way each time, into images that are in one part only', () => {
+    const numbered: Images = { pixels: new Float32Array(100 * pixelsPerImage), labels: Int32Array.from({ length: 100 }, (_, i) => i) }
+    const { train, test } = split(numbered, 80)
+    expect(split(numbered, 80)).toEqual({ train, test })
+    expect(new Set([...train.labels, ...test.labels]).size).toBe(100)
+    expect([train.labels.length, test.labels.length]).toEqual([80, 20])
+  })
+})
+
+describe('a run', () => {
+  const { train } = split(digits, 130)
+  const options = { epochs: 2, batch: 50, lr: 0.01, seed: 5 }
+  const finish = (run: Run): Uint8Array => {
+    while (!run.done) if (run.step(train)) run.endEpoch(train)
+    return encodeCheckpoint({ model: run.model, optimiser: run.optimiser })
+  }
+
+  test('that is stopped after any step and resumed ends bit by bit as the unbroken one', () => {
+    const whole = finish(new Run(options))
+    for (const stopAfter of [1, 3, 4]) {
+      const run = new Run(options)
+      for (let i = 0; i < stopAfter; i++) if (run.step(train)) run.endEpoch(train)
+      const resumed = Run.from(run.checkpoint())
+      expect(resumed.progress).toEqual(run.progress)
+      expect(finish(resumed)).toEqual(whole)
+    }
+  }, 120_000)
+
+  test('with another seed ends elsewhere', () => {
+    expect(finish(new Run({ ...options, epochs: 1, seed: 6 }))).not.toEqual(finish(new Run({ ...options, epochs: 1 })))
+  }, 120_000)
+
+  test('learns', () => {
+    const few = pick(train, Array.from({ length: 50 }, (_, i) => i))
+    const run = new Run({ epochs: 12, batch: 50, lr: 0.01, seed: 1 })
+    while (!run.done) if (run.step(few)) run.endEpoch(few)
+    expect(accuracy(predict(x => run.model.forward(x), few), few.labels)).toBeGreaterThan(0.8)
+  }, 120_000)
+
+  test('is not resumed from a file that holds none', () => {
+    expect(() => Run.from(encodeSafetensors({}))).toThrow(/holds tensors but no run/)
+    expect(() => Run.from(new Uint8Array(20))).toThrow(/safetensors/)
+  })
+})
+
+describe('options', () => {
+  test('have defaults and are read', () => {
+    expect(parseOptions([])).toMatchObject({ batch: 64, seed: 1, backend: 'cpu', resume: false })
+    expect(parseOptions(['--epochs', '3', '--lr', '1e-3', '--resume'])).toMatchObject({ epochs: 3, lr: 0.001, resume: true })
+    expect(parseOptions(['--help'])).toBeNull()
+  })
+
+  test.each([['--epochs', '0'], ['--batch', '1.5'], ['--lr', 'fast'], ['--seed', '-1'], ['--backend', 'abacus'], ['--colour', 'red'], ['--epochs']])('refuse %s %s', (...argv) => {
+    expect(() => parseOptions(argv)).toThrow(UsageError)
+  })
+})
+
+test('the progress line shows epoch, bar, loss, accuracy, speed and time left', () => {
+  expect(bar({ epoch: 2, epochs: 5, done: 0.5, loss: 0.08123, accuracy: 0.974, samplesPerSecond: 1234.4, secondsLeft: 65 }, 8)).toBe('epoch 2/5  ████░░░░  loss 0.0812  acc 97.4 %  1,234/s  1:05 left')
+  expect([clock(59.6), clock(Infinity)]).toEqual(['1:00', '–'])
+})

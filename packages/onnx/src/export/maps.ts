@@ -1,0 +1,96 @@
+// Emitters of elementwise ops and contractions.
+
+import type { DType } from '@bp/core'
+import type { ConvGeometry, ConvInputParams, ConvWeightParams, DotParams, PoolGeometry } from '@bp/ops/extend'
+import { convSize } from '@bp/ops/extend'
+import type { Builder } from './builder.ts'
+import { bothParams, type Emission, type Emitter, type Emitters, fixedParams, fixedSizes, pads } from './emit.ts'
+import { isFixed } from './twin.ts'
+
+const same = (operator: string): Emitter => (b, e) => b.add(operator, e.inputs)
+
+/** eˣ − 1 = tanh(x/2)·(eˣ + 1), which is exact near 0 where eˣ − 1 is not. */
+function expm1(b: Builder, e: Emission): string {
+  const { dtype } = e.xs[0]!
+  const x = e.inputs[0]!
+  const t = b.add('Tanh', [b.add('Mul', [x, b.scalar(0.5, dtype)])])
+  return b.add('Mul', [t, b.add('Add', [b.add('Exp', [x]), b.scalar(1, dtype)])])
+}
+
+/** log(1 + x) = x·log u/(u − 1) with u = 1 + x rounded, and x where u = 1 (Kahan; Higham 2002, "Accuracy and Stability", §1.14). */
+function log1p(b: Builder, e: Emission): string {
+  const { dtype } = e.xs[0]!
+  const x = e.inputs[0]!
+  const one = b.scalar(1, dtype)
+  const u = b.add('Add', [x, one])
+  const small = b.add('Equal', [u, one])
+  const log = b.add('Log', [u])
+  const scale = b.add('Where', [small, one, b.add('Sub', [u, one])])
+  const exact = b.add('Where', [small, x, b.add('Mul', [x, b.add('Div', [log, scale])])])
+  return b.add('Where', [b.add('Equal', [u, x]), log, exact])
+}
+
+/** A·B with either read transposed. */
+function dot(b: Builder, e: Emission): string {
+  const { ta, tb } = fixedParams<DotParams>(e)
+  const rank = e.xs[0]!.sizes.length
+  if (rank === 2 && (ta || tb) && e.xs[0]!.dtype.startsWith('float')) return b.add('Gemm', e.inputs, { transA: Number(ta), transB: Number(tb) })
+  const perm = Array.from({ length: rank }, (_, i) => i < rank - 2 ? i : 2 * rank - 3 - i)
+  const turned = (x: string, on: boolean): string => on ? b.add('Transpose', [x], { perm }) : x
+  return b.add('MatMul', [turned(e.inputs[0]!, ta), turned(e.inputs[1]!, tb)])
+}
+
+/** The attributes of a convolution. */
+export const convAttributes = (p: ConvGeometry, kernel: readonly number[]): Record<string, readonly number[] | number> =>
+  ({ dilations: p.dilation, group: p.groups, kernel_shape: kernel, pads: pads(p.padding), strides: p.stride })
+
+const conv: Emitter = (b, e) => b.add('Conv', e.inputs, convAttributes(fixedParams<ConvGeometry>(e), fixedSizes(e, e.xs[1]!.sizes.slice(2))))
+
+const convInput: Emitter = (b, e) => {
+  const p = fixedParams<ConvInputParams>(e)
+  const kernel = fixedSizes(e, e.xs[1]!.sizes.slice(2))
+  const spatial = fixedSizes(e, e.xs[0]!.sizes.slice(2))
+  const extra = p.size.map((n, i) => n - ((spatial[i]! - 1) * p.stride[i]! - p.padding[i]![0] - p.padding[i]![1] + p.dilation[i]! * (kernel[i]! - 1) + 1))
+  return b.add('ConvTranspose', e.inputs, { ...convAttributes(p, kernel), ...extra.every(n => n === 0) ? {} : { output_padding: extra } })
+}
+
+/**
+ * The correlation of x: [n, c, …] with y: [n, o, …] as a convolution in which channels are the batch: x turned to
+ * [c, n, …], y to [o, n, …] as its kernel, stride and dilation exchanged; groups beside each other in the channels.
+ */
+const convWeight: Emitter = (b, e) => {
+  const p = fixedParams<ConvWeightParams>(e)
+  const [x, y] = e.xs as [Emission['xs'][number], Emission['xs'][number]]
+  const [n, c, ...spatial] = fixedSizes(e, x.sizes) as [number, number, ...number[]]
+  const [, o, ...places] = fixedSizes(e, y.sizes) as [number, number, ...number[]]
+  const g = p.groups
+  const axes = spatial.map((_, i) => i)
+  const grouped = b.add('Transpose', [b.add('Reshape', [e.inputs[0]!, b.list([n, g, c / g, ...spatial])])], { perm: [2, 1, 0, ...axes.map(i => i + 3)] })
+  const kernel = b.add('Transpose', [e.inputs[1]!], { perm: [1, 0, ...axes.map(i => i + 2)] })
+  const geometry: ConvGeometry = { stride: p.dilation, dilation: p.stride, padding: p.padding, groups: g }
+  const full = b.add('Conv', [b.add('Reshape', [grouped, b.list([c / g, g * n, ...spatial])]), kernel], convAttributes(geometry, places))
+  const sizes = spatial.map((size, i) => convSize(size, places[i]!, p.dilation[i]!, p.padding[i]!, p.stride[i]!))
+  const turned = b.add('Transpose', [full], { perm: [1, 0, ...axes.map(i => i + 2)] })
+  if (sizes.every((size, i) => size === p.kernel[i])) return turned
+  return b.add('Slice', [turned, b.list(axes.map(() => 0)), b.list(p.kernel), b.list(axes.map(i => i + 2))])
+}
+
+/** MaxPool's attributes. */
+export const poolAttributes = (p: PoolGeometry): Record<string, readonly number[]> =>
+  ({ kernel_shape: p.kernel, pads: pads(p.padding), strides: p.stride, ...p.dilation.every(n => n === 1) ? {} : { dilations: p.dilation } })
+
+/** Elementwise ops and contractions. */
+export const maps: Emitters = {
+  add: same('Add'), sub: same('Sub'), mul: same('Mul'), div: same('Div'), pow: same('Pow'), maximum: same('Max'), minimum: same('Min'),
+  neg: same('Neg'), abs: same('Abs'), sign: same('Sign'), floor: same('Floor'), round: same('Round'),
+  exp: same('Exp'), log: same('Log'), sqrt: same('Sqrt'), tanh: same('Tanh'), sigmoid: same('Sigmoid'), erf: same('Erf'), relu: same('Relu'), expm1, log1p,
+  sin: same('Sin'), cos: same('Cos'), tan: same('Tan'), asin: same('Asin'), acos: same('Acos'), atan: same('Atan'),
+  equal: same('Equal'), less: same('Less'), lessEqual: same('LessOrEqual'),
+  logicalNot: same('Not'), logicalAnd: same('And'), logicalOr: same('Or'), select: same('Where'),
+  cast: (b, e) => b.cast(e.inputs[0]!, fixedParams<{ readonly dtype: DType }>(e).dtype),
+  dot, conv, convInput, convWeight,
+  poolArgMax: (b, e) => {
+    const places = b.addMany('MaxPool', e.inputs, 2, poolAttributes(bothParams<PoolGeometry>(e)[0]))[1]!
+    return e.xs[0]!.sizes.slice(1).every(isFixed) ? b.cast(places, 'int32') : null
+  },
+}
