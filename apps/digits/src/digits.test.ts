@@ -33,7 +33,7 @@ describe('a run', () => {
   const { train } = split(digits, 130)
   const options = { epochs: 2, batch: 50, lr: 0.01, seed: 5 }
   const finish = (run: Run): Uint8Array => {
-    while (!run.done) if (run.step(train)) run.endEpoch(train)
+    while (!run.finished()) if (run.step(train)) run.endEpoch(train)
     return encodeCheckpoint({ model: run.model, optimiser: run.optimiser })
   }
 
@@ -55,7 +55,7 @@ describe('a run', () => {
   test('learns', () => {
     const few = pick(train, Array.from({ length: 50 }, (_, i) => i))
     const run = new Run({ epochs: 12, batch: 50, lr: 0.01, seed: 1 })
-    while (!run.done) if (run.step(few)) run.endEpoch(few)
+    while (!run.finished()) if (run.step(few)) run.endEpoch(few)
     expect(accuracy(predict(x => run.model.forward(x), few), few.labels)).toBeGreaterThan(0.8)
   }, 120_000)
 

@@ -3,7 +3,7 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { cpu } from '@bp/backend-cpu'
-import { BpError, type Tensor, use } from '@bp/core'
+import { BpError, use } from '@bp/core'
 import { crossEntropy, encodeSafetensors, memoryBreakdown, summary } from '@bp/nn'
 import { exportOnnx, importOnnx } from '@bp/onnx'
 import { type Images, pick, readDigits, split, toBatch } from './data.ts'
@@ -16,11 +16,11 @@ const line = new ProgressLine(process.stdout)
 const say = (text = ''): void => { line.line(text) }
 const percent = (share: number): string => `${(100 * share).toFixed(2)} %`
 
-/** Set by the first Ctrl-C; the second ends the process at once. */
-let stopping = false
+/** Aborted by the first Ctrl-C; the second ends the process at once. */
+const stop = new AbortController()
 function stopOnSignal(): void {
-  if (stopping) process.exit(130)
-  stopping = true
+  if (stop.signal.aborted) process.exit(130)
+  stop.abort()
 }
 
 /** Lets signals in between two steps. */
@@ -76,7 +76,7 @@ async function trainAll(run: Run, train: Images, test: Images, checkpoint: strin
   const begin = performance.now()
   const { epochs } = run.progress.options
   let trained = 0
-  while (!run.done) {
+  while (!run.finished()) {
     const { progress } = run
     const before = progress.seen
     const last = run.step(train)
@@ -89,11 +89,11 @@ async function trainAll(run: Run, train: Images, test: Images, checkpoint: strin
       const tested = accuracy(predict(x => run.model.eval().forward(x), test), test.labels)
       run.model.train()
       run.endEpoch(train)
-      say(`epoch ${status.epoch}/${epochs}  loss ${status.loss.toFixed(4)}  train ${percent(status.accuracy)}  test ${percent(tested)}  ${Math.round(speed).toLocaleString('en')} images/s  ${clock(run.done ? 0 : status.secondsLeft)} left`)
+      say(`epoch ${status.epoch}/${epochs}  loss ${status.loss.toFixed(4)}  train ${percent(status.accuracy)}  test ${percent(tested)}  ${Math.round(speed).toLocaleString('en')} images/s  ${clock(status.secondsLeft)} left`)
       writeWhole(checkpoint, run.checkpoint())
     }
     await breathe()
-    if (stopping && !run.done) {
+    if (stop.signal.aborted && !run.finished()) {
       writeWhole(checkpoint, run.checkpoint())
       return null
     }
@@ -112,13 +112,13 @@ function memoryTable(run: Run, train: Images): string {
 function finish(run: Run, test: Images, out: string, seconds: number, checkpoint: string): number {
   const model = run.model.eval()
   const logits = predict(x => model.forward(x), test)
-  const onnx = exportOnnx(model, [{ name: 'image', shape: ['batch', 1, 28, 28], dtype: 'float32' }], { outputs: ['logits'], name: 'digits' })
+  const onnx = exportOnnx(model, [{ name: 'image', shape: [1, 1, 28, 28], dynamicBatch: true }], { outputs: ['logits'], name: 'digits' })
   const weights = encodeSafetensors(model.stateDict(), { format: 'bp', network: 'digits' })
   writeWhole(join(out, 'model.onnx'), onnx)
   writeWhole(join(out, 'model.safetensors'), weights)
   rmSync(checkpoint, { force: true })
   const again = importOnnx(readFileSync(join(out, 'model.onnx')))
-  const reread = predict(x => again.run({ image: x })['logits'] as Tensor, test)
+  const reread = predict(x => again.run({ image: x }).logits!, test)
   const difference = logits.reduce((most, value, i) => Math.max(most, Math.abs(value - reread[i]!)), 0)
   const tested = accuracy(logits, test.labels)
   const same = difference <= 1e-5 && accuracy(reread, test.labels) === tested

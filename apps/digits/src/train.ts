@@ -57,7 +57,7 @@ export class Run {
     return encodeCheckpoint(this.parts(), { ...this.progress, options: { ...this.progress.options } })
   }
 
-  get done(): boolean {
+  finished(): boolean {
     return this.progress.epoch >= this.progress.options.epochs
   }
 

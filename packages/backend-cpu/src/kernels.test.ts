@@ -46,7 +46,7 @@ describe('dot', () => {
   test('is exact on int64 beyond 2⁵³', () => {
     const x = { shape: [1, 2], dtype: 'int64', aval: new Aval([1, 2], 'int64'), storage: new BigInt64Array([2n ** 60n, 1n]) }
     const y = { ...x, shape: [2, 1], storage: new BigInt64Array([3n, 1n]) }
-    expect(table['dot']!([x, y], { ta: false, tb: false }, new Aval([1, 1], 'int64'))).toEqual(new BigInt64Array([3n * 2n ** 60n + 1n]))
+    expect(table.dot!([x, y], { ta: false, tb: false }, new Aval([1, 1], 'int64'))).toEqual(new BigInt64Array([3n * 2n ** 60n + 1n]))
   })
 })
 

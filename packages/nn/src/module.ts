@@ -163,9 +163,11 @@ function walk(value: unknown, name: string, visitor: Visitor): void {
     for (const [key, child] of entries) walk(child, name === '' ? key : `${name}.${key}`, visitor)
   }
   if (value instanceof Variable) visitor.variable?.(name, value)
-  else if (value instanceof Module) {
+  else if (isModule(value)) {
     if (visitor.module(name, value)) children(Module.fieldsOf(value))
   } else if (Array.isArray(value)) children(value.map((child, i) => [String(i), child] as const))
   else if (value instanceof Map) children([...value].map(([key, child]) => [String(key), child] as const))
   else if (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype) children(Object.entries(value))
 }
+
+const isModule = (value: unknown): value is AnyModule => value instanceof Module

@@ -26,7 +26,7 @@ const kernels: KernelTable<TypedArray> = { ...structural, ...maps, dot, conv, co
 export function reference(): Backend<TypedArray> {
   return {
     name: 'reference',
-    write: (data, aval) => convert(data as ArrayLike<number | bigint>, aval.dtype),
+    write: (data, aval) => convert(data, aval.dtype),
     read: storage => Promise.resolve(storage.slice()),
     readSync: storage => storage.slice(),
     bytes: storage => storage.byteLength,

@@ -1,6 +1,5 @@
 // Laws as a list of named cases, for any test runner.
 
-import type { DType } from '@bp/core'
 import { type AnyRow, type Arity, describe, type Row } from '@bp/core/extend'
 import { type CompositeName, composites, type PrimitiveName, primitives } from '@bp/ops/extend'
 import { LawError } from './error.ts'
@@ -39,7 +38,7 @@ const names = Object.keys(lawsByName) as LawName[]
  * ```
  */
 export function laws<N extends Arity, P>(row: Row<string, N, P>, rows: readonly Sample<Row<string, N, P>>[], options: LawOptions = {}): LawCase[] {
-  return casesOf(row, rows as readonly AnySample[], options)
+  return casesOf(row, rows, options)
 }
 
 function casesOf(row: AnyRow, rows: readonly AnySample[], { dtypes = ['float64', 'float32'], only = names }: LawOptions): LawCase[] {

@@ -1,6 +1,6 @@
 // What a suite is: a list of cases under a path, each run on its own.
 
-import { UnsupportedOperatorError } from '@bp/onnx'
+import { UnsupportedError } from '@bp/onnx'
 import { Mismatch, Unsupported } from '../compare.ts'
 import type { CaseResult } from '../report.ts'
 
@@ -26,7 +26,7 @@ export function runCase({ name, run }: Case): CaseResult {
     const { maxError, note } = run()
     return { name, status: 'pass', maxError, ...note ? { reason: note } : {} }
   } catch (error) {
-    if (error instanceof Unsupported || error instanceof UnsupportedOperatorError) return { name, status: 'unsupported', reason: error.message }
+    if (error instanceof Unsupported || error instanceof UnsupportedError) return { name, status: 'unsupported', reason: error.message }
     if (error instanceof Mismatch) return { name, status: 'fail', reason: error.message }
     return { name, status: 'fail', reason: error instanceof Error ? `${error.name}: ${error.message}` : String(error) }
   }

@@ -30,12 +30,12 @@ export interface BatchSource {
   readonly batches: Size
 }
 
-/** 2⁶³ − 1 as a double is 2⁶³; this is the largest double below, which every runtime clamps alike. */
+/** An end beyond any axis: the largest whole number that survives as a double. */
 export const toTheEnd: number = Number.MAX_SAFE_INTEGER
 
 /** The graph under construction. */
 export class Builder {
-  readonly nodes: NodeProto[] = []
+  nodes: NodeProto[] = []
   readonly initialisers: TensorProto[] = []
   readonly opset: number
   private readonly taken = new Set<string>()
@@ -85,7 +85,7 @@ export class Builder {
   /** A constant, once for each value; named so that importers tell it from a parameter. */
   constant(dtype: DType, shape: Shape, data: TypedArray): string {
     const small = data.length <= 64
-    const key = small ? `${dtype}[${shape.join(',')}]${Array.from(data, x => Object.is(x, -0) ? '-0' : String(x)).join(',')}` : ''
+    const key = small ? `${dtype}[${shape.join(',')}]${Array.from<number | bigint, string>(data, x => Object.is(x, -0) ? '-0' : String(x)).join(',')}` : ''
     const known = small ? this.shared.get(key) : undefined
     if (known !== undefined) return known
     const name = this.fresh('/Constant', '_output_0')
@@ -137,12 +137,39 @@ export class Builder {
     return times === 1 ? batch : this.once(`batch*${times}`, () => this.add('Mul', [batch, this.list([times])]))
   }
 
+  /**
+   * A number that is p at one batch size and q at the other, as a scalar computed from the batch: times·batch + plus.
+   * Throws where it is not of that form, as far as two sizes can tell, in whole numbers.
+   */
+  ofBatch([p, q]: Size, dtype: DType, where: string): string {
+    const [n, m] = this.batch!.batches
+    const times = (q - p) / (m - n)
+    const plus = p - times * n
+    if (!Number.isInteger(times) || !Number.isInteger(plus)) fail('value', 'exportOnnx', `${where} uses a number that is ${p} at batch ${n} and ${q} at batch ${m}, which is no whole multiple of the batch. Export without dynamicBatch`)
+    return this.once(`number:${times}:${plus}:${dtype}`, () => {
+      const scaled = this.multiple(times)
+      const moved = plus === 0 ? scaled : this.add('Add', [scaled, this.list([plus])])
+      const scalar = this.add('Squeeze', [moved, this.list([0])])
+      return dtype === 'int64' ? scalar : this.cast(scalar, dtype)
+    })
+  }
+
   private once(key: string, make: () => string): string {
     const known = this.shared.get(key)
     if (known !== undefined) return known
     const name = make()
     this.shared.set(key, name)
     return name
+  }
+
+  /** Drops the nodes that none of the outputs needs. */
+  sweep(outputs: readonly string[]): void {
+    const needed = new Set(outputs)
+    this.nodes = this.nodes.toReversed().filter(node => {
+      if (!node.output?.some(name => needed.has(name))) return false
+      for (const name of node.input ?? []) needed.add(name)
+      return true
+    }).reverse()
   }
 
   /** Cast to a dtype. */
@@ -158,11 +185,13 @@ export class Builder {
       : this.add(operator, [x], { axes, keepdims: Number(keepDims) })
   }
 
-  /** A tensor of one value. */
-  fill(value: number, dtype: DType, sizes: readonly Size[], where: string): string {
-    const scalar = this.scalar(value, dtype)
+  /** A tensor of one value, given at both batch sizes. */
+  fill(values: Size, dtype: DType, sizes: readonly Size[], where: string): string {
+    const value = values[0]
+    const same = Object.is(value, values[1])
+    const scalar = same ? this.scalar(value, dtype) : this.ofBatch(values, dtype, where)
     if (sizes.length === 0) return scalar
-    if (sizes.every(isFixed) && sizeOf(sizes.map(([a]) => a)) <= 16) {
+    if (same && sizes.every(isFixed) && sizeOf(sizes.map(([a]) => a)) <= 16) {
       const shape = sizes.map(([a]) => a)
       return this.constant(dtype, shape, convert(new Array<number>(sizeOf(shape)).fill(value), dtype))
     }

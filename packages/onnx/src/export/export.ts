@@ -143,6 +143,7 @@ class Writer {
       node.input = (node.input ?? []).map(name => renamed.get(name) ?? name)
       node.output = (node.output ?? []).map(name => renamed.get(name) ?? name)
     }
+    this.b.sweep(outputs)
     return outputs
   }
 

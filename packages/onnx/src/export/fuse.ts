@@ -1,6 +1,6 @@
-// Pairs of ops that ONNX has as one: a product or convolution with its bias, and layer normalisation with its parameters.
+// Runs of ops that ONNX has as one: a product or convolution with its bias, layer and batch normalisation.
 
-import type { Id } from '@bp/core/extend'
+import type { FillParams, Id } from '@bp/core/extend'
 import type { ConvGeometry, DotParams } from '@bp/ops/extend'
 import { type Builder, Float } from './builder.ts'
 import { type Standardise, trailingAxis } from './composites.ts'
@@ -37,6 +37,7 @@ export class Fuser {
     if (node.row.name === 'dot') return this.gemm(node, b)
     if (node.row.name === 'conv') return this.conv(node, b)
     if (node.row.name === 'standardise' && b.opset >= 17) return this.layerNorm(node, b)
+    if (node.row.name === 'sub' && b.opset >= 14) return this.batchNorm(node, b)
     return null
   }
 
@@ -86,6 +87,35 @@ export class Fuser {
       swallowed: [scale.node, ...bias ? [bias.node] : []], output: (bias ?? scale).node.outputs[0]!,
       emit: name => b.add('LayerNormalization', [node.inputs[0]!, scale.other, ...bias ? [bias.other] : []].map(name), { axis: first - sizes.length, epsilon: new Float(eps) }),
     }
+  }
+
+  /** (x − μ)/√(σ² + ε)·γ + β with one number a channel each: batch normalisation by running statistics. */
+  private batchNorm(node: TwinNode, b: Builder): Fusion | null {
+    const [x, centre] = node.inputs as [Id, Id]
+    const quotient = this.next(node.outputs[0]!, 'div')
+    const root = quotient && quotient.node.inputs[1] === quotient.other ? this.makers.get(quotient.other) : null
+    const sum = root?.row.name === 'sqrt' ? this.makers.get(root.inputs[0]!) : null
+    const eps = sum?.row.name === 'add' ? this.makers.get(sum.inputs[1]!) : null
+    const scale = quotient && this.next(quotient.node.outputs[0]!, 'mul')
+    const shift = scale && this.next(scale.node.outputs[0]!, 'add')
+    if (!root || !sum || eps?.row.name !== 'fill' || !shift) return null
+    const params = [scale.other, shift.other, centre, sum.inputs[0]!].map(id => this.perChannel(id, x))
+    const { value, shape } = eps.params[0] as FillParams
+    const inner = [root.outputs[0]!, sum.outputs[0]!, scale.other, shift.other, centre, sum.inputs[0]!]
+    if (shape.length > 0 || !params.every(id => id !== null) || inner.some(id => this.readers.get(id)!.length !== 1 && !this.given.has(id))) return null
+    return {
+      swallowed: [quotient.node, root, sum, scale.node, shift.node], output: shift.node.outputs[0]!,
+      emit: name => b.add('BatchNormalization', [x, ...params].map(name), { epsilon: new Float(value) }),
+    }
+  }
+
+  /** The vector of one number a channel that a value lays along axis 1 of x, if it is one. */
+  private perChannel(id: Id, x: Id): Id | null {
+    const sizes = this.sizes(x)
+    const view = this.makers.get(id)
+    const vector = view?.row.name === 'reshape' ? view.inputs[0]! : id
+    const laid = sizes.length === 2 ? [fixedShape([sizes[1]!])] : [[sizes[1]![0], ...sizes.slice(2).map(() => 1)].join(), [1, sizes[1]![0], ...sizes.slice(2).map(() => 1)].join()]
+    return sizes.length >= 2 && this.given.has(vector) && fixedShape(this.sizes(vector)) === String(sizes[1]![0]) && laid.includes(fixedShape(this.sizes(id))) ? vector : null
   }
 
   private fits(id: Id, sizes: readonly Size[]): boolean {

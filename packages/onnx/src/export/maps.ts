@@ -4,8 +4,7 @@ import type { DType } from '@bp/core'
 import type { ConvGeometry, ConvInputParams, ConvWeightParams, DotParams, PoolGeometry } from '@bp/ops/extend'
 import { convSize } from '@bp/ops/extend'
 import type { Builder } from './builder.ts'
-import { bothParams, type Emission, type Emitter, type Emitters, fixedParams, fixedSizes, pads } from './emit.ts'
-import { isFixed } from './twin.ts'
+import { type Emission, type Emitter, type Emitters, fixedParams, fixedSizes, pads } from './emit.ts'
 
 const same = (operator: string): Emitter => (b, e) => b.add(operator, e.inputs)
 
@@ -89,8 +88,5 @@ export const maps: Emitters = {
   logicalNot: same('Not'), logicalAnd: same('And'), logicalOr: same('Or'), select: same('Where'),
   cast: (b, e) => b.cast(e.inputs[0]!, fixedParams<{ readonly dtype: DType }>(e).dtype),
   dot, conv, convInput, convWeight,
-  poolArgMax: (b, e) => {
-    const places = b.addMany('MaxPool', e.inputs, 2, poolAttributes(bothParams<PoolGeometry>(e)[0]))[1]!
-    return e.xs[0]!.sizes.slice(1).every(isFixed) ? b.cast(places, 'int32') : null
-  },
+  poolArgMax: (b, e) => b.cast(b.addMany('MaxPool', e.inputs, 2, poolAttributes(fixedParams<PoolGeometry>(e)))[1]!, 'int32'),
 }

@@ -47,13 +47,16 @@ export function traceTwin(f: (...xs: Tensor[]) => Tensor | readonly Tensor[], in
   return join(a, inputs.some(({ sizes }) => sizes.some(size => !isFixed(size))) ? at(1) : a)
 }
 
+interface Traced {
+  readonly id: Id
+  readonly aval: { readonly shape: Shape; readonly dtype: DType }
+}
+
 function join(a: Graph, b: Graph): Twin {
   const avals = new Map<Id, TwinAval>()
-  const other = new Map<Id, Id>()
   const alike = a.nodes.length === b.nodes.length && a.nodes.every((node, i) => node.row === b.nodes[i]!.row) && a.constants.length === b.constants.length
   if (!alike) fail('value', 'exportOnnx', 'the function runs other ops at another batch size, so the batch cannot be left open. Remove the branch on the batch size, or export without dynamicBatch')
-  const pair = (x: { readonly id: Id; readonly aval: { readonly shape: Shape; readonly dtype: DType } }, y: typeof x): void => {
-    other.set(x.id, y.id)
+  const pair = (x: Traced, y: Traced): void => {
     avals.set(x.id, { dtype: x.aval.dtype, sizes: zip(x.aval.shape, y.aval.shape) })
   }
   a.inputs.forEach((x, i) => { pair(x, b.inputs[i]!) })
@@ -61,12 +64,13 @@ function join(a: Graph, b: Graph): Twin {
   for (const x of a.variables) pair(x, b.variables.find(({ value }) => value === x.value) ?? x)
   a.nodes.forEach((node, i) => { node.outputs.forEach((id, k) => { pair({ id, aval: node.avals[k]! }, { id: b.nodes[i]!.outputs[k]!, aval: b.nodes[i]!.avals[k]! }) }) })
   const needed = new Set(a.outputs)
-  const alive = a.nodes.toReversed().filter(node => {
-    if (!node.outputs.some(id => needed.has(id))) return false
-    for (const id of node.inputs) needed.add(id)
-    return true
-  }).reverse()
-  const nodes = alive.map((node): TwinNode => ({ row: node.row, params: [node.params, b.nodes[a.nodes.indexOf(node)]!.params], inputs: node.inputs, outputs: node.outputs }))
+  const nodes: TwinNode[] = []
+  for (let i = a.nodes.length - 1; i >= 0; i--) {
+    const { row, params, inputs, outputs } = a.nodes[i]!
+    if (!outputs.some(id => needed.has(id))) continue
+    for (const id of inputs) needed.add(id)
+    nodes.unshift({ row, params: [params, b.nodes[i]!.params], inputs, outputs })
+  }
   const live = ({ id }: { readonly id: Id }): boolean => needed.has(id)
   return { inputs: a.inputs.map(({ id }) => id), constants: a.constants.filter(live), variables: a.variables.filter(live), nodes, outputs: a.outputs, avals }
 }

@@ -110,8 +110,7 @@ export const views: Emitters = {
   alias: (b, e) => b.add('Identity', e.inputs),
   fill: (b, e) => {
     const [p, q] = bothParams<FillParams>(e)
-    fixedParams({ ...e, node: { ...e.node, params: [p.value, q.value] } })
-    return b.fill(p.value, p.dtype, zip(p.shape, q.shape), e.where)
+    return b.fill([p.value, q.value], p.dtype, zip(p.shape, q.shape), e.where)
   },
   gather: (b, e) => b.add('Gather', e.inputs, { axis: fixedParams<{ readonly axis: number }>(e).axis }),
   amax: (b, e) => b.reduce('ReduceMax', e.inputs[0]!, fixedParams<{ readonly axes: readonly number[] }>(e).axes, true),

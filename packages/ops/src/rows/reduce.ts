@@ -1,6 +1,6 @@
 // Reductions and scans that are primitives: amax, argMax, argSort, cumSum. Sums are made of core's sumTo.
 
-import { broadcastTo, mul, sumTo, type Tensor } from '@bp/core'
+import { mul, sumTo, type Tensor } from '@bp/core'
 import { type Abstract, Aval, bind, defineOp, describe, fail, normaliseAxes, normaliseAxis, withShape } from '@bp/core/extend'
 import { div } from './arithmetic.ts'
 import { cast, equal } from './compare.ts'
@@ -128,6 +128,3 @@ export function sum(x: Tensor, axes?: number | readonly number[], keepDims = fal
   const y = sumTo(x, keptShape(x, list))
   return keepDims ? y : reshape(y, droppedShape(x, list))
 }
-
-/** A reduced tensor brought back to the shape of `x`, the axes that were dropped at size 1 and repeated. */
-export const spread = (y: Tensor, x: Tensor, axes: readonly number[]): Tensor => broadcastTo(reshape(y, keptShape(x, axes)), x.shape)

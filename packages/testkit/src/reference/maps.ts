@@ -27,7 +27,7 @@ function erf(x: number): number {
 }
 
 /** Every map primitive, on numbers. */
-export const scalars: { readonly [K in MapName]: Scalar } = {
+export const scalars: Readonly<Record<MapName, Scalar>> = {
   add: (a, b) => a + b,
   sub: (a, b) => a - b,
   mul: (a, b) => a * b,
