@@ -3,6 +3,8 @@
 import { cpu } from '@bp/backend-cpu'
 import { use } from '@bp/core'
 import { encodeCheckpoint, encodeSafetensors } from '@bp/nn'
+import { exportOnnx } from '@bp/onnx'
+import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
 import { describe, expect, test } from 'vitest'
 import { type Images, pick, pixelsPerImage, readDigits, split } from './data.ts'
 import { parseOptions, UsageError } from './options.ts'
@@ -80,4 +82,14 @@ describe('options', () => {
 test('the progress line shows epoch, bar, loss, accuracy, speed and time left', () => {
   expect(bar({ epoch: 2, epochs: 5, done: 0.5, loss: 0.08123, accuracy: 0.974, samplesPerSecond: 1234.4, secondsLeft: 65 }, 8)).toBe('epoch 2/5  ████░░░░  loss 0.0812  acc 97.4 %  1,234/s  1:05 left')
   expect([clock(59.6), clock(Infinity)]).toEqual(['1:00', '–'])
+})
+
+test('another runtime computes the same from the exported file', async () => {
+  const { model } = new Run({ epochs: 1, batch: 50, lr: 0.01, seed: 3 })
+  const images = pick(digits, [0, 2500, 5000, 7500, 9999])
+  const session = await InferenceSession.create(exportOnnx(model, [{ name: 'image', shape: [1, 1, 28, 28], dynamicBatch: true }], { outputs: ['logits'] }))
+  const { logits } = await session.run({ image: new OrtTensor('float32', images.pixels, [5, 1, 28, 28]) })
+  const ours = predict(x => model.forward(x), images)
+  expect(logits!.dims).toEqual([5, 10]);
+  (logits!.data as Float32Array).forEach((value, i) => { expect(Math.abs(value - ours[i]!)).toBeLessThan(1e-5) })
 })
