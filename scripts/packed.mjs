@@ -11,7 +11,7 @@ const folder = mkdtempSync(join(tmpdir(), 'bp-packed-'))
 let failures = 0
 
 function step(name, command, args, cwd) {
-  const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8', timeout: 300_000 })
   if (status === 0) return
   failures++
   console.log(`✗ ${name}\n${stdout}\n${stderr}`)
@@ -19,7 +19,7 @@ function step(name, command, args, cwd) {
 
 try {
   const packages = readdirSync(join(root, 'packages')).map(name => ({ name, path: join(root, 'packages', name) }))
-  for (const { name, path } of packages) step(`pack ${name}`, 'npx', ['-y', 'pnpm@10', 'pack', '--pack-destination', folder], path)
+  for (const { name, path } of packages) step(`pack ${name}`, 'pnpm', ['pack', '--pack-destination', folder], path)
   const tarballs = readdirSync(folder).filter(file => file.endsWith('.tgz')).map(file => join(folder, file))
   for (const file of tarballs) {
     step(`publint ${file}`, 'publint', ['run', file, '--strict'], root)

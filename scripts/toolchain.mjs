@@ -51,7 +51,7 @@ export async function install(output = process.stdout) {
 
 /** Builds packages and apps through turbo, quietly unless it fails. */
 export async function build(output = process.stdout, ...filters) {
-  const result = await run('turbo', ['run', 'build', '--output-logs=errors-only', ...filters.map(name => `--filter=${name}...`)], { quiet: true })
+  const result = await run('turbo', ['run', 'build', '--output-logs=errors-only', '--env-mode=loose', ...filters.map(name => `--filter=${name}...`)], { quiet: true })
   if (result.code !== 0) output.write(result.text)
   return result
 }

@@ -42,7 +42,7 @@ export class ProgressLine {
   update(status: Status): void {
     if (!this.stream.isTTY || performance.now() - this.drawnAt < 100) return
     this.drawnAt = performance.now()
-    this.stream.write(`\r\x1b[2K${bar(status).slice(0, this.stream.columns)}`)
+    this.stream.write(`\r\x1b[2K${bar(status).slice(0, this.stream.columns || 80)}`)
   }
 
   /** Replaces the bar by a line that stays. */

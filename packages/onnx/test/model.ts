@@ -7,7 +7,7 @@ export const node = (opType: string, input: string[], output: string[]): onnx.IN
 
 /** A Constant node with a float32 tensor. */
 export const constantNode = (name: string, dims: number[], floatData: number[]): onnx.INodeProto =>
-  ({ opType: 'Constant', output: [name], attribute: [{ name: 'value', type: 4, t: { dims, dataType: 1, floatData } }] })
+  ({ opType: 'Constant', output: [name], attribute: [{ name: 'value', type: proto.onnx.AttributeProto.AttributeType.TENSOR, t: { dims, dataType: 1, floatData } }] })
 
 /** A float32 initialiser. */
 export const initialiser = (name: string, dims: number[], floatData: number[]): onnx.ITensorProto => ({ name, dims, dataType: 1, floatData })

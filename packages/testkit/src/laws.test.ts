@@ -1,9 +1,16 @@
-// Every law on every primitive and composite, on the CPU backend.
+// Every law on every primitive and composite, on the reference backend and on the CPU.
 
-import { cpu } from '@bp/backend-cpu'
 import { use } from '@bp/core'
-import { test } from 'vitest'
-import { allLaws, suite } from './index.ts'
+import { cpu } from '@bp/backend-cpu'
+import { beforeAll, describe, test } from 'vitest'
+import { allLaws, reference, suite } from './index.ts'
 
-use(cpu())
-suite(test, allLaws())
+describe('reference', () => {
+  beforeAll(() => { use(reference()) })
+  suite(test, allLaws())
+})
+
+describe('cpu', () => {
+  beforeAll(() => { use(cpu()) })
+  suite(test, allLaws())
+})

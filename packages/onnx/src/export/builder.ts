@@ -2,7 +2,7 @@
 
 import type { DType, Shape, TypedArray } from '@bp/core'
 import { convert, fail, sizeOf } from '@bp/core/extend'
-import type { AttributeProto, NodeProto, TensorProto } from '../proto/proto.ts'
+import { type AttributeProto, attributeType, type NodeProto, type TensorProto } from '../proto/proto.ts'
 import { dtypeCodes, writeTensor } from '../proto/tensor.ts'
 import { isFixed, type Size } from './twin.ts'
 
@@ -19,9 +19,9 @@ export class Float {
 }
 
 function attribute(name: string, value: AttributeValue): AttributeProto {
-  if (value instanceof Float) return { name, type: 1, f: value.value }
-  if (typeof value === 'string') return { name, type: 3, s: new TextEncoder().encode(value) }
-  return typeof value === 'number' ? { name, type: 2, i: value } : { name, type: 7, ints: [...value] }
+  if (value instanceof Float) return { name, type: attributeType('FLOAT'), f: value.value }
+  if (typeof value === 'string') return { name, type: attributeType('STRING'), s: new TextEncoder().encode(value) }
+  return typeof value === 'number' ? { name, type: attributeType('INT'), i: value } : { name, type: attributeType('INTS'), ints: [...value] }
 }
 
 /** Where the batch size of a running model can be read: an input and its axis. */
@@ -89,7 +89,7 @@ export class Builder {
     const known = small ? this.shared.get(key) : undefined
     if (known !== undefined) return known
     const name = this.fresh('/Constant', '_output_0')
-    this.nodes.push({ opType: 'Constant', name: name.replace(/_output_0$/, ''), input: [], output: [name], attribute: [{ name: 'value', type: 4, t: writeTensor('', { dtype, shape, data }) }] })
+    this.nodes.push({ opType: 'Constant', name: name.replace(/_output_0$/, ''), input: [], output: [name], attribute: [{ name: 'value', type: attributeType('TENSOR'), t: writeTensor('', { dtype, shape, data }) }] })
     if (small) this.shared.set(key, name)
     return name
   }

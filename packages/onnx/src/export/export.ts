@@ -1,6 +1,6 @@
 // exportOnnx: a module or function, traced and written as an ONNX file.
 
-import { type DType, type Shape, Tensor, type Variable } from '@bp/core'
+import type { DType, Shape, Tensor, Variable } from '@bp/core'
 import { fail, type Id } from '@bp/core/extend'
 import { Module } from '@bp/nn'
 import { encodeModel, type ValueInfoProto } from '../proto/proto.ts'
@@ -44,8 +44,8 @@ type Exportable = Module<never, Tensor | Tensor[]> | ((...xs: Tensor[]) => Tenso
 
 const emitters: Emitters = { ...maps, ...views, ...compositeEmitters }
 
-/** Two batch sizes that no other size is likely to be; only the difference between them is looked at. */
-const batches: Size = [2, 3]
+/** Two batch sizes to compare. Both are even, for programs that halve the batch; halves and thirds of them differ. */
+const batches: Size = [6, 10]
 
 /**
  * Writes what a module or function computes as an ONNX file. A module is exported in evaluation mode, and its parameters
@@ -179,7 +179,7 @@ class Writer {
     if (row.decompose === null) return fail('value', 'exportOnnx', `${where} has no counterpart in ONNX and no decomposition. Give its row a decompose in terms of ops that have one`)
     const sides = node.params
     let side = 0
-    return this.inline(traceTwin((...ys) => row.decompose!(ys, sides[side++]!), xs), inputs)
+    return this.inline(traceTwin((...ys) => row.decompose!(ys, sides[side++]), xs), inputs)
   }
 
   private variable(value: Variable): string {

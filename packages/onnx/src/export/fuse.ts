@@ -45,7 +45,7 @@ export class Fuser {
   private next(id: Id, name: string): { readonly node: TwinNode; readonly other: Id } | null {
     const readers = this.readers.get(id) ?? []
     const node = readers[0]
-    if (readers.length !== 1 || !node || node.row.name !== name || this.twin.outputs.includes(id)) return null
+    if (readers.length !== 1 || node?.row.name !== name || this.twin.outputs.includes(id)) return null
     const other = node.inputs[0] === id ? node.inputs[1]! : node.inputs[0]!
     return other === id ? null : { node, other }
   }

@@ -61,7 +61,7 @@ const convWeight: Emitter = (b, e) => {
   const p = fixedParams<ConvWeightParams>(e)
   const [x, y] = e.xs as [Emission['xs'][number], Emission['xs'][number]]
   const [n, c, ...spatial] = fixedSizes(e, x.sizes) as [number, number, ...number[]]
-  const [, o, ...places] = fixedSizes(e, y.sizes) as [number, number, ...number[]]
+  const places = fixedSizes(e, y.sizes.slice(2))
   const g = p.groups
   const axes = spatial.map((_, i) => i)
   const grouped = b.add('Transpose', [b.add('Reshape', [e.inputs[0]!, b.list([n, g, c / g, ...spatial])])], { perm: [2, 1, 0, ...axes.map(i => i + 3)] })

@@ -31,7 +31,7 @@ export interface Twin {
 }
 
 /** The two batch sizes; a fixed batch is traced twice at the same. */
-export type Batches = Size
+type Batches = Size
 
 /** Whether a size is the same at both batch sizes. */
 export const isFixed = ([a, b]: Size): boolean => a === b

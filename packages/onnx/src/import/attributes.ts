@@ -1,7 +1,7 @@
 // A node's attributes, read by name and type, with the default that the operator's documentation gives.
 
 import { fail } from '@bp/core/extend'
-import { type AttributeProto, type GraphProto, toNumber } from '../proto/proto.ts'
+import { type AttributeProto, type GraphProto, type Int64, toNumber } from '../proto/proto.ts'
 import { type Literal, readTensor } from '../proto/tensor.ts'
 
 /* What an attribute holds is told by `type`; files from before IR version 2 leave it 0, so presence is by name alone. */
@@ -31,7 +31,7 @@ export class Attributes {
   /** A whole number; `fallback` where it is not given. */
   int(name: string, fallback: number): number {
     const a = this.find(name, 2)
-    return a ? toNumber(a.i) : fallback
+    return a ? toNumber(a.i as Int64) : fallback
   }
 
   float(name: string, fallback: number): number {
@@ -46,7 +46,7 @@ export class Attributes {
 
   /** A list of whole numbers, or `null` where it is not given. */
   ints(name: string): number[] | null {
-    return this.find(name, 7)?.ints?.map(toNumber) ?? null
+    return this.find(name, 7)?.ints?.map(n => toNumber(n as Int64)) ?? null
   }
 
   floats(name: string): number[] | null {
@@ -70,7 +70,7 @@ export class Attributes {
 
   private find(name: string, type: number): AttributeProto | undefined {
     const a = this.byName.get(name)
-    const got = a?.type ?? 0
+    const got: number = a?.type ?? 0
     if (got !== 0 && got !== type) fail('data', 'importOnnx', `attribute ${name} of ${this.where} is of type ${typeNames[got] ?? got}, not ${typeNames[type]!}. The file is damaged or of a newer version`)
     if (a?.refAttrName) fail('data', 'importOnnx', `attribute ${name} of ${this.where} refers to an attribute of a function, but the node is in no function. The file is damaged`)
     return a

@@ -2,7 +2,7 @@
 
 import type { DType } from '@bp/core'
 import { fail } from '@bp/core/extend'
-import { decodeModel, type GraphProto, type NodeProto, toNumber, type ValueInfoProto } from '../proto/proto.ts'
+import { decodeModel, type GraphProto, type Int64, type NodeProto, toNumber, type ValueInfoProto } from '../proto/proto.ts'
 import { dtypeOfCode, type ExternalData, type Literal, readTensor } from '../proto/tensor.ts'
 import { Attributes } from './attributes.ts'
 import { UnsupportedError } from './errors.ts'
@@ -43,7 +43,7 @@ const quote = (name: string): string => JSON.stringify(name)
 export function loadGraph(bytes: Uint8Array, external?: ExternalData): LoadedGraph {
   const model = decodeModel(op, bytes)
   if (!model.graph) fail('data', op, `the file holds no graph${bytes.length === 0 ? ' (it is empty)' : ''}. Is it an ONNX model?`)
-  const versions = new Map((model.opsetImport ?? []).map(({ domain, version }) => [domain === 'ai.onnx' ? '' : domain ?? '', toNumber(version)]))
+  const versions = new Map((model.opsetImport ?? []).map(({ domain, version }) => [domain === 'ai.onnx' ? '' : domain ?? '', toNumber(version as Int64)]))
   const opset = versions.get('') ?? 1
   if (versions.has('') && (opset < opsets[0] || opset > opsets[1])) throw new UnsupportedError(op, `the model is of operator set ${opset}; ${opsets[0]} to ${opsets[1]} are supported. Convert it with onnx.version_converter`)
   const { graph } = model
@@ -71,14 +71,18 @@ function readValue(info: ValueInfoProto, role: 'input' | 'output'): ModelValue {
   const type = info.type?.tensorType
   if (name === '') fail('data', op, `an ${role} of the model has no name. The file is damaged`)
   if (!type) throw new UnsupportedError(op, `the ${role} ${quote(name)} is no tensor${info.type?.sequenceType ? ' but a sequence' : info.type?.optionalType ? ' but an optional' : ''}, which is unsupported. Export a model whose inputs and outputs are tensors`)
-  const shape = (type.shape?.dim ?? []).map((dim, i) => dim.dimParam ? dim.dimParam : !Object.hasOwn(dim, 'dimValue') || toNumber(dim.dimValue) < 0 ? `${name}_${i}` : toNumber(dim.dimValue))
+  const shape = (type.shape?.dim ?? []).map((dim, i) => {
+    if (dim.dimParam) return dim.dimParam
+    const size = Object.hasOwn(dim, 'dimValue') ? toNumber(dim.dimValue as Int64) : -1
+    return size < 0 ? `${name}_${i}` : size
+  })
   return { name, dtype: dtypeOfCode(op, type.elemType ?? 0, `the ${role} ${quote(name)}`), shape }
 }
 
 function readNode(node: NodeProto, index: number, versions: ReadonlyMap<string, number>): ModelNode {
   const domain = node.domain === 'ai.onnx' ? '' : node.domain ?? ''
   const operator = domain === '' ? node.opType ?? '' : `${domain}:${node.opType ?? ''}`
-  const name = node.name ? node.name : node.output?.find(output => output !== '') ?? `node ${index}`
+  const name = [node.name, ...node.output ?? []].find(text => text) ?? `node ${index}`
   if (operator === '') fail('data', op, `node ${index} (${quote(name)}) names no operator. The file is damaged`)
   const opset = versions.get(domain)
   if (opset === undefined) fail('data', op, `node ${quote(name)} (${operator}) is of the domain ${quote(domain)}, of which the model imports no version. The file is damaged`)

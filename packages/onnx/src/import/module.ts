@@ -58,7 +58,7 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
 
   /** Whether training mode has been chosen; `null` while the file decides. */
   get mode(): boolean | null {
-    return this.asFile ? null : this.training
+    return this.asFile && this.training ? null : this.training
   }
 
   /** Feeds inputs in the file's order; a model with one output returns it, one with several a list. */

@@ -1,11 +1,10 @@
 // Activation functions, with ONNX's parameters and PyTorch's derivatives at the kinks.
 
-import { add, full, mul, type Tensor } from '@bp/core'
-import { argMax, celu, div, elu, equal, expm1, gelu, greater, hardSwish, iota, leakyRelu, less, logicalAnd, logSoftmax, mish, relu, reshape, select, sigmoid, silu, softmax, softplus, softsign, sub, unsqueeze, cast, abs } from '@bp/ops'
+import { add, mul, type Tensor } from '@bp/core'
 import { normaliseAxis, sizeOf } from '@bp/core/extend'
+import { abs, argMax, cast, celu, elu, equal, gelu, greater, hardSwish, iota, leakyRelu, less, logicalAnd, logSoftmax, mish, relu, reshape, select, sigmoid, silu, softmax, softplus, softsign, sub, unsqueeze } from '@bp/ops'
 import type { ModelNode } from '../import/load.ts'
 import { unary } from './elementwise.ts'
-import { aligned } from './legacy.ts'
 import { only, onTensors, type Operator, type Operators } from './operator.ts'
 
 const one = (f: (x: Tensor, number: (name: string, fallback: number) => number) => Tensor): Operator =>

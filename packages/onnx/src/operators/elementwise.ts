@@ -7,10 +7,11 @@ import {
   logicalNot, logicalOr, maximum, minimum, neg, notEqual, pow, reciprocal, round, select, sign, sin, sqrt, square, sub, tan, tanh,
 } from '@bp/ops'
 import type { Attributes } from '../import/attributes.ts'
+import { unsupported } from '../import/errors.ts'
 import type { ModelNode } from '../import/load.ts'
 import { dtypeOfCode } from '../proto/tensor.ts'
 import { aligned } from './legacy.ts'
-import { only, onTensors, type Operator, type Operators } from './operator.ts'
+import { onTensors, type Operator, type Operators } from './operator.ts'
 
 /** An operator on one tensor that has no attributes. */
 export const unary = (f: (x: Tensor) => Tensor): Operator => onTensors(1, ([x]) => f(x!))
@@ -33,7 +34,7 @@ const remainder = onTensors(2, ([a, b], attributes, node) => {
   const quotient = div(dividend, divisor)
   if (attributes.int('fmod', 0) !== 0) {
     if (!isFloat(dividend.dtype)) return sub(dividend, mul(divisor, quotient))
-    return only(node, 'fmod on floating-point numbers, fmod', 1) as never
+    return unsupported(node.operator, 'fmod on floating-point numbers')
   }
   if (isFloat(dividend.dtype)) return sub(dividend, mul(divisor, floor(quotient)))
   const rest = sub(dividend, mul(divisor, quotient))

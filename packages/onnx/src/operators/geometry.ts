@@ -61,7 +61,7 @@ export function sliced(inputs: Inputs, attributes: Attributes, node: ModelNode):
   const { shape } = inputs[0]!
   const starts = numbersOf('starts', 1, inputs, attributes)
   const ends = numbersOf('ends', 2, inputs, attributes)
-  if (!starts || !ends || ends.length !== starts.length) return fail('data', node.operator, 'starts and ends are missing or of different lengths. The file is damaged')
+  if (!starts || ends?.length !== starts.length) return fail('data', node.operator, 'starts and ends are missing or of different lengths. The file is damaged')
   const axes = (numbersOf('axes', 3, inputs, attributes) ?? starts.map((_, i) => i)).map(axis => normaliseAxis(node.operator, axis, shape.length))
   const steps = inputs[4] ? toNumbers(inputs[4]) : starts.map(() => 1)
   const out = shape.map((size): SliceAxis => ({ start: 0, step: 1, count: size }))

@@ -48,24 +48,24 @@ function einsum(equation: string, xs: readonly Tensor[], node: ModelNode): Tenso
   const target = right === undefined ? implicit : right.replace('...', dots)
   const result = terms.reduce((a, b, i) => pair(a, b, target + terms.slice(i + 1).map(({ letters }) => letters).join('')))
   const { x, letters } = summed(result, target)
-  return transpose(x, [...target].map(letter => letters.indexOf(letter)))
+  return transpose(x, Array.from(target).map(letter => letters.indexOf(letter)))
 }
 
 /** Sums the axes of a term that nothing needs any more. */
 function summed({ x, letters }: Term, needed: string): Term {
-  const axes = [...letters].flatMap((letter, i) => needed.includes(letter) ? [] : i)
-  return axes.length === 0 ? { x, letters } : { x: sum(x, axes), letters: [...letters].filter(letter => needed.includes(letter)).join('') }
+  const axes = Array.from(letters).flatMap((letter, i) => needed.includes(letter) ? [] : i)
+  return axes.length === 0 ? { x, letters } : { x: sum(x, axes), letters: Array.from(letters).filter(letter => needed.includes(letter)).join('') }
 }
 
 function pair(first: Term, second: Term, needed: string): Term {
   const a = summed(first, second.letters + needed)
   const b = summed(second, first.letters + needed)
-  const shared = [...a.letters].filter(letter => b.letters.includes(letter))
+  const shared = Array.from(a.letters).filter(letter => b.letters.includes(letter))
   const batch = shared.filter(letter => needed.includes(letter))
   const inner = shared.filter(letter => !needed.includes(letter))
-  const ofA = [...a.letters].filter(letter => !shared.includes(letter))
-  const ofB = [...b.letters].filter(letter => !shared.includes(letter))
-  const sizes = new Map([...[...a.letters].map((letter, i) => [letter, a.x.shape[i]!] as const), ...[...b.letters].map((letter, i) => [letter, b.x.shape[i]!] as const)])
+  const ofA = Array.from(a.letters).filter(letter => !shared.includes(letter))
+  const ofB = Array.from(b.letters).filter(letter => !shared.includes(letter))
+  const sizes = new Map([...Array.from(a.letters).map((letter, i) => [letter, a.x.shape[i]!] as const), ...Array.from(b.letters).map((letter, i) => [letter, b.x.shape[i]!] as const)])
   const count = (letters: readonly string[]): number => sizeOf(letters.map(letter => sizes.get(letter)!))
   const ordered = (term: Term, letters: readonly string[]): Tensor => transpose(term.x, letters.map(letter => term.letters.indexOf(letter)))
   const left = reshape(ordered(a, [...batch, ...ofA, ...inner]), [count(batch), count(ofA), count(inner)])

@@ -11,6 +11,9 @@ export type AttributeProto = onnx.IAttributeProto
 export type TensorProto = onnx.ITensorProto
 export type ValueInfoProto = onnx.IValueInfoProto
 
+/** The number by which an attribute says what it holds. */
+export const attributeType = (kind: 'FLOAT' | 'INT' | 'STRING' | 'TENSOR' | 'INTS'): onnx.AttributeProto.AttributeType => proto.onnx.AttributeProto.AttributeType[kind]
+
 /** A 64-bit number as onnx-proto gives it: an object of two halves where the package `long` is found, else a number. */
 export type Int64 = number | { readonly low: number; readonly high: number } | null | undefined
 
@@ -38,7 +41,7 @@ function decode(op: string, bytes: Uint8Array, message: 'Model' | 'Tensor'): Mod
   if (!((bytes as unknown) instanceof Uint8Array)) fail('data', op, `needs the bytes of the file as a Uint8Array, got ${typeof bytes}. Read it with readFile(path) or new Uint8Array(await response.arrayBuffer())`)
   checkWire(op, bytes, message)
   try {
-    return proto.onnx[`${message}Proto`].decode(bytes) as ModelProto & TensorProto
+    return proto.onnx[`${message}Proto`].decode(bytes)
   } catch (cause) {
     return fail('data', op, `the bytes do not decode as ${message === 'Model' ? 'an ONNX model' : 'a TensorProto'}: ${String(cause)}. Get the file again from its source`, { cause })
   }

@@ -39,11 +39,12 @@ export type ExternalData = (path: string) => Uint8Array
 /** Reads a tensor message. Throws a `data` error where its size and its data disagree, before anything is allocated. */
 export function readTensor(op: string, t: TensorProto, where: string, external?: ExternalData): Literal {
   const dtype = dtypeOfCode(op, t.dataType ?? 0, where)
-  const shape = (t.dims ?? []).map(toNumber)
+  const shape = ((t.dims ?? []) as Int64[]).map(toNumber)
   const size = sizeOf(shape)
   if (shape.some(n => !Number.isSafeInteger(n) || n < 0) || !Number.isSafeInteger(size)) fail('data', op, `${where} has the impossible shape [${shape.join(',')}]. The file is damaged`)
   if (t.segment) throw new UnsupportedError(op, `${where} is stored in segments, which is unsupported. Save the model again with a current version of onnx`)
-  const raw = (t.dataLocation ?? 0) === 1 ? externalBytes(op, t, where, external) : t.rawData?.length ? t.rawData : null
+  const location: number = t.dataLocation ?? 0
+  const raw = location === 1 ? externalBytes(op, t, where, external) : t.rawData?.length ? t.rawData : null
   if (raw) {
     if (raw.length !== size * bytesPerElement(dtype)) mismatch(op, where, shape, size * bytesPerElement(dtype), raw.length, 'bytes')
     return { dtype, shape, data: fromRaw(raw, dtype) }
@@ -79,7 +80,7 @@ function isLittleEndian(): boolean {
 function fieldOf(t: TensorProto, dtype: DType): readonly Int64[] {
   if (dtype === 'float32') return t.floatData ?? []
   if (dtype === 'float64') return t.doubleData ?? []
-  return (dtype === 'int64' ? t.int64Data : t.int32Data) ?? []
+  return ((dtype === 'int64' ? t.int64Data : t.int32Data) ?? []) as Int64[]
 }
 
 function fromList(list: readonly Int64[], dtype: DType): TypedArray {
