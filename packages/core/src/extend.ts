@@ -10,4 +10,4 @@ export { defineComposite, defineOp, type AnyRow, type Arity, type CompositeSpec,
 export { broadcastShapes, broadcastsTo, checkShape, describe, normaliseAxes, normaliseAxis, sameShape, sizeOf, stridesOf } from './shape.ts'
 export { trace, type InputSpec } from './trace.ts'
 export { flatten, unflatten } from './tree.ts'
-export { addRow, broadcastToRow, fillRow, inferElementwise, mulRow, sumToRow, toTensor, type FillParams } from './vector.ts'
+export { addRow, bindPair, broadcastToRow, fillRow, inferElementwise, mulRow, sumToRow, toTensor, type FillParams } from './vector.ts'

@@ -5,7 +5,7 @@ import type { Backend } from './backend.ts'
 import { type DType, isFloat } from './dtype.ts'
 import { fail } from './errors.ts'
 import { bind } from './interpreter.ts'
-import { defineOp } from './row.ts'
+import { defineOp, type Row } from './row.ts'
 import { broadcastShapes, broadcastsTo, checkShape, describe, sameShape, type Shape } from './shape.ts'
 import type { Tensor } from './tensor.ts'
 
@@ -96,6 +96,12 @@ export function toTensor(value: TensorLike, like: TensorLike): Tensor {
   return bind(fillRow, [], { value, shape: scalarShape, dtype, backend: like.backend })
 }
 
+/** Applies an op of two operands, of which one may be a number: it takes the other's dtype and backend. */
+export function bindPair(row: Row<string, 2, void>, a: TensorLike, b: TensorLike): Tensor {
+  const x = toTensor(a, b)
+  return bind(row, [x, toTensor(b, x)], undefined)
+}
+
 /**
  * a + b, elementwise with broadcasting. Throws where shapes do not broadcast or dtypes differ.
  *
@@ -105,10 +111,7 @@ export function toTensor(value: TensorLike, like: TensorLike): Tensor {
  * add(tensor([[1], [2]]), tensor([10, 20])) // => tensor([[11, 21], [12, 22]], float32)
  * ```
  */
-export function add(a: TensorLike, b: TensorLike): Tensor {
-  const x = toTensor(a, b)
-  return bind(addRow, [x, toTensor(b, x)], undefined)
-}
+export const add = (a: TensorLike, b: TensorLike): Tensor => bindPair(addRow, a, b)
 
 /**
  * a · b, elementwise with broadcasting. Throws where shapes do not broadcast or dtypes differ.
@@ -119,10 +122,7 @@ export function add(a: TensorLike, b: TensorLike): Tensor {
  * mul(tensor([1, 2, 3]), 2) // => tensor([2, 4, 6], float32)
  * ```
  */
-export function mul(a: TensorLike, b: TensorLike): Tensor {
-  const x = toTensor(a, b)
-  return bind(mulRow, [x, toTensor(b, x)], undefined)
-}
+export const mul = (a: TensorLike, b: TensorLike): Tensor => bindPair(mulRow, a, b)
 
 /**
  * Repeats axes of size 1, and adds leading ones, until `x` has `shape`. Throws where it cannot.

@@ -1,7 +1,7 @@
 // Elementwise arithmetic on one and two operands.
 
 import { add, mul, type Tensor, type TensorLike } from '@bp/core'
-import { type Abstract, type Aval, bind, defineOp, describe, fail, inferElementwise, isFloat, toTensor } from '@bp/core/extend'
+import { type Abstract, type Aval, bind, bindPair, defineOp, describe, fail, inferElementwise, isFloat } from '@bp/core/extend'
 import { equal, less, select } from './compare.ts'
 
 /** Shape inference of a map on floating-point numbers. */
@@ -95,10 +95,7 @@ export const neg = (x: Tensor): Tensor => bind(negRow, [x], undefined)
  * sub(tensor([3, 4]), 1) // => tensor([2, 3], float32)
  * ```
  */
-export function sub(a: TensorLike, b: TensorLike): Tensor {
-  const x = toTensor(a, b)
-  return bind(subRow, [x, toTensor(b, x)], undefined)
-}
+export const sub = (a: TensorLike, b: TensorLike): Tensor => bindPair(subRow, a, b)
 
 /**
  * a / b, elementwise with broadcasting. Whole-number dtypes divide towards zero.
@@ -110,10 +107,7 @@ export function sub(a: TensorLike, b: TensorLike): Tensor {
  * div(1, tensor([2, 4])) // => tensor([0.5, 0.25], float32)
  * ```
  */
-export function div(a: TensorLike, b: TensorLike): Tensor {
-  const x = toTensor(a, b)
-  return bind(divRow, [x, toTensor(b, x)], undefined)
-}
+export const div = (a: TensorLike, b: TensorLike): Tensor => bindPair(divRow, a, b)
 
 /**
  * The larger of a and b, elementwise with broadcasting; NaN where either is.
@@ -125,10 +119,7 @@ export function div(a: TensorLike, b: TensorLike): Tensor {
  * maximum(tensor([1, 5]), tensor([3, 2])) // => tensor([3, 5], float32)
  * ```
  */
-export function maximum(a: TensorLike, b: TensorLike): Tensor {
-  const x = toTensor(a, b)
-  return bind(maximumRow, [x, toTensor(b, x)], undefined)
-}
+export const maximum = (a: TensorLike, b: TensorLike): Tensor => bindPair(maximumRow, a, b)
 
 /**
  * The smaller of a and b, elementwise with broadcasting; NaN where either is.
@@ -140,10 +131,7 @@ export function maximum(a: TensorLike, b: TensorLike): Tensor {
  * minimum(tensor([1, 5]), 2) // => tensor([1, 2], float32)
  * ```
  */
-export function minimum(a: TensorLike, b: TensorLike): Tensor {
-  const x = toTensor(a, b)
-  return bind(minimumRow, [x, toTensor(b, x)], undefined)
-}
+export const minimum = (a: TensorLike, b: TensorLike): Tensor => bindPair(minimumRow, a, b)
 
 /**
  * |x|, with derivative 0 at 0.

@@ -1,7 +1,7 @@
 // Comparisons, logic on bool, choosing by a condition, and conversion between dtypes.
 
 import type { DType, Tensor, TensorLike } from '@bp/core'
-import { type Abstract, Aval, bind, broadcastShapes, defineOp, describe, fail, inferElementwise, toTensor, withShape } from '@bp/core/extend'
+import { type Abstract, Aval, bind, bindPair, broadcastShapes, defineOp, describe, fail, inferElementwise, toTensor, withShape } from '@bp/core/extend'
 import { zerosLike } from '@bp/core'
 
 const inferCompare = (op: string, a: Abstract, b: Abstract): Aval => new Aval(inferElementwise(op, a, b).shape, 'bool')
@@ -68,10 +68,7 @@ export const castRow = /* @__PURE__ */ defineOp({
  * equal(tensor([1, 2]), 2) // => tensor([false, true], bool)
  * ```
  */
-export function equal(a: TensorLike, b: TensorLike): Tensor {
-  const x = toTensor(a, b)
-  return bind(equalRow, [x, toTensor(b, x)], undefined)
-}
+export const equal = (a: TensorLike, b: TensorLike): Tensor => bindPair(equalRow, a, b)
 
 /**
  * Whether a < b, elementwise with broadcasting, as bool.
@@ -83,10 +80,7 @@ export function equal(a: TensorLike, b: TensorLike): Tensor {
  * less(tensor([1, 2]), 2) // => tensor([true, false], bool)
  * ```
  */
-export function less(a: TensorLike, b: TensorLike): Tensor {
-  const x = toTensor(a, b)
-  return bind(lessRow, [x, toTensor(b, x)], undefined)
-}
+export const less = (a: TensorLike, b: TensorLike): Tensor => bindPair(lessRow, a, b)
 
 /**
  * Whether a ≤ b, elementwise with broadcasting, as bool.
@@ -98,10 +92,7 @@ export function less(a: TensorLike, b: TensorLike): Tensor {
  * lessEqual(tensor([1, 2, 3]), 2) // => tensor([true, true, false], bool)
  * ```
  */
-export function lessEqual(a: TensorLike, b: TensorLike): Tensor {
-  const x = toTensor(a, b)
-  return bind(lessEqualRow, [x, toTensor(b, x)], undefined)
-}
+export const lessEqual = (a: TensorLike, b: TensorLike): Tensor => bindPair(lessEqualRow, a, b)
 
 /** Whether a ≠ b; the negation of {@link equal}, so true where either is NaN. */
 export const notEqual = (a: TensorLike, b: TensorLike): Tensor => logicalNot(equal(a, b))

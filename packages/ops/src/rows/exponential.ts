@@ -1,7 +1,7 @@
 // Exponentials, logarithms, roots and powers, and the functions made of them.
 
 import { add, mul, type Tensor, type TensorLike } from '@bp/core'
-import { type Abstract, type Aval, bind, defineOp, inferElementwise, toTensor } from '@bp/core/extend'
+import { type Abstract, type Aval, bind, bindPair, defineOp, inferElementwise } from '@bp/core/extend'
 import { div, inferFloat, inferNumber, neg, sub } from './arithmetic.ts'
 import { cast, equal, less, lessEqual, select } from './compare.ts'
 
@@ -173,7 +173,4 @@ export const relu = (x: Tensor): Tensor => bind(reluRow, [x], undefined)
  * pow(tensor([2, 3]), 2) // => tensor([4, 9], float32)
  * ```
  */
-export function pow(a: TensorLike, b: TensorLike): Tensor {
-  const x = toTensor(a, b)
-  return bind(powRow, [x, toTensor(b, x)], undefined)
-}
+export const pow = (a: TensorLike, b: TensorLike): Tensor => bindPair(powRow, a, b)
