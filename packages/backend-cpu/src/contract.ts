@@ -1,11 +1,12 @@
 // Contractions on the one matrix product: dot, and convolution's three faces by unfolding windows into columns.
 
-import { fail, sizeOf } from '@bp/core/extend'
+import { fail, isFloat, sizeOf } from '@bp/core/extend'
 import type { ConvGeometry, ConvInputParams, ConvWeightParams, DotParams } from '@bp/ops/extend'
 import { gemm } from './gemm.ts'
 import { asBigInt, asNumbers, type CpuKernel, type CpuOperand, create, isBigInt } from './storage.ts'
 import { type Windows, windowsOf } from './windows.ts'
 
+/** The matrix product, each operand read transposed where asked. Whole numbers wrap, exactly. */
 export const dot: CpuKernel<DotParams> = ([a, b], p, out) => {
   const o = create(out)
   const rank = out.shape.length
@@ -13,7 +14,14 @@ export const dot: CpuKernel<DotParams> = ([a, b], p, out) => {
   const n = out.shape[rank - 1]!
   const k = a!.shape[rank - (p.ta ? 2 : 1)]!
   const stacks = sizeOf(out.shape.slice(0, -2))
-  if (isBigInt(out.dtype)) return bigDot(a!, b!, p, o as BigInt64Array, stacks, m, n, k)
+  if (isBigInt(out.dtype)) {
+    exactDot(asBigInt(a!.storage), asBigInt(b!.storage), asBigInt(o), 0n, (sum, x, y) => sum + x * y, p, stacks, m, n, k)
+    return o
+  }
+  if (!isFloat(out.dtype)) {
+    exactDot(asNumbers(a!.storage), asNumbers(b!.storage), asNumbers(o), 0, (sum, x, y) => sum + Math.imul(x, y) | 0, p, stacks, m, n, k)
+    return o
+  }
   for (let s = 0; s < stacks; s++) {
     gemm(m, n, k,
       { data: asNumbers(a!.storage), start: s * m * k, row: p.ta ? 1 : k, column: p.ta ? m : 1 },
@@ -23,19 +31,17 @@ export const dot: CpuKernel<DotParams> = ([a, b], p, out) => {
   return o
 }
 
-function bigDot(a: CpuOperand, b: CpuOperand, p: DotParams, o: BigInt64Array, stacks: number, m: number, n: number, k: number): BigInt64Array {
-  const x = asBigInt(a.storage)
-  const y = asBigInt(b.storage)
+/** The triple loop, for elements whose sums must be exact. */
+function exactDot<T extends number | bigint>(a: ArrayLike<T>, b: ArrayLike<T>, o: Record<number, T>, zero: T, addProduct: (sum: T, x: T, y: T) => T, p: DotParams, stacks: number, m: number, n: number, k: number): void {
   for (let s = 0; s < stacks; s++) {
     for (let i = 0; i < m; i++) {
       for (let j = 0; j < n; j++) {
-        let sum = 0n
-        for (let q = 0; q < k; q++) sum += x[s * m * k + (p.ta ? q * m + i : i * k + q)]! * y[s * k * n + (p.tb ? j * k + q : q * n + j)]!
+        let sum = zero
+        for (let q = 0; q < k; q++) sum = addProduct(sum, a[s * m * k + (p.ta ? q * m + i : i * k + q)]!, b[s * k * n + (p.tb ? j * k + q : q * n + j)]!)
         o[s * m * n + i * n + j] = sum
       }
     }
   }
-  return o
 }
 
 /** What the three kernels share: sizes per image and group, and the windows of one group's channels. */
@@ -65,6 +71,7 @@ function forEachGroup({ images, groups, outputs, windows, rows, patch }: Plan, f
   }
 }
 
+/** x ∗ w: weights times unfolded input. */
 export const conv: CpuKernel<ConvGeometry> = ([x, w], p, out) => {
   refuseBigInt('conv', x!)
   const o = asNumbers(create(out))
@@ -80,6 +87,7 @@ export const conv: CpuKernel<ConvGeometry> = ([x, w], p, out) => {
   return o
 }
 
+/** The transpose of conv by its input: weights transposed times y, folded back. */
 export const convInput: CpuKernel<ConvInputParams> = ([y, w], p, out) => {
   refuseBigInt('convTranspose', y!)
   const o = asNumbers(create(out))
@@ -97,6 +105,7 @@ export const convInput: CpuKernel<ConvInputParams> = ([y, w], p, out) => {
   return o
 }
 
+/** The transpose of conv by its kernel: y times unfolded input, summed over images in double precision. */
 export const convWeight: CpuKernel<ConvWeightParams> = ([x, y], p, out) => {
   refuseBigInt('conv', x!)
   const o = new Float64Array(sizeOf(out.shape))

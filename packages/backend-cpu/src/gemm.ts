@@ -1,4 +1,4 @@
-// The matrix product on arrays with any strides: packed, cache-blocked, in tiles of 4 × 4 that stay in registers.
+// The matrix product on arrays with any strides: packed, cache-blocked, in tiles of 4 × 4; a single row or column goes unpacked.
 
 /** A matrix inside an array: where it starts and how far apart its rows and columns are. */
 export interface Matrix {
@@ -18,6 +18,14 @@ let packedB = new Float64Array(0)
 
 /** C += A·B for A: m × k, B: k × n. Products are summed in double precision within each block of 256. */
 export function gemm(m: number, n: number, k: number, a: Matrix, b: Matrix, c: Matrix): void {
+  if (m === 1) {
+    vectorMatrix(n, k, a.data, a.start, a.column, b.data, b.start, b.row, b.column, c.data, c.start, c.column)
+    return
+  }
+  if (n === 1) {
+    vectorMatrix(m, k, b.data, b.start, b.row, a.data, a.start, a.column, a.row, c.data, c.start, c.row)
+    return
+  }
   if (packedA.length === 0) {
     packedA = new Float64Array(tile * depth)
     packedB = new Float64Array(depth * (width + tile))
@@ -36,6 +44,47 @@ export function gemm(m: number, n: number, k: number, a: Matrix, b: Matrix, c: M
       }
     }
   }
+}
+
+/** c += a·B for one row a of k elements and B: k × n; packing would cost as much as the product. */
+function vectorMatrix(n: number, k: number, a: Float64Array, ao: number, as: number, b: Float64Array, bo: number, row: number, column: number, c: Float64Array, co: number, cs: number): void {
+  if (row === 1) {
+    for (let j = 0; j < n; j++) c[co + j * cs]! += inner(k, a, ao, as, b, bo + j * column)
+    return
+  }
+  for (let j = 0; j < n; j += sums.length) {
+    const nc = Math.min(sums.length, n - j)
+    sums.fill(0, 0, nc)
+    let p = 0
+    for (; p + 3 < k; p += 4) addFourRows(nc, a[ao + p * as]!, a[ao + (p + 1) * as]!, a[ao + (p + 2) * as]!, a[ao + (p + 3) * as]!, b, bo + p * row + j * column, row, column)
+    for (; p < k; p++) addRow(nc, a[ao + p * as]!, b, bo + p * row + j * column, column)
+    for (let i = 0; i < nc; i++) c[co + (j + i) * cs]! += sums[i]!
+  }
+}
+
+const sums = /* @__PURE__ */ new Float64Array(1024)
+
+function addFourRows(n: number, a0: number, a1: number, a2: number, a3: number, b: Float64Array, at: number, row: number, column: number): void {
+  for (let i = 0, q = at; i < n; i++, q += column) sums[i]! += a0 * b[q]! + a1 * b[q + row]! + (a2 * b[q + 2 * row]! + a3 * b[q + 3 * row]!)
+}
+
+function addRow(n: number, a: number, b: Float64Array, at: number, column: number): void {
+  for (let i = 0, q = at; i < n; i++, q += column) sums[i]! += a * b[q]!
+}
+
+/** a·b along a dense b, in four sums that do not wait for one another. */
+function inner(k: number, a: Float64Array, ao: number, as: number, b: Float64Array, bo: number): number {
+  let s0 = 0, s1 = 0, s2 = 0, s3 = 0
+  let p = 0
+  for (; p + 3 < k; p += 4) {
+    const q = ao + p * as
+    s0 += a[q]! * b[bo + p]!
+    s1 += a[q + as]! * b[bo + p + 1]!
+    s2 += a[q + 2 * as]! * b[bo + p + 2]!
+    s3 += a[q + 3 * as]! * b[bo + p + 3]!
+  }
+  for (; p < k; p++) s0 += a[ao + p * as]! * b[bo + p]!
+  return s0 + s1 + (s2 + s3)
 }
 
 /** Copies `count` lines of `length` elements as groups of four lines, interleaved; missing lines are zeros. */

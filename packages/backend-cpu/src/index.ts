@@ -1,6 +1,7 @@
 // @bp/backend-cpu: tensors in typed arrays, computed in TypeScript; runs wherever JavaScript does.
 
 import type { Backend } from '@bp/core'
+import { allocate } from '@bp/core/extend'
 import type { KernelTable } from '@bp/ops/extend'
 import { conv, convInput, convWeight, dot } from './contract.ts'
 import { gather, scatterAdd } from './indexing.ts'
@@ -39,7 +40,11 @@ export const cpu = (): Backend<CpuStorage> => backend
 /* One for all: it has no state, so tensors from any two calls work together. */
 const backend: Backend<CpuStorage> = {
   name: 'cpu',
-  write: data => data.slice(),
+  write(data, aval) {
+    const storage = allocate(aval.dtype, data.length)
+    storage.set(data as never)
+    return storage
+  },
   read: storage => Promise.resolve(storage.slice()),
   readSync: storage => storage.slice(),
   bytes: storage => storage.byteLength,

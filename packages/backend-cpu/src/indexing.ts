@@ -8,12 +8,13 @@ function places(op: string, index: CpuStorage, size: number, axis: number): Int3
   const out = new Int32Array(index.length)
   for (let i = 0; i < out.length; i++) {
     const at = Number(index[i])
-    if (at < -size || at >= size) fail('value', op, `index ${at} is out of range for axis ${axis} of size ${size}. Use ${-size} to ${size - 1}`)
+    if (at < -size || at >= size) fail('value', op, `index ${at} is out of range for axis ${axis} of size ${size}. ${size === 0 ? 'It has no elements to choose from' : `Use ${-size} to ${size - 1}`}`)
     out[i] = at < 0 ? at + size : at
   }
   return out
 }
 
+/** Slices of x along an axis, chosen by index. */
 export const gather: CpuKernel<{ readonly axis: number }> = ([x, index], p, out) => {
   const o = asNumbers(create(out))
   const a = asNumbers(x!.storage)
@@ -30,6 +31,7 @@ export const gather: CpuKernel<{ readonly axis: number }> = ([x, index], p, out)
   return o
 }
 
+/** Zeros with slices of x added at the indices. */
 export const scatterAdd: CpuKernel<{ readonly axis: number; readonly size: number }> = ([x, index], p, out) => {
   const o = asNumbers(create(out))
   const a = asNumbers(x!.storage)

@@ -28,6 +28,8 @@ const hot1 = {
       o[oo + i] = x < 0 ? 0 : x
     }
   },
+  abs: (o, oo, a, ao, as, n) => { for (let i = 0; i < n; i++) o[oo + i] = Math.abs(a[ao + i * as]!) },
+  floor: (o, oo, a, ao, as, n) => { for (let i = 0; i < n; i++) o[oo + i] = Math.floor(a[ao + i * as]!) },
   exp: (o, oo, a, ao, as, n) => { for (let i = 0; i < n; i++) o[oo + i] = Math.exp(a[ao + i * as]!) },
   log: (o, oo, a, ao, as, n) => { for (let i = 0; i < n; i++) o[oo + i] = Math.log(a[ao + i * as]!) },
   sqrt: (o, oo, a, ao, as, n) => { for (let i = 0; i < n; i++) o[oo + i] = Math.sqrt(a[ao + i * as]!) },
@@ -41,6 +43,8 @@ const hot2 = {
   sub: (o, oo, a, ao, as, b, bo, bs, n) => { for (let i = 0; i < n; i++) o[oo + i] = a[ao + i * as]! - b[bo + i * bs]! },
   mul: (o, oo, a, ao, as, b, bo, bs, n) => { for (let i = 0; i < n; i++) o[oo + i] = a[ao + i * as]! * b[bo + i * bs]! },
   div: (o, oo, a, ao, as, b, bo, bs, n) => { for (let i = 0; i < n; i++) o[oo + i] = a[ao + i * as]! / b[bo + i * bs]! },
+  maximum: (o, oo, a, ao, as, b, bo, bs, n) => { for (let i = 0; i < n; i++) o[oo + i] = Math.max(a[ao + i * as]!, b[bo + i * bs]!) },
+  minimum: (o, oo, a, ao, as, b, bo, bs, n) => { for (let i = 0; i < n; i++) o[oo + i] = Math.min(a[ao + i * as]!, b[bo + i * bs]!) },
   less: (o, oo, a, ao, as, b, bo, bs, n) => { for (let i = 0; i < n; i++) o[oo + i] = a[ao + i * as]! < b[bo + i * bs]! ? 1 : 0 },
   equal: (o, oo, a, ao, as, b, bo, bs, n) => { for (let i = 0; i < n; i++) o[oo + i] = a[ao + i * as] === b[bo + i * bs] ? 1 : 0 },
 } satisfies Partial<Record<MapName, Row2>>

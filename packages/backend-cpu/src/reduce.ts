@@ -3,8 +3,9 @@
 import type { Shape } from '@bp/core'
 import { sizeOf, stridesOf } from '@bp/core/extend'
 import { asBigInt, asNumbers, type CpuKernel, create, isBigInt } from './storage.ts'
-import { around, broadcastStrides, collapse, forEachRow } from './strided.ts'
+import { around, broadcastStrides, collapse, forEachRow, readStrided } from './strided.ts'
 
+/** The sum over the axes that broadcasting would repeat. */
 export const sumTo: CpuKernel<{ readonly shape: Shape }> = ([x], _p, out) => {
   const o = create(out)
   const nest = collapse(x!.shape, [broadcastStrides(out.shape, x!.shape)])
@@ -12,11 +13,11 @@ export const sumTo: CpuKernel<{ readonly shape: Shape }> = ([x], _p, out) => {
   const step = nest.strides[0]!.at(-1)!
   if (isBigInt(x!.dtype)) {
     const a = asBigInt(x!.storage)
-    forEachRow(nest, (r, [at]) => { for (let i = 0; i < n; i++) asBigInt(o)[at! + i * step]! += a[r * n + i]! })
+    forEachRow(nest, (r, at) => { for (let i = 0; i < n; i++) asBigInt(o)[at[0]! + i * step]! += a[r * n + i]! })
     return o
   }
   const total = x!.dtype === 'float64' ? o as Float64Array : new Float64Array(sizeOf(out.shape))
-  forEachRow(nest, (r, [at]) => { addRow(asNumbers(x!.storage), r * n, n, total, at!, step) })
+  forEachRow(nest, (r, at) => { addRow(asNumbers(x!.storage), r * n, n, total, at[0]!, step) })
   if (total !== o) asNumbers(o).set(total)
   return o
 }
@@ -45,30 +46,41 @@ function sumRange(a: Float64Array, start: number, n: number): number {
   return s0 + s1 + (s2 + s3)
 }
 
-export const amax: CpuKernel<{ readonly axes: readonly number[] }> = ([x], p, out) => {
-  const o = asNumbers(create(out))
+/** The largest element over some axes, kept at size 1; NaN where there is one. */
+export const amax: CpuKernel<{ readonly axes: readonly number[] }> = ([x], _p, out) => {
   const a = asNumbers(x!.storage)
-  const seen = new Uint8Array(o.length)
-  const strides = stridesOf(out.shape).map((stride, i) => p.axes.includes(i) ? 0 : stride)
-  const nest = collapse(x!.shape, [strides])
+  // begins with the first element of each group, so that no value need stand for "none yet"
+  const o = asNumbers(readStrided(a, 0, stridesOf(x!.shape), out.shape, create(out)))
+  const nest = collapse(x!.shape, [broadcastStrides(out.shape, x!.shape)])
   const n = nest.sizes.at(-1)!
   const step = nest.strides[0]!.at(-1)!
-  forEachRow(nest, (r, [at]) => {
-    for (let i = 0; i < n; i++) {
-      const value = a[r * n + i]!
-      const k = at! + i * step
-      if (seen[k] === 0 || value > o[k]! || value !== value) {
-        o[k] = value
-        seen[k] = 1
-      }
-    }
+  forEachRow(nest, (r, at) => {
+    if (step === 0) raiseOne(a, r * n, n, o, at[0]!)
+    else raiseEach(a, r * n, n, o, at[0]!, step)
   })
   return o
+}
+
+function raiseOne(a: Float64Array, start: number, n: number, o: Float64Array, at: number): void {
+  let top = o[at]!
+  for (let i = start, end = start + n; i < end; i++) {
+    const value = a[i]!
+    if (value > top || value !== value) top = value
+  }
+  o[at] = top
+}
+
+function raiseEach(a: Float64Array, start: number, n: number, o: Float64Array, at: number, step: number): void {
+  for (let i = 0; i < n; i++) {
+    const value = a[start + i]!
+    if (value > o[at + i * step]! || value !== value) o[at + i * step] = value
+  }
 }
 
 /** Whether `value` comes before `best` in descending order, NaN first. */
 const beats = (value: number, best: number): boolean => value > best || (value !== value && best === best)
 
+/** The place of the largest element along an axis, the first of several. */
 export const argMax: CpuKernel<{ readonly axis: number }> = ([x], p, out) => {
   const o = create(out)
   const a = asNumbers(x!.storage)
@@ -82,6 +94,7 @@ export const argMax: CpuKernel<{ readonly axis: number }> = ([x], p, out) => {
   return o
 }
 
+/** The places that sort an axis, equal elements in their order. */
 export const argSort: CpuKernel<{ readonly axis: number; readonly descending: boolean }> = ([x], p, out) => {
   const o = create(out)
   const a = asNumbers(x!.storage)
@@ -96,6 +109,7 @@ export const argSort: CpuKernel<{ readonly axis: number; readonly descending: bo
   return o
 }
 
+/** Running sums along an axis, in double precision. */
 export const cumSum: CpuKernel<{ readonly axis: number; readonly reverse: boolean }> = ([x], p, out) => {
   const o = create(out)
   const { outer, size, inner } = around(x!, p.axis)

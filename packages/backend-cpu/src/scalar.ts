@@ -4,11 +4,17 @@ import { fail } from '@bp/core/extend'
 import type { MapName } from '@bp/ops/extend'
 import { erf } from './erf.ts'
 
-/** Rounds halves to even. */
+/** Rounds halves to even; what rounds to zero keeps its sign. */
 function roundEven(x: number): number {
   const down = Math.floor(x)
   const rest = x - down
-  return rest < 0.5 || (rest === 0.5 && down % 2 === 0) ? down : down + 1
+  const y = rest < 0.5 || (rest === 0.5 && down % 2 === 0) ? down : down + 1
+  return y === 0 ? 0 * x : y
+}
+
+/** aᵇ as IEEE 754 has it, where JavaScript gives NaN: 1 for 1 to any power and for (−1)^±∞. */
+function power(a: number, b: number): number {
+  return a === 1 || (a === -1 && Math.abs(b) === Infinity) ? 1 : Math.pow(a, b)
 }
 
 /** 1/(1 + e⁻ˣ) without overflow, and exact in the left tail. */
@@ -25,7 +31,7 @@ export const scalar = {
   neg: (x: number) => -x,
   sub: (a: number, b: number) => a - b,
   div: (a: number, b: number) => a / b,
-  pow: (a: number, b: number) => a === 1 || b === 0 ? 1 : Math.pow(a, b),
+  pow: power,
   maximum: (a: number, b: number) => Math.max(a, b),
   minimum: (a: number, b: number) => Math.min(a, b),
   abs: (x: number) => Math.abs(x),

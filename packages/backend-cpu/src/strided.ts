@@ -45,18 +45,24 @@ export function collapse(shape: Shape, strides: readonly (readonly number[])[]):
  * is one and the same, updated in place.
  */
 export function forEachRow({ sizes, strides }: Nest, row: (index: number, offsets: readonly number[]) => void): void {
-  const axes = sizes.length - 1
-  const rows = sizeOf(sizes.slice(0, axes))
-  if (sizes[axes] === 0) return
-  const place = new Array<number>(axes).fill(0)
+  if (sizeOf(sizes) === 0) return
+  const last = sizes.length - 2
+  const count = last < 0 ? 1 : sizes[last]!
+  const steps = strides.map(list => last < 0 ? 0 : list[last]!)
+  const place = new Array<number>(Math.max(0, last)).fill(0)
   const offsets = strides.map(() => 0)
-  for (let r = 0; r < rows; r++) {
-    row(r, offsets)
-    for (let axis = axes - 1; axis >= 0; axis--) {
+  const rows = sizeOf(sizes.slice(0, -1))
+  for (let r = 0; r < rows;) {
+    for (let i = 0; i < count; i++, r++) {
+      row(r, offsets)
+      for (let k = 0; k < steps.length; k++) offsets[k]! += steps[k]!
+    }
+    for (let k = 0; k < steps.length; k++) offsets[k]! -= count * steps[k]!
+    for (let axis = last - 1; axis >= 0; axis--) {
       place[axis]!++
       const done = place[axis] === sizes[axis]
-      const steps = done ? 1 - sizes[axis]! : 1
-      for (let k = 0; k < strides.length; k++) offsets[k]! += steps * strides[k]![axis]!
+      const jump = done ? 1 - sizes[axis]! : 1
+      for (let k = 0; k < strides.length; k++) offsets[k]! += jump * strides[k]![axis]!
       if (!done) break
       place[axis] = 0
     }
@@ -68,7 +74,7 @@ export function readStrided(from: CpuStorage, start: number, strides: readonly n
   const nest = collapse(shape, [strides])
   const n = nest.sizes.at(-1)!
   const step = nest.strides[0]!.at(-1)!
-  forEachRow(nest, (row, [offset]) => { copyRow(from, start + offset!, step, to, row * n, 1, n) })
+  forEachRow(nest, (row, offsets) => { copyRow(from, start + offsets[0]!, step, to, row * n, 1, n) })
   return to
 }
 
@@ -77,7 +83,7 @@ export function writeStrided(from: CpuStorage, to: CpuStorage, start: number, st
   const nest = collapse(shape, [strides])
   const n = nest.sizes.at(-1)!
   const step = nest.strides[0]!.at(-1)!
-  forEachRow(nest, (row, [offset]) => { copyRow(from, row * n, 1, to, start + offset!, step, n) })
+  forEachRow(nest, (row, offsets) => { copyRow(from, row * n, 1, to, start + offsets[0]!, step, n) })
 }
 
 function copyRow(from: CpuStorage, at: number, step: number, to: CpuStorage, place: number, stride: number, n: number): void {

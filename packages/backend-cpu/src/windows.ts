@@ -108,6 +108,7 @@ function addLine(from: Float64Array, column: number, x: Float64Array, at: number
   for (let i = 0; i < n; i++) x[at + i * stride]! += from[column + i]!
 }
 
+/** For each window the flat place of its largest element. */
 export const poolArgMax: CpuKernel<PoolGeometry> = ([x], p, out) => {
   const o = create(out)
   const a = asNumbers(x!.storage)

@@ -34,7 +34,7 @@ export interface TensorOptions {
  * tensor(new Float64Array(4), { shape: [2, 2] }).dtype // => float64
  * ```
  */
-export function tensor(data: NestedInput | TypedArray, options: TensorOptions = {}): Tensor {
+export function tensor(data: NestedInput | TypedArray | Uint8ClampedArray, options: TensorOptions = {}): Tensor {
   const flat = ArrayBuffer.isView(data) ? { values: data, shape: [data.length] } : flattenNested(data)
   const shape = options.shape ?? flat.shape
   if (sizeOf(checkShape('tensor', shape)) !== flat.values.length) {
@@ -67,8 +67,8 @@ type Flat = readonly (number | boolean | bigint)[]
 const suggest = (values: Flat): DType =>
   typeof values[0] === 'boolean' ? 'bool' : typeof values[0] === 'bigint' ? 'int64' : 'float32'
 
-function toTyped(values: TypedArray | Flat, dtype: DType): TypedArray {
-  if (ArrayBuffer.isView(values) && values.constructor === allocate(dtype, 0).constructor && dtype !== 'bool') return values
+function toTyped(values: TypedArray | Uint8ClampedArray | Flat, dtype: DType): TypedArray {
+  if (ArrayBuffer.isView(values) && !(values instanceof Uint8ClampedArray) && values.constructor === allocate(dtype, 0).constructor && dtype !== 'bool') return values
   return convert(values, dtype)
 }
 

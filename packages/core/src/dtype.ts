@@ -55,9 +55,13 @@ export function convert(data: ArrayLike<number | bigint | boolean>, dtype: DType
   if (out instanceof BigInt64Array) {
     for (let i = 0; i < data.length; i++) out[i] = toBigInt(data[i]!)
   } else if (dtype === 'bool') {
-    for (let i = 0; i < data.length; i++) out[i] = data[i] ? 1 : 0
+    for (let i = 0; i < data.length; i++) out[i] = Number(Number(data[i]) !== 0)
   } else {
-    for (let i = 0; i < data.length; i++) out[i] = Number(data[i])
+    const low = !isFloat(dtype)
+    for (let i = 0; i < data.length; i++) {
+      const value = data[i]!
+      out[i] = Number(low && typeof value === 'bigint' ? BigInt.asIntN(32, value) : value)
+    }
   }
   return out
 }

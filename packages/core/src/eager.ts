@@ -48,7 +48,7 @@ function commonBackend(row: AnyRow, xs: Tensor[]): Backend {
   const backend = xs[0]!.backend
   for (let i = 0; i < xs.length; i++) {
     const x = xs[i]!
-    if (x.storage === null) return unusable(row, x)
+    if (x.storage == null) return unusable(row, x)
     if (x.backend !== backend) {
       return fail('backend', row.name, `operands are on two backends, ${backend.name} and ${x.backend.name}. Move one with await to(x, backend)`)
     }

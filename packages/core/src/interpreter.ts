@@ -72,11 +72,11 @@ export function withRecording<R>(on: boolean, f: () => R): R {
  * bind(addRow, [tensor(1), tensor(2)], undefined) // => tensor(3, float32)
  * ```
  */
-export function bind<N extends Arity, P>(row: Row<string, N, P>, xs: Tuple<N, Tensor>, params: P): Tensor {
+export function bind<N extends Arity, P>(row: Row<string, N, P>, xs: Tuple<N, Tensor>, params: NoInfer<P>): Tensor {
   return current.bind(row, xs, params) as Tensor
 }
 
 /** Applies an op with several results. */
-export function bindMany<N extends Arity, P>(row: Row<string, N, P>, xs: Tuple<N, Tensor>, params: P): Tensor[] {
+export function bindMany<N extends Arity, P>(row: Row<string, N, P>, xs: Tuple<N, Tensor>, params: NoInfer<P>): Tensor[] {
   return current.bind(row, xs, params) as Tensor[]
 }

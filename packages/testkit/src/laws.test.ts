@@ -1,16 +1,12 @@
-// Every law on every primitive and composite, on the reference backend and on the CPU.
+// Every law on every primitive and composite, on the CPU and on the reference backend.
 
-import { use } from '@bp/core'
 import { cpu } from '@bp/backend-cpu'
-import { beforeAll, describe, test } from 'vitest'
+import { use } from '@bp/core'
+import { afterAll, beforeAll, describe, test } from 'vitest'
 import { allLaws, reference, suite } from './index.ts'
 
-describe('reference', () => {
-  beforeAll(() => { use(reference()) })
-  suite(test, allLaws())
-})
-
-describe('cpu', () => {
-  beforeAll(() => { use(cpu()) })
+describe.each([['cpu', cpu], ['reference', reference]])('%s', (_name, backend) => {
+  beforeAll(() => { use(backend()) })
+  afterAll(() => { use(cpu()) })
   suite(test, allLaws())
 })

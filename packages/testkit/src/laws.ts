@@ -1,6 +1,6 @@
 // The laws: what must hold of every row, on every backend, in every floating-point dtype.
 
-import { type Backend, type DType, gradients, jvp, type Tensor, vjp } from '@bp/core'
+import { type DType, gradients, jvp, type Tensor, vjp } from '@bp/core'
 import { type AnyRow, describe, isFloat, runGraph, sizeOf, trace } from '@bp/core/extend'
 import { difference } from './difference.ts'
 import { compare, LawError } from './error.ts'

@@ -30,9 +30,6 @@ export interface Twin {
   readonly avals: ReadonlyMap<Id, TwinAval>
 }
 
-/** The two batch sizes; a fixed batch is traced twice at the same. */
-type Batches = Size
-
 /** Whether a size is the same at both batch sizes. */
 export const isFixed = ([a, b]: Size): boolean => a === b
 

@@ -1,0 +1,131 @@
+// Tensors, their errors and their printing; tracing and running graphs.
+
+import { cpu } from '@bp/backend-cpu'
+import { exp, matmul, relu, softmax, sum, tanh } from '@bp/ops'
+import { describe, expect, test, vi } from 'vitest'
+import { printGraph, runGraph, trace } from './extend.ts'
+import { add, BpError, broadcastTo, full, grad, jvp, mul, sumTo, type Tensor, tensor, to, use, Variable, vjp, zeros } from './index.ts'
+
+use(cpu())
+
+test('without a backend every op says how to choose one', async () => {
+  vi.resetModules()
+  const fresh = await import('./index.ts')
+  expect(() => fresh.tensor(1)).toThrowErrorMatchingInlineSnapshot("[BpError: bp: no backend is in use. Call use(cpu()) first, with cpu from '@bp/backend-cpu']")
+  expect(() => fresh.zeros([1])).toThrow(/no backend is in use/)
+})
+
+describe('tensor', () => {
+  test('takes the dtype that data suggests', () => {
+    expect([tensor(1), tensor([true]), tensor(1n), tensor(new Int32Array(1)), tensor(new Uint8ClampedArray(1))].map(x => x.dtype)).toEqual(['float32', 'bool', 'int64', 'int32', 'uint8'])
+  })
+
+  test('copies its data, and gives copies', () => {
+    const data = new Float32Array([1, 2])
+    const x = tensor(data)
+    data[0] = 9
+    ;(x.dataSync() as Float32Array)[1] = 9
+    expect(x.toArray()).toEqual([1, 2])
+  })
+
+  test.each<[string, () => unknown, string]>([
+    ['ragged data', () => tensor([[1, 2], [3]]), 'tensor: nested arrays must be regular: data[1] is 1 elements, where data[0] has 2 elements. Pad or split the data'],
+    ['a wrong shape', () => tensor([1, 2, 3], { shape: [2, 2] }), 'tensor: 3 elements do not fill [2,2], which has 4. Give a shape with that many elements'],
+    ['a NaN where a count is due', () => zeros([NaN]), 'full: axis 0 of [NaN] must be a whole number ≥ 0, got NaN'],
+    ['absurd sizes', () => zeros([1e6, 1e6]), 'full: [1000000,1000000] has more than 4294967296 elements; split the work into smaller tensors'],
+    ['shapes that do not broadcast', () => add(zeros([2, 3]), zeros([4])), 'add: cannot broadcast [2,3] with [4]: axis 1 has 3 and 4. Axes must be equal or 1; reshape or slice one operand first'],
+    ['two dtypes', () => mul(zeros([1]), zeros([1], 'int32')), "mul: operands must have one dtype, got f32[1] and i32[1]. Convert one with cast(x, 'float32')"],
+    ['a fraction among whole numbers', () => add(zeros([1], 'int32'), 0.5), 'scalar: 0.5 is no int32. Cast the tensor to float32, or use a whole number'],
+    ['arithmetic on bool', () => add(tensor([true]), tensor([true])), "add: bool tensors have no arithmetic, got bool[1] and bool[1]. Use logicalAnd, logicalOr, or cast(x, 'int32')"],
+    ['inner axes', () => matmul(zeros([2, 3]), zeros([4, 5])), 'matmul: inner axes must match, got f32[2,3] and f32[4,5] (3 ≠ 4). Transpose or reshape one of them'],
+    ['inner axes that a transpose would mend', () => matmul(zeros([2, 3]), zeros([5, 3])), 'matmul: inner axes must match, got f32[2,3] and f32[5,3] (3 ≠ 5). Did you mean matmul(a, transpose(b))?'],
+    ['an axis out of range', () => sum(zeros([2]), 1), 'sum: axis 1 is out of range for rank 1: use -1 to 0'],
+    ['an axis given twice', () => sum(zeros([2, 2]), [0, -2]), 'sum: axis 0 is given twice in [0,-2]'],
+    ['a broadcast that cannot be', () => broadcastTo(zeros([2]), [3]), 'broadcastTo: f32[2] does not broadcast to [3]: aligned at the last axis, each axis must be equal or 1. Reshape x first'],
+    ['a sum that cannot be', () => sumTo(zeros([2]), [3]), '[3] does not broadcast to f32[2]'],
+    ['item of many', () => zeros([2]).item(), 'item: needs one element, got f32[2]. Use toArray() or dataSync()'],
+    ['a tangent that does not fit', () => jvp(tanh, [zeros([2])], [zeros([3])]), 'jvp: a tangent is f32[3], its primal f32[2]. They must be alike'],
+    ['a cotangent that does not fit', () => vjp(tanh, [zeros([2])])[1](zeros([3])), 'vjp: a cotangent is f32[3], its result f32[2]. They must be alike'],
+    ['a gradient of a vector', () => grad(tanh)(zeros([2])), 'grad: the function must return a scalar, got f32[2]. Reduce it with sum or mean, or use vjp'],
+    ['a number among parameters', () => grad((p: { w: Tensor }) => p.w)({ w: 1 as unknown as Tensor }), 'grad: .w is of type number, not a tensor. Wrap it with tensor(), or close over it'],
+  ])('%s', (_name, f, message) => {
+    expect(f).toThrow(BpError)
+    expect(f).toThrow(message)
+  })
+
+  test('two backends do not mix, and tensors move between them', async () => {
+    const other = { ...cpu(), name: 'other' }
+    const x = tensor([1], { backend: other })
+    expect(() => add(tensor([1]), x)).toThrowErrorMatchingInlineSnapshot('[BpError: add: operands are on two backends, cpu and other. Move one with await to(x, backend)]')
+    expect(add(tensor([1]), await to(x, cpu())).item()).toBe(2)
+  })
+
+  test('a value kept from inside a transform is refused outside', () => {
+    let kept: Tensor | undefined
+    jvp(x => kept = tanh(x), [tensor(1)], [tensor(1)])
+    expect(() => add(kept!, 1)).toThrow(/belongs to a grad, jvp or trace that has ended/)
+    expect(() => kept!.item()).toThrow(/has no value/)
+  })
+
+  test('prints short', () => {
+    expect(String(tensor([[0.1, 1e-8], [NaN, -Infinity]]))).toBe('tensor([[0.1, 1e-8], [NaN, -Infinity]], float32)')
+    expect(String(full([300], 1))).toBe('tensor([1, 1, 1, …, 1, 1, 1], float32)')
+    expect(String(zeros([0, 2]))).toBe('tensor([], float32)')
+  })
+})
+
+describe('trace', () => {
+  test('prints ops, constants, variables and assignments', () => {
+    const count = new Variable(tensor(1))
+    const graph = trace(x => {
+      const y = mul(x, count)
+      count.assign(sum(y))
+      return softmax(add(y, count))
+    }, [{ shape: [2], dtype: 'float32' }])
+    expect(printGraph(graph)).toMatchInlineSnapshot(`
+      "graph(%0: f32[2]) {
+        %1: f32[] = variable
+        %2: f32[2] = mul(%0, %1)
+        %3: f32[1] = sumTo(%2) {"shape":[1]}
+        %4: f32[] = reshape(%3) {"shape":[]}
+        %5: f32[2] = add(%2, %4)
+        %6: f32[2] = softmax(%5) {"axis":0}
+        assign(%1, %4)
+        return %6
+      }"
+    `)
+    expect(count.item()).toBe(1)
+    runGraph(graph, [tensor([3, 4])])
+    expect(count.item()).toBe(7)
+  })
+
+  test('holds a gradient, and running it equals eager', () => {
+    const f = (x: Tensor): Tensor => sum(relu(mul(exp(x), tensor([1, -1]))))
+    const graph = trace(x => grad(f)(x), [{ shape: [2], dtype: 'float32' }])
+    const x = tensor([0.5, 1])
+    expect(String(runGraph(graph, [x])[0])).toBe(String(grad(f)(x)))
+    expect(() => runGraph(graph, [tensor([1])])).toThrow(/was traced with f32\[2\]/)
+    expect(() => runGraph(graph, [])).toThrow(/takes 1 inputs, got 0/)
+  })
+
+  test('a whole training step is one graph: backward and update included', () => {
+    const w = new Variable(tensor([1, 2]))
+    w.requiresGrad = true
+    const step = (x: Tensor): Tensor => {
+      const loss = sum(mul(mul(w, w), x))
+      w.grad = null
+      loss.backward()
+      w.assign(add(w, mul(w.grad!, -0.1)))
+      w.grad = null
+      return loss
+    }
+    const graph = trace(step, [{ shape: [2], dtype: 'float32' }])
+    const twin = [...w.dataSync() as Float32Array]
+    for (let i = 0; i < 3; i++) {
+      expect(runGraph(graph, [tensor([1, 2])])[0]!.item()).toBeCloseTo(twin[0]! ** 2 + 2 * twin[1]! ** 2, 5)
+      twin[0]! *= 0.8
+      twin[1]! *= 0.6
+    }
+    expect((w.dataSync() as Float32Array)[0]).toBeCloseTo(twin[0]!, 6)
+  })
+})
