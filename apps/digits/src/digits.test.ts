@@ -69,7 +69,7 @@ describe('a run', () => {
 
 describe('options', () => {
   test('have defaults and are read', () => {
-    expect(parseOptions([])).toMatchObject({ batch: 64, seed: 1, backend: 'cpu', resume: false })
+    expect(parseOptions([])).toMatchObject({ batch: 32, seed: 1, backend: 'cpu', resume: false })
     expect(parseOptions(['--epochs', '3', '--lr', '1e-3', '--resume'])).toMatchObject({ epochs: 3, lr: 0.001, resume: true })
     expect(parseOptions(['--help'])).toBeNull()
   })

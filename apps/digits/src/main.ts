@@ -129,7 +129,7 @@ function finish(run: Run, test: Images, out: string, seconds: number, checkpoint
   say(`  ${name('model.onnx')}         ${onnx.length.toLocaleString('en')} bytes, for any ONNX runtime`)
   say(`  ${name('model.safetensors')}  ${weights.length.toLocaleString('en')} bytes, parameters by their PyTorch names`)
   say()
-  say('Next: npm start -- --epochs 10 --lr 0.001, or change the network in apps/digits/src/model.ts; npm start -- --help.')
+  say('Next: npm start -- --epochs 10, or change the network in apps/digits/src/model.ts; npm start -- --help.')
   return same ? 0 : 1
 }
 

@@ -16,7 +16,7 @@ export interface Options {
 /** A command line that cannot be run; the message says what to write instead. */
 export class UsageError extends Error {}
 
-const defaults: Options = { epochs: 5, batch: 64, lr: 0.002, seed: 1, backend: 'cpu', out: 'out/digits', resume: false }
+const defaults: Options = { epochs: 4, batch: 32, lr: 0.003, seed: 1, backend: 'cpu', out: 'out/digits', resume: false }
 
 /** What `--help` prints. */
 export const help = `Trains a convolutional network on 10,000 handwritten digits, exports it to ONNX, and reads it back.
@@ -25,7 +25,7 @@ export const help = `Trains a convolutional network on 10,000 handwritten digits
 
   --epochs N     passes over the 8,500 training images      (${defaults.epochs})
   --batch N      images a step                              (${defaults.batch})
-  --lr X         Adam's learning rate                       (${defaults.lr})
+  --lr X         Adam's first rate; it falls to 0           (${defaults.lr})
   --seed N       of the first weights and the data order    (${defaults.seed})
   --backend B    where to compute: cpu                      (${defaults.backend})
   --out DIR      where to write the model                   (${defaults.out})

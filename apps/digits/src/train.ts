@@ -75,6 +75,7 @@ export class Run {
     const { x, y } = toBatch(images)
     const logits = this.model.forward(x)
     const loss = crossEntropy(logits, y)
+    this.optimiser.groups[0]!.lr = this.rate(train)
     this.optimiser.zeroGrad()
     loss.backward()
     this.optimiser.step()
@@ -83,6 +84,13 @@ export class Run {
     progress.correct += countCorrect(argMax(logits).dataSync(), images.labels)
     progress.seen += images.labels.length
     return progress.step >= this.stepsPerEpoch(train)
+  }
+
+  /** Half a cosine from the first rate down to 0 over all steps: a function of the place alone, so nothing of it is saved. */
+  private rate(train: Images): number {
+    const { options, epoch, step } = this.progress
+    const perEpoch = this.stepsPerEpoch(train)
+    return options.lr * (1 + Math.cos(Math.PI * (epoch * perEpoch + step) / (options.epochs * perEpoch))) / 2
   }
 
   /** Closes an epoch: the next one draws a new order and starts its sums at 0. */

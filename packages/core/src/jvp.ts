@@ -80,7 +80,7 @@ function transposed(row: AnyRow, xs: Tensor[], ys: Tensor[], params: unknown, ts
   const want = ts.map(t => t !== null)
   const zero = ys.map(y => zerosLike(y))
   const pulled = pullbackOf(cts => {
-    const out = vjpRule(row, xs, ys, params, cts, want, y => full(y.shape, 0, y.dtype))
+    const out = vjpRule(row, xs, ys, params, cts, want, y => full(y.shape, 0, y.dtype, xs[0]?.backend))
     return out.filter((_, i) => want[i]).map((ct, i) => ct ?? zerosLike(xs.filter((_, j) => want[j])[i]!))
   }, zero)
   return pulled.pullback(ts.filter(t => t !== null))

@@ -156,7 +156,7 @@ export class Variable extends Tensor {
     if (value.dtype !== this.dtype || value.shape.length !== this.rank || value.shape.some((d, i) => d !== this.shape[i])) {
       fail('shape', 'assign', `the variable is ${describe(this)}, the new value ${describe(value)}. Reshape or cast the value, or make a new Variable`)
     }
-    if (value.backend !== this.backend) fail('backend', 'assign', `the variable is on ${this.backend.name}, the new value on ${value.backend.name}`)
+    if (value.backend !== this.backend) fail('backend', 'assign', `the variable is on ${this.backend.name}, the new value on ${value.backend.name}. Move it with await to(value, backend)`)
     current.assign(this, value)
   }
 }

@@ -16,7 +16,7 @@ function flatIndex(op: string, shape: Shape, index: Tensor, axis: number): Tenso
   const at = cast(index, 'int32')
   const strides = stridesOf(shape)
   const own = mul(select(less(at, 0), add(at, shape[axis]!), at), strides[axis]!)
-  return index.shape.reduce((sum, size, i) => i === axis ? sum : add(sum, reshape(mul(iota(size), strides[i]!), index.shape.map((_, j) => j === i ? size : 1))), own)
+  return index.shape.reduce((sum, size, i) => i === axis ? sum : add(sum, reshape(mul(iota(size, 'int32', index.backend), strides[i]!), index.shape.map((_, j) => j === i ? size : 1))), own)
 }
 
 /**

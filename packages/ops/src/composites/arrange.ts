@@ -1,6 +1,6 @@
 // Arranging elements: stacking, splitting, padding modes, tiling, rolling, triangles, one-hot.
 
-import { add, broadcastTo, type DType, type Shape, type Tensor } from '@bp/core'
+import { add, broadcastTo, type DType, type Tensor } from '@bp/core'
 import { describe, fail, normaliseAxes, normaliseAxis } from '@bp/core/extend'
 import { abs, sub } from '../rows/arithmetic.ts'
 import { cast, equal, greaterEqual, less, lessEqual, logicalAnd, select } from '../rows/compare.ts'
@@ -84,13 +84,13 @@ function padConstant(x: Tensor, widths: readonly (readonly [number, number])[], 
   const low = widths.map(([n]) => Math.max(0, n))
   const high = widths.map(([, n]) => Math.max(0, n))
   const padded = padInterior(cropped, low, high, low.map(() => 0))
-  return value === 0 || padded === cropped ? padded : select(inside(padded.shape, low, high), padded, value)
+  return value === 0 || padded === cropped ? padded : select(inside(padded, low, high), padded, value)
 }
 
 /** true where an element is not in the margin. */
-function inside(shape: Shape, low: readonly number[], high: readonly number[]): Tensor {
+function inside({ shape, backend }: Tensor, low: readonly number[], high: readonly number[]): Tensor {
   return shape.map((size, axis) => {
-    const i = along(iota(size), axis, shape.length)
+    const i = along(iota(size, 'int32', backend), axis, shape.length)
     return logicalAnd(greaterEqual(i, low[axis]!), less(i, size - high[axis]!))
   }).reduce((a, b) => logicalAnd(a, b))
 }
@@ -103,7 +103,7 @@ function marginIndex(x: Tensor, axis: number, low: number, high: number, mode: '
   const last = x.shape[axis]! - 1
   if (Math.min(low, high) < 0) fail('value', 'pad', `mode ${mode} cannot crop, got [${low}, ${high}] for axis ${axis}. Use narrow`)
   if (last < 0 || (mode === 'reflect' && Math.max(low, high) > last)) fail('value', 'pad', `mode ${mode} cannot pad axis ${axis} of ${describe(x)} by [${low}, ${high}]: at most ${last} on each side`)
-  const at = sub(iota(last + 1 + low + high), low)
+  const at = sub(iota(last + 1 + low + high, 'int32', x.backend), low)
   return mode === 'edge' ? clamp(at, 0, last) : sub(last, abs(sub(last, abs(at))))
 }
 
@@ -151,7 +151,7 @@ export const triu = (x: Tensor, k = 0): Tensor => triangle('triu', x, (row, colu
 function triangle(op: string, x: Tensor, keep: (row: Tensor, column: Tensor) => Tensor): Tensor {
   if (x.rank < 2) fail('shape', op, `needs a matrix or a stack of them, got ${describe(x)}`)
   const [rows, columns] = x.shape.slice(-2) as [number, number]
-  return select(keep(reshape(iota(rows), [rows, 1]), reshape(iota(columns), [1, columns])), x, 0)
+  return select(keep(reshape(iota(rows, 'int32', x.backend), [rows, 1]), reshape(iota(columns, 'int32', x.backend), [1, columns])), x, 0)
 }
 
 /**
@@ -165,4 +165,4 @@ function triangle(op: string, x: Tensor, keep: (row: Tensor, column: Tensor) => 
  * ```
  */
 export const oneHot = (index: Tensor, classes: number, dtype: DType = 'float32'): Tensor =>
-  cast(equal(unsqueeze(index, -1), iota(classes, index.dtype)), dtype)
+  cast(equal(unsqueeze(index, -1), iota(classes, index.dtype, index.backend)), dtype)

@@ -75,11 +75,14 @@ export interface AttentionOptions {
  */
 export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, { mask, causal = false }: AttentionOptions = {}): Tensor {
   const scores = mul(matmulTransposed(q, k), 1 / Math.sqrt(q.shape[q.rank - 1]!))
-  const before = causal ? lookback([q.shape[q.rank - 2]!, k.shape[k.rank - 2]!]) : undefined
+  const before = causal ? lookback(q, k) : undefined
   const seen = mask && before ? logicalAnd(mask, before) : mask ?? before
   return matmul(softmax(seen ? select(seen, scores, -Infinity) : scores), v)
 }
 
 /** [i ≥ j] as bool. */
-const lookback = ([n, m]: [number, number]): Tensor => greaterEqual(reshape(iota(n), [n, 1]), reshape(iota(m), [1, m]))
+function lookback(q: Tensor, k: Tensor): Tensor {
+  const [n, m] = [q.shape[q.rank - 2]!, k.shape[k.rank - 2]!]
+  return greaterEqual(reshape(iota(n, 'int32', q.backend), [n, 1]), reshape(iota(m, 'int32', q.backend), [1, m]))
+}
 

@@ -33,9 +33,9 @@ export const randomBitsRow = /* @__PURE__ */ defineOp({
  * iota(3) // => tensor([0, 1, 2], int32)
  * ```
  */
-export function iota(length: number, dtype: DType = 'int32'): Tensor {
+export function iota(length: number, dtype: DType = 'int32', backend?: Backend): Tensor {
   checkShape('iota', [length])
-  return bind(iotaRow, [], { length, dtype })
+  return bind(iotaRow, [], backend ? { length, dtype, backend } : { length, dtype })
 }
 
 /** Random whole numbers in [0, 2²⁴) from a key i32[2]: the same key, the same numbers, on every backend. */
