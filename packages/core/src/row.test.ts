@@ -169,3 +169,9 @@ test('errors', () => {
     ]
   `)
 })
+
+test('a composite may replace a derivative: the straight-through estimator', () => {
+  const hard = defineComposite({ name: 'test/step', arity: 1, saves: 'x', decompose: ([x]) => mul(x, 0), vjp: ([ct], [x]) => [mul(ct!, x)] })
+  const f = (x: Tensor): Tensor => bind(hard, [x], undefined)
+  expect([f(tensor(7)).item(), grad(f)(tensor(7)).item(), grad(grad(f))(tensor(7)).item()]).toEqual([0, 7, 1])
+})

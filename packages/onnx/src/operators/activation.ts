@@ -35,7 +35,7 @@ const along = (f: (x: Tensor, axis: number) => Tensor): Operator => onTensors(1,
 
 /** 1 at the first largest element along an axis, else 0. */
 function hardmax(x: Tensor, axis: number): Tensor {
-  const places = iota(x.shape[axis]!)
+  const places = iota(x.shape[axis]!, 'int32', x.backend)
   return cast(equal(reshape(places, [places.size, ...new Array<number>(x.rank - axis - 1).fill(1)]), unsqueeze(argMax(x, axis), axis)), x.dtype)
 }
 
