@@ -48,7 +48,12 @@ let chosen: Backend | null = null
  * The backend that new tensors are made on; throws where none was chosen.
  */
 export function defaultBackend(): Backend {
-  return chosen ?? fail('backend', 'bp', "no backend is in use. Call use(cpu()) first, with cpu from '@bp/backend-cpu'")
+  return chosen ?? noBackend()
+}
+
+/** The error of everything that needs a backend before one was chosen. */
+export function noBackend(): never {
+  return fail('backend', 'bp', "no backend is in use. Call use(cpu()) first, with cpu from '@bp/backend-cpu'")
 }
 
 /** Sets the backend that new tensors are made on; `use` is the public way. */

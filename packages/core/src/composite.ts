@@ -1,7 +1,7 @@
 // Composites: run the fused kernel or the decomposition, and record one node where the composite has a pullback of its own.
 
 import type { Aval } from './aval.ts'
-import type { Kernel, Operand } from './backend.ts'
+import type { Backend, Kernel, Operand } from './backend.ts'
 import { shapesOf } from './infer.ts'
 import type { Interpreter } from './interpreter.ts'
 import { record } from './node.ts'
@@ -19,7 +19,7 @@ export function bindComposite(interpreter: Interpreter, row: AnyRow, xs: Tensor[
   interpreter.recording = false
   let ys: Tensor | Tensor[]
   try {
-    ys = kernel === null ? own(decompose(xs, params), xs, interpreter) : fused(kernel, row, xs, params)
+    ys = kernel === null ? own(decompose(xs, params), xs, interpreter) : run(kernel, xs, params, shapesOf(row, xs, params), xs[0]!.backend)
   } finally {
     interpreter.recording = recording
   }
@@ -27,11 +27,13 @@ export function bindComposite(interpreter: Interpreter, row: AnyRow, xs: Tensor[
   return ys
 }
 
-function fused(kernel: Kernel, row: AnyRow, xs: Tensor[], params: unknown): Tensor | Tensor[] {
-  const out = shapesOf(row, xs, params)
+/** Runs a kernel and gives its results as tensors. Hot path: no closures, no spreads. */
+export function run(kernel: Kernel, xs: Tensor[], params: unknown, out: Aval | Aval[], backend: Backend): Tensor | Tensor[] {
   const storage = kernel(xs as Operand[], params as never, out as Aval & Aval[])
-  const backend = xs[0]!.backend
-  return Array.isArray(out) ? out.map((aval, i) => new Tensor(aval, (storage as object[])[i]!, backend)) : new Tensor(out, storage, backend)
+  if (!Array.isArray(out)) return new Tensor(out, storage, backend)
+  const ys = new Array<Tensor>(out.length)
+  for (let i = 0; i < out.length; i++) ys[i] = new Tensor(out[i]!, (storage as object[])[i]!, backend)
+  return ys
 }
 
 /** A decomposition may hand back an operand itself; a node needs a tensor of its own. */

@@ -1,8 +1,7 @@
 // Eager mode: binding an op runs its kernel at once and, where a gradient is wanted, records it.
 
-import type { Aval } from './aval.ts'
-import { type Backend, defaultBackend, type Kernel, type Operand, setDefaultBackend } from './backend.ts'
-import { bindComposite } from './composite.ts'
+import { type Backend, defaultBackend, type Kernel, setDefaultBackend } from './backend.ts'
+import { bindComposite, run } from './composite.ts'
 import { fail } from './errors.ts'
 import { current, type Interpreter, switchTo } from './interpreter.ts'
 import { record } from './node.ts'
@@ -34,14 +33,6 @@ class Eager implements Interpreter {
     variable.storage = value.storage
     variable.version++
   }
-}
-
-function run(kernel: Kernel, xs: Tensor[], params: unknown, out: Aval | Aval[], backend: Backend): Tensor | Tensor[] {
-  const storage = kernel(xs as Operand[], params as never, out as Aval & Aval[])
-  if (!Array.isArray(out)) return new Tensor(out, storage, backend)
-  const ys = new Array<Tensor>(out.length)
-  for (let i = 0; i < out.length; i++) ys[i] = new Tensor(out[i]!, (storage as object[])[i]!, backend)
-  return ys
 }
 
 function commonBackend(row: AnyRow, xs: Tensor[]): Backend {

@@ -1,6 +1,6 @@
 // The current interpreter: the one module variable that decides what binding an op means.
 
-import { fail } from './errors.ts'
+import { noBackend } from './backend.ts'
 import type { AnyRow, Row, Arity, Tuple } from './row.ts'
 import type { Tensor, Variable } from './tensor.ts'
 
@@ -24,10 +24,6 @@ const none: Interpreter = {
   bind: () => noBackend(),
   lift: () => noBackend(),
   assign: () => noBackend(),
-}
-
-function noBackend(): never {
-  return fail('backend', 'bp', "no backend is in use. Call use(cpu()) first, with cpu from '@bp/backend-cpu'")
 }
 
 /** The interpreter that ops are bound in now. */
