@@ -6,11 +6,12 @@ import { cpu } from '@bp/backend-cpu'
 import { use } from '@bp/core'
 import { toReport, toTable } from './report.ts'
 import { onnx } from './suites/onnx.ts'
+import { opinfo } from './suites/opinfo.ts'
 import { optim } from './suites/optim.ts'
 import { parity } from './suites/parity.ts'
 import { runCase, type Suite } from './suites/suite.ts'
 
-const suites: Readonly<Record<string, Suite>> = { onnx, parity, optim }
+const suites: Readonly<Record<string, Suite>> = { onnx, parity, optim, opinfo }
 const backends = { cpu }
 
 const usage = `usage: npm run -s conformance -- SUITE PATH [--backend ${Object.keys(backends).join('|')}] [--filter SUBSTRING] [--json FILE]

@@ -9,6 +9,11 @@ export interface Operand<S extends object = object> extends Abstract {
   readonly storage: S
 }
 
+/** What a host kernel is given for an operand: its elements, and its shape and dtype. */
+export interface HostOperand extends Abstract {
+  readonly data: TypedArray
+}
+
 /**
  * Computes one op: operands, the op's parameters, and the inferred result(s) to the result's storage.
  * It may return an operand's own storage (a reshape), for storages are never written again once returned.

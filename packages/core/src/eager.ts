@@ -3,6 +3,7 @@
 import { type Backend, defaultBackend, type Kernel, setDefaultBackend } from './backend.ts'
 import { bindComposite, run } from './composite.ts'
 import { fail } from './errors.ts'
+import { hostKernel } from './host.ts'
 import { current, type Interpreter, switchTo } from './interpreter.ts'
 import { record } from './node.ts'
 import type { AnyRow } from './row.ts'
@@ -60,7 +61,7 @@ function backendOf(params: unknown): Backend {
 /** Finds the kernel that `backend` has for `row`, and keeps it in the row. */
 function lookUp(row: AnyRow, backend: Backend): Kernel | null {
   const own = Object.hasOwn(backend.kernels, row.name) ? backend.kernels[row.name] : undefined
-  row.kernel = own ?? row.kernels?.[backend.name] as Kernel | undefined ?? null
+  row.kernel = own ?? row.kernels?.[backend.name] as Kernel | undefined ?? (row.host ? hostKernel(row, backend) : null)
   row.backend = backend
   return row.kernel
 }
@@ -69,7 +70,7 @@ function lookUp(row: AnyRow, backend: Backend): Kernel | null {
 function fallBack(eager: Interpreter, row: AnyRow, xs: Tensor[], params: unknown, kernel: Kernel | null): Tensor | Tensor[] {
   if (row.decompose !== null) return bindComposite(eager, row, xs, params, kernel)
   const backend = xs[0]?.backend ?? backendOf(params)
-  return fail('backend', row.name, `the ${backend.name} backend has no kernel for it, and the op has no decomposition. Add the kernel to the backend's table, or decompose to defineOp`)
+  return fail('backend', row.name, `the ${backend.name} backend has no kernel for it, and the op has no decomposition. Add the kernel to the backend's table, or decompose or host to defineOp`)
 }
 
 const eager = new Eager()

@@ -162,7 +162,7 @@ test('errors', () => {
     () => vjp((x: Tensor) => ({ x, n: 3 as unknown as Tensor }), [f64(1)]),
   ].map(message)).toMatchInlineSnapshot(`
     [
-      "backend | test/lost: the cpu backend has no kernel for it, and the op has no decomposition. Add the kernel to the backend's table, or decompose to defineOp",
+      "backend | test/lost: the cpu backend has no kernel for it, and the op has no decomposition. Add the kernel to the backend's table, or decompose or host to defineOp",
       "grad | cos: a derivative reads a value f64[] that its row did not save. Give the row saves: 'x', 'y' or 'xy'",
       "value | test/mute: a custom derivative needs a sentence in \`why\` that says why no weaker word is true",
       "value | vjp: .n is of type number, not a tensor. Wrap it with tensor(), or close over it",

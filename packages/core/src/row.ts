@@ -1,7 +1,8 @@
 // The row: one typed value that holds everything the framework knows about an op.
 
 import type { Abstract, Aval } from './aval.ts'
-import type { Backend, Kernel } from './backend.ts'
+import type { Backend, HostOperand, Kernel } from './backend.ts'
+import type { TypedArray } from './dtype.ts'
 import { fail } from './errors.ts'
 import type { Tensor } from './tensor.ts'
 
@@ -63,7 +64,15 @@ export interface PrimitiveSpec<Name extends string, N extends Arity, P, S extend
   readonly decompose?: (xs: Tuple<N, Tensor>, p: P) => Tensor | Tensor[]
   /** Kernels by backend name, for ops that a backend's author does not know of. */
   readonly kernels?: Readonly<Record<string, Kernel<never>>>
+  /**
+   * The op on plain arrays, for every backend that has no kernel for it: operands are read from the backend, results
+   * written to it. For ops that are too rare, or too sequential, for each backend to have its own.
+   */
+  readonly host?: HostKernel<N, P>
 }
+
+/** Computes one op on plain arrays: one for each result, of the dtype and size that `infer` promised. */
+export type HostKernel<N extends Arity, P> = (xs: Tuple<N, HostOperand>, p: P, out: readonly Aval[]) => TypedArray | TypedArray[]
 
 /** What an author writes for a composite; see {@link defineComposite}. */
 export interface CompositeSpec<Name extends string, N extends Arity, P, S extends Saves> {
@@ -92,6 +101,7 @@ type AnyDiff =
 type AnyPullback = (cts: Tensor[], xs: Abstract[], ys: Abstract[], p: unknown, want: readonly boolean[]) => (Tensor | null)[]
 type AnyPushforward = (ts: (Tensor | null)[], xs: Tensor[], ys: Tensor[], p: unknown) => Tensor[]
 type AnyDecompose = (xs: Tensor[], p: unknown) => Tensor | Tensor[]
+type AnyHost = (xs: HostOperand[], p: unknown, out: readonly Aval[]) => TypedArray | TypedArray[]
 type AnyInfer = (xs: readonly Abstract[], p: unknown) => Aval | Aval[]
 
 /** One op. Made by {@link defineOp} or {@link defineComposite}; the type parameters keep the author's types. */
@@ -106,13 +116,14 @@ export class Row<Name extends string = string, N extends Arity = Arity, P = unkn
   readonly decompose: AnyDecompose | null
   readonly vjp: AnyPullback | null
   readonly kernels: Readonly<Record<string, Kernel<never>>> | null
+  readonly host: AnyHost | null
   /** The kernel last looked up and the backend it belongs to: eager mode's inline cache. */
   backend: Backend | null = null
   kernel: Kernel | null = null
   /** Keeps the parameter type; never set. */
   declare readonly params: P
 
-  constructor(name: Name, arity: N, fuse: Fuse | 'composite', saves: Saves, infer: AnyInfer | null, diff: AnyDiff, decompose: AnyDecompose | null, vjp: AnyPullback | null, kernels: Readonly<Record<string, Kernel<never>>> | null) {
+  constructor(name: Name, arity: N, fuse: Fuse | 'composite', saves: Saves, infer: AnyInfer | null, diff: AnyDiff, decompose: AnyDecompose | null, vjp: AnyPullback | null, kernels: Readonly<Record<string, Kernel<never>>> | null, host: AnyHost | null) {
     this.name = name
     this.arity = arity
     this.fuse = fuse
@@ -122,6 +133,7 @@ export class Row<Name extends string = string, N extends Arity = Arity, P = unkn
     this.decompose = decompose
     this.vjp = vjp
     this.kernels = kernels
+    this.host = host
   }
 }
 
@@ -152,9 +164,9 @@ export type AnyRow = Row<string, any, any>
 export function defineOp<const Name extends string, N extends Arity, F extends Fuse, P = void, S extends Saves = 'none'>(
   spec: PrimitiveSpec<Name, N, P, S> & { readonly arity: N; readonly fuse: F; readonly saves?: S },
 ): Primitive<Name, N, P, F> {
-  const { name, arity, fuse, saves = 'none', infer, diff, decompose = null, kernels = null } = spec
+  const { name, arity, fuse, saves = 'none', infer, diff, decompose = null, kernels = null, host = null } = spec
   if (diff.kind === 'custom' && diff.why === '') fail('value', name, 'a custom derivative needs a sentence in `why` that says why no weaker word is true')
-  return new Row<Name, N, P>(name, arity, fuse, saves, infer as AnyInfer, diff as unknown as AnyDiff, decompose as AnyDecompose | null, null, kernels) as Primitive<Name, N, P, F>
+  return new Row<Name, N, P>(name, arity, fuse, saves, infer as AnyInfer, diff as unknown as AnyDiff, decompose as AnyDecompose | null, null, kernels, host as AnyHost | null) as Primitive<Name, N, P, F>
 }
 
 /**
@@ -173,5 +185,5 @@ export function defineComposite<const Name extends string, N extends Arity, P = 
   spec: CompositeSpec<Name, N, P, S>,
 ): Row<Name, N, P> {
   const { name, arity, saves = 'none', infer = null, decompose, vjp = null, kernels = null } = spec
-  return new Row<Name, N, P>(name, arity, 'composite', vjp ? saves : 'x', infer as AnyInfer | null, { kind: 'composite' }, decompose as AnyDecompose, vjp as AnyPullback | null, kernels)
+  return new Row<Name, N, P>(name, arity, 'composite', vjp ? saves : 'x', infer as AnyInfer | null, { kind: 'composite' }, decompose as AnyDecompose, vjp as AnyPullback | null, kernels, null)
 }

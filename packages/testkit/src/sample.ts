@@ -21,6 +21,9 @@ export type Sample<R extends AnyRow> = R extends Row<string, infer N extends Ari
   ? { readonly operands: Readonly<Tuple<N, OperandSpec>> } & (void extends P ? { readonly params?: undefined } : { readonly params: P })
   : never
 
+/** At least one sample for each row of a table. */
+export type SamplesOf<T> = { readonly [K in keyof T]: T[K] extends AnyRow ? readonly [Sample<T[K]>, ...Sample<T[K]>[]] : never }
+
 /** A sample of any row. */
 export interface AnySample {
   readonly operands: readonly OperandSpec[]

@@ -1,7 +1,7 @@
-// Samples of every primitive and composite: a row without one does not compile.
+// Samples of every primitive, composite and library primitive: a row without one does not compile.
 
-import type { Composites, CompositeName, ConvGeometry, PrimitiveName, Primitives } from '@bp/ops/extend'
-import { away, distinct, fixed, given, operand, type Sample, uniform } from './sample.ts'
+import type { ConvGeometry, Composites, Library, Primitives } from '@bp/ops/extend'
+import { away, distinct, fixed, given, operand, type SamplesOf, uniform } from './sample.ts'
 
 const positive = uniform(0.2, 3)
 const inside = uniform(-0.8, 0.8)
@@ -12,7 +12,7 @@ const geometry = (axes: number, { stride = 1, padding = [0, 0], dilation = 1, gr
 })
 
 /** At least one sample for each primitive, away from kinks and ties. */
-export const samples: { readonly [K in PrimitiveName]: readonly [Sample<Primitives[K]>, ...Sample<Primitives[K]>[]] } = {
+export const samples: SamplesOf<Primitives> = {
   fill: [
     { operands: [], params: { value: 2.5, shape: [2, 3], dtype: 'float32' } },
     { operands: [], params: { value: 1, shape: [], dtype: 'bool' } },
@@ -158,7 +158,7 @@ const map = operand([2, 5])
 const probabilities = operand([3, 4], uniform(0.1, 0.9))
 
 /** At least one sample for each composite. */
-export const compositeSamples: { readonly [K in CompositeName]: readonly [Sample<Composites[K]>, ...Sample<Composites[K]>[]] } = {
+export const compositeSamples: SamplesOf<Composites> = {
   softmax: [{ operands: [operand([3, 4])], params: { axis: 1 } }, { operands: [operand([3, 4])], params: { axis: 0 } }],
   logSoftmax: [{ operands: [operand([3, 4])], params: { axis: 1 } }, { operands: [operand([2, 3, 2])], params: { axis: 1 } }],
   logSumExp: [{ operands: [operand([3, 4])], params: { axes: [1] } }, { operands: [operand([2, 3, 2])], params: { axes: [0, 2] } }],
@@ -183,3 +183,6 @@ export const compositeSamples: { readonly [K in CompositeName]: readonly [Sample
   ],
 }
 
+
+/** At least one sample for each library primitive. */
+export const librarySamples = {} satisfies SamplesOf<Library>

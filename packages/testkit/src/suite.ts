@@ -1,11 +1,12 @@
 // Laws as a list of named cases, for any test runner.
 
 import { type AnyRow, type Arity, describe, type Row } from '@bp/core/extend'
-import { type CompositeName, composites, type PrimitiveName, primitives } from '@bp/ops/extend'
+import { composites, library, primitives } from '@bp/ops/extend'
 import { LawError } from './error.ts'
+import { asComposite, type FunctionSample, functionSamples } from './functions.ts'
 import { type LawName, lawsByName } from './laws.ts'
 import type { AnySample, Sample } from './sample.ts'
-import { compositeSamples, samples } from './samples.ts'
+import { compositeSamples, librarySamples, samples } from './samples.ts'
 
 /** One law, one row, one sample, one dtype. */
 export interface LawCase {
@@ -55,13 +56,22 @@ function casesOf(row: AnyRow, rows: readonly AnySample[], { dtypes = ['float64',
   }))))
 }
 
-/** The laws of every primitive and composite of `@bp/ops`: what a backend's author runs. */
+/** The laws of every primitive, composite and library primitive of `@bp/ops`: what a backend's author runs. */
 export function allLaws(options: LawOptions = {}): LawCase[] {
   return [
-    ...(Object.keys(primitives) as PrimitiveName[]).flatMap(name => casesOf(primitives[name], samples[name], options)),
-    ...(Object.keys(composites) as CompositeName[]).flatMap(name => casesOf(composites[name], compositeSamples[name], options)),
+    ...tableOf(primitives, samples, options),
+    ...tableOf(composites, compositeSamples, options),
+    ...tableOf(library, librarySamples, options),
+    ...Object.entries(functionSamples).flatMap(([name, list]) => functionLaws(name, list, options)),
   ]
 }
+
+/** The laws of a function of tensors that is no row: shapes, derivatives of both orders, tracing. */
+export const functionLaws = (name: string, samples: readonly FunctionSample[], options: LawOptions = {}): LawCase[] =>
+  samples.flatMap(sample => casesOf(asComposite(name, sample), [sample], { ...options, only: (options.only ?? names).filter(law => law !== 'decomposition') }))
+
+const tableOf = (rows: Readonly<Record<string, AnyRow>>, samples: Readonly<Record<string, readonly AnySample[]>>, options: LawOptions): LawCase[] =>
+  Object.entries(rows).flatMap(([name, row]) => casesOf(row, samples[name]!, options))
 
 /**
  * Registers cases with a test runner: `suite(test, allLaws())`, with `test` from vitest, node:test or any other.

@@ -1,0 +1,96 @@
+// PyTorch's OpInfo vectors: outputs, gradients, forward derivatives and double backward of each function, in float64.
+
+import { jvp, type Tensor, vjp } from '@bp/core'
+import { isFloat } from '@bp/core/extend'
+import { compareNumbers, Mismatch, Unsupported } from '../compare.ts'
+import { adapterOf } from './opinfo/adapters.ts'
+import { type Adapter, Arguments } from './opinfo/arguments.ts'
+import { numbersOf, type Raw, type RawTensor, readVectors, tensorOf, tensorsIn, valueOf, type Vector } from './opinfo/vectors.ts'
+import type { Case, Suite } from './suite.ts'
+
+const tolerance = { rtol: 1e-6, atol: 1e-8 }
+
+/** Every line of the file. */
+export const opinfo: Suite = path => readVectors(path).map((vector, i): Case => ({
+  name: `${vector.op}${vector.variant && `/${vector.variant}`}#${i}`,
+  run: () => {
+    const name = `${vector.op}${vector.variant && `/${vector.variant}`}`
+    const adapter = adapterOf(vector.op, vector.variant)
+    if (!adapter) throw new Unsupported(name)
+    try {
+      return { maxError: Math.max(...check(adapter, vector)) }
+    } catch (error) {
+      throw error instanceof Unsupported ? new Unsupported(`${name}: ${error.message}`) : error
+    }
+  },
+}))
+
+/** The function of the tensors that are differentiated by, and those tensors. */
+function subjectOf(adapter: Adapter, vector: Vector): { f: (xs: readonly Tensor[]) => Tensor[]; xs: Tensor[] } {
+  const raws = [vector.input, ...vector.args, ...Object.values(vector.kwargs)].flatMap(tensorsIn)
+  const tensors = raws.map(tensorOf)
+  const f = (xs: readonly Tensor[]): Tensor[] => {
+    const given = tensors.map((x, i) => vector.wrt.includes(i) ? xs[vector.wrt.indexOf(i)]! : x)
+    let at = 0
+    const value = (raw: Raw): ReturnType<typeof valueOf> => valueOf(raw, () => given[at++]!)
+    const places = [vector.input, ...vector.args].map(value)
+    const call = new Arguments(places, Object.fromEntries(Object.entries(vector.kwargs).map(([key, raw]) => [key, value(raw)])))
+    const ys = [adapter(call)].flat<(Tensor | readonly Tensor[])[]>()
+    call.finish()
+    return ys
+  }
+  return { f, xs: vector.wrt.map(i => tensors[i]!) }
+}
+
+/** The largest errors of outputs, gradients, tangents and second gradients. */
+function check(adapter: Adapter, vector: Vector): number[] {
+  const { f, xs } = subjectOf(adapter, vector)
+  const ys = f(xs)
+  if (ys.length !== vector.outputs.length) throw new Mismatch(`${ys.length} outputs, expected ${vector.outputs.length}`)
+  const errors = [0, ...ys.map((y, i) => compareRaw(`output ${i}`, y, vector.outputs[i]!))]
+  if (xs.length === 0 || vector.cotangents.length === 0) return errors
+  const smooth = differentiable(f, xs, vector.cotangents.length)
+  const cts = vector.cotangents.map((ct, i) => ct ? tensorOf(ct) : tensorOf({ $t: { ...vector.outputs[smooth[i]!]!.$t, data: numbersOf(vector.outputs[smooth[i]!]!).map(() => 0) } }))
+  const g = (zs: readonly Tensor[]): Tensor[] => smooth.map(i => f(zs)[i]!)
+  const [, pullback] = vjp((...zs: Tensor[]) => g(zs), xs)
+  pullback(cts).forEach((dx, i) => errors.push(compareRaw(`gradient ${i}`, dx, vector.grads[i] ?? null)))
+  if (vector.jvp) {
+    const [, dys] = jvp((...zs: Tensor[]) => g(zs), xs, vector.tangents!.map(tensorOf))
+    dys.forEach((dy, i) => errors.push(compareRaw(`tangent ${i}`, dy, vector.jvp![i] ?? null)))
+  }
+  if (vector.gradgrad) secondOrder(vector, g, xs, cts).forEach((dx, i) => errors.push(compareRaw(`second gradient ${i}`, dx, vector.gradgrad![i] ?? null)))
+  return errors
+}
+
+/** Which outputs the cotangents belong to: all that are floating-point, or, where those are more, all that require grad. */
+function differentiable(f: (xs: readonly Tensor[]) => Tensor[], xs: readonly Tensor[], count: number): number[] {
+  for (const x of xs) x.requiresGrad = true
+  const ys = f(xs)
+  for (const x of xs) x.requiresGrad = false
+  const floats = ys.flatMap((y, i) => isFloat(y.dtype) ? i : [])
+  const recorded = ys.flatMap((y, i) => y.requiresGrad ? i : [])
+  const found = floats.length === count ? floats : recorded
+  if (found.length !== count) throw new Mismatch(`${recorded.length} outputs are differentiable, expected ${count}`)
+  return found
+}
+
+/** The gradient of Σ⟨gradients, v⟩, the cotangents held fixed. */
+function secondOrder(vector: Vector, g: (xs: readonly Tensor[]) => Tensor[], xs: readonly Tensor[], cts: readonly Tensor[]): Tensor[] {
+  const chosen = vector.grads.flatMap((grad, i) => grad && vector.v?.[i] ? i : [])
+  const first = (...zs: Tensor[]): Tensor[] => {
+    const [, pullback] = vjp((...inner: Tensor[]) => g(inner), zs)
+    const dxs = pullback([...cts])
+    return chosen.map(i => dxs[i]!)
+  }
+  const [, pullback] = vjp(first, [...xs])
+  return [...pullback(chosen.map(i => tensorOf(vector.v![i]!)))]
+}
+
+/** Compares with the file's numbers; nothing stands for zeros. Whole numbers may be of another width. */
+function compareRaw(what: string, got: Tensor, want: RawTensor | null): number {
+  const values = got.dataSync()
+  if (want === null) return compareNumbers(what, values, new Array<number>(values.length).fill(0), tolerance)
+  if (got.shape.join() !== want.$t.shape.join()) throw new Mismatch(`${what} has shape [${got.shape.join(',')}], expected [${want.$t.shape.join(',')}]`)
+  if (isFloat(got.dtype) !== want.$t.dtype.includes('float')) throw new Mismatch(`${what} is ${got.dtype}, expected ${want.$t.dtype}`)
+  return compareNumbers(what, values, numbersOf(want), tolerance)
+}

@@ -1,0 +1,17 @@
+// Samples of public functions that are neither a row nor a registered composite: they obey the laws like those.
+
+import type { Tensor } from '@bp/core'
+import { type AnyRow, defineComposite } from '@bp/core/extend'
+import type { OperandSpec } from './sample.ts'
+
+/** A function of tensors, with operands to test it at. */
+export interface FunctionSample {
+  readonly f: (...xs: Tensor[]) => Tensor | Tensor[]
+  readonly operands: readonly OperandSpec[]
+}
+
+/** A function as a composite of its own body, so that every law applies to it. */
+export const asComposite = (name: string, { f }: FunctionSample): AnyRow => defineComposite({ name, arity: 'n', decompose: xs => f(...xs) })
+
+/** Samples by the name of the function, family by family. */
+export const functionSamples: Readonly<Record<string, readonly FunctionSample[]>> = {}
