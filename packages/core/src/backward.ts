@@ -102,8 +102,31 @@ function notRecorded(op: string): never {
  */
 export const noGrad = <R>(f: () => R): R => recordingEverywhere('noGrad', false, f)
 
-/** Runs `f` with recording on, also inside {@link noGrad}. */
-export const enableGrad = <R>(f: () => R): R => recordingEverywhere('enableGrad', true, f)
+/** Runs `f` with recording on, also inside {@link noGrad}; inside {@link inferenceMode} it stays off. */
+export const enableGrad = <R>(f: () => R): R => recordingEverywhere('enableGrad', !inferring, f)
+
+let inferring = false
+
+/**
+ * Runs `f` without recording, and without letting {@link enableGrad} turn it on again: for code that only ever infers.
+ * Tensors are values here, so what it makes may be used in training later, unlike in PyTorch.
+ *
+ * @example
+ * ```ts
+ * import { tensor, mul, enableGrad, inferenceMode } from '@bp/core'
+ * const x = tensor(2, { requiresGrad: true })
+ * inferenceMode(() => enableGrad(() => mul(x, x))).requiresGrad // => false
+ * ```
+ */
+export function inferenceMode<R>(f: () => R): R {
+  const before = inferring
+  inferring = true
+  try {
+    return recordingEverywhere('inferenceMode', false, f)
+  } finally {
+    inferring = before
+  }
+}
 
 /** Whether ops on tensors that require grad are being recorded. */
 export const isGradEnabled = (): boolean => current.recording

@@ -34,6 +34,10 @@ class Eager implements Interpreter {
     variable.storage = value.storage
     variable.version++
   }
+
+  read(variable: Variable): Tensor {
+    return this.lift(variable)
+  }
 }
 
 function commonBackend(row: AnyRow, xs: Tensor[]): Backend {

@@ -24,5 +24,6 @@ const shapes: Interpreter = {
     return Array.isArray(out) ? out.map(blank) : blank(out)
   },
   lift: x => blank(x.aval),
+  read: variable => blank(variable.aval),
   assign() { /* a decomposition run on shapes changes no state */ },
 }

@@ -16,6 +16,20 @@ export interface Interpreter {
   lift(x: Tensor): Tensor
   /** Gives a variable a new value. */
   assign(variable: Variable, value: Tensor): void
+  /** What a variable holds now, as a tensor that later assignments do not change. */
+  read(variable: Variable): Tensor
+  /** Cuts `ys`, made of `xs` by ordinary ops, off from those and gives them derivative rules of their own; see custom.ts. */
+  seal?(rules: CustomRules, xs: Tensor[], residuals: Tensor[], ys: Tensor[]): Tensor[]
+}
+
+/**
+ * The derivatives of one call of a function that has its own; see custom.ts. At least one is given. `residuals` are what the
+ * forward pass kept, the operands themselves where there is no `backward`.
+ */
+export interface CustomRules {
+  readonly name: string
+  readonly backward: ((residuals: Tensor[], cts: Tensor[], want: readonly boolean[]) => (Tensor | null)[]) | null
+  readonly pushforward: ((residuals: Tensor[], ts: Tensor[]) => Tensor[]) | null
 }
 
 const none: Interpreter = {
@@ -24,6 +38,7 @@ const none: Interpreter = {
   bind: () => noBackend(),
   lift: () => noBackend(),
   assign: () => noBackend(),
+  read: () => noBackend(),
 }
 
 /** The interpreter that ops are bound in now. */

@@ -1,8 +1,9 @@
 // Forward mode: an interpreter that carries a tangent beside every value.
 
 import { bindComposite } from './composite.ts'
+import { pushforwardOf, record as recordCustom, seal } from './custom.ts'
 import { alike } from './grad.ts'
-import { current, type Interpreter, runIn } from './interpreter.ts'
+import { current, type CustomRules, type Interpreter, runIn } from './interpreter.ts'
 import { record } from './node.ts'
 import { pullbackOf } from './pull.ts'
 import type { AnyRow } from './row.ts'
@@ -58,12 +59,30 @@ class Jvp implements Interpreter {
     return result
   }
 
+  /** The values are sealed outside; their tangents are those of the rules. */
+  seal(rules: CustomRules, xs: Tensor[], residuals: Tensor[], ys: Tensor[]): Tensor[] {
+    const own = runIn(this.outer, () => {
+      const operands = xs.map(x => this.primal(x))
+      const saved = residuals.map(x => this.primal(x))
+      const values = seal(rules, operands, saved, ys.map(y => this.primal(y)))
+      const ts = xs.map(x => this.tangent(x))
+      const tangents = ts.some(t => t !== null) ? pushforwardOf(rules, operands, saved, values, ts) : []
+      return values.map((y, i) => new Dual(y, tangents[i] ?? null, this))
+    })
+    recordCustom(rules, xs.map(x => this.own(x)), residuals, own)
+    return own
+  }
+
   lift(x: Tensor): Tensor {
     return new Dual(this.primal(x), this.tangent(x), this)
   }
 
   assign(variable: Variable, value: Tensor): void {
     runIn(this.outer, () => { this.outer.assign(variable, this.primal(value)) })
+  }
+
+  read(variable: Variable): Tensor {
+    return runIn(this.outer, () => this.outer.read(variable))
   }
 
   /** A value as this level records it: what comes from outside is recorded there, and constant here. */

@@ -1,6 +1,6 @@
 // What a graph holds on to: the bytes of every value that its backward pass will read.
 
-import type { Node } from './node.ts'
+import { isPacked, type Node, type Packed } from './node.ts'
 import { Tensor } from './tensor.ts'
 
 /** Counts of {@link tapeMemory}. */
@@ -24,13 +24,19 @@ export interface TapeMemory {
  */
 export function tapeMemory(y: Tensor, except: readonly Tensor[] = []): TapeMemory {
   const seen = new Set<Node>()
+  const packed = new Set<Packed>()
   const storages = new Set<object>(except.flatMap(x => x.storage ?? []))
   let bytes = 0
   const pending = y.node ? [y.node] : []
   for (let node = pending.pop(); node; node = pending.pop()) {
     if (seen.has(node)) continue
     seen.add(node)
-    for (const saved of [...node.xs ?? [], ...node.ys ?? []]) {
+    const values = [...node.xs ?? [], ...node.ys ?? []]
+    for (let saved = values.pop(); saved; saved = values.pop()) {
+      if (isPacked(saved) && !packed.has(saved)) {
+        packed.add(saved)
+        values.push(...saved.held)
+      }
       if (!(saved instanceof Tensor) || saved.storage === null || storages.has(saved.storage)) continue
       storages.add(saved.storage)
       bytes += saved.backend.bytes(saved.storage)

@@ -7,6 +7,69 @@ import type { Tensor } from './tensor.ts'
 
 let clock = 0
 
+/** What a node goes by when a pass comes to it: tensor hooks, retained gradients, node hooks; see hooks.ts. */
+export interface NodeHooks {
+  /** The gradient retained for a result. */
+  retainedGrad(slot: number): Tensor | null
+  /** Before the rule: the cotangents that have arrived, one per result, as the rule shall see them. */
+  before(cts: (Tensor | null)[]): (Tensor | null)[]
+  /** After the rule: the cotangents of the operands, as they shall go on. */
+  after(out: (Tensor | null)[], cts: readonly (Tensor | null)[]): (Tensor | null)[]
+}
+
+/** Stands in a node for a saved tensor that something else keeps; see saved.ts. */
+export interface Packed extends Abstract {
+  /** The tensors that are alive for it, as far as it knows. */
+  readonly held: readonly Abstract[]
+  unpack(): Tensor
+}
+
+/** Whether what a node saved is kept by something else. */
+export const isPacked = (x: Abstract): x is Packed => 'unpack' in x
+
+/** Whether a saved value is a tensor, not only a shape. */
+export const isTensor = (x: Abstract): x is Tensor => 'storage' in x
+
+/** Decides what nodes keep of the tensors that they save. */
+export interface Saver {
+  save(x: Tensor): Abstract
+  /** Told before a variable is given a new value. */
+  assigning(variable: Tensor): void
+}
+
+/** Sees what is recorded and what is pulled back. */
+export interface Observer {
+  /** Before an op is recorded: its operands, which may still be made leaves. */
+  operands?(xs: readonly Tensor[]): void
+  recorded?(node: Node): void
+  /** After a rule: what came in and what it made of it. */
+  pulled?(node: Node, cts: readonly (Tensor | null)[], out: readonly (Tensor | null)[]): void
+}
+
+/** What nodes keep goes through this where it is not `null`. */
+export let saver: Saver | null = null
+
+/** Told of all that is recorded and pulled back where it is not `null`. */
+export let observer: Observer | null = null
+
+/** Runs `f` with another saver, and comes back, also after a throw. */
+export function withSaver<R>(other: Saver | null, f: () => R): R {
+  const before = saver
+  saver = other
+  try {
+    return f()
+  } finally {
+    saver = before
+  }
+}
+
+/** Sets the observer and returns the one before. */
+export function setObserver(other: Observer | null): Observer | null {
+  const before = observer
+  observer = other
+  return before
+}
+
 /** What nodes count as time: a node made later has a larger stamp. */
 export const now = (): number => clock
 
@@ -36,6 +99,7 @@ export class Node {
   /** Which search last came by, and the place it gave this node; see pull.ts. */
   mark = 0
   place = 0
+  hooks: NodeHooks | null = null
 
   constructor(row: AnyRow | null, params: unknown, xs: Abstract[], ys: Abstract[], edges: (Node | null)[], slots: number[] | null, version: number) {
     this.row = row
@@ -66,7 +130,28 @@ export const leaf = (x: Abstract): Node => new Node(null, undefined, [], [x.aval
  * floating-point have none.
  */
 export function record(row: AnyRow, params: unknown, xs: Tensor[], ys: Tensor | Tensor[]): void {
-  if (row.diff.kind === 'zero' || !wanted(row, xs)) return
+  if (row.diff.kind === 'zero') return
+  if (observer?.operands) observer.operands(xs)
+  if (!wanted(row, xs)) return
+  const savesY = row.saves === 'y' || row.saves === 'xy'
+  if (Array.isArray(ys)) {
+    connect(row, params, xs, savedOperands(row, xs), savesY ? ys.slice() : ys.map(y => y.aval), ys)
+  } else if (isFloat(ys.dtype)) {
+    ys.node = nodeOf(row, params, xs, savedOperands(row, xs), [savesY ? ys : ys.aval])
+  }
+}
+
+/** Makes `ys` the results of a node with the operands `xs`, whose rule reads `saved` and `kept`. */
+export function connect(row: AnyRow, params: unknown, xs: readonly Tensor[], saved: Abstract[], kept: Abstract[], ys: readonly Tensor[]): void {
+  const node = nodeOf(row, params, xs, saved, kept)
+  for (let i = 0; i < ys.length; i++) {
+    if (!isFloat(ys[i]!.dtype)) continue
+    ys[i]!.node = node
+    ys[i]!.slot = i
+  }
+}
+
+function nodeOf(row: AnyRow, params: unknown, xs: readonly Tensor[], saved: Abstract[], kept: Abstract[]): Node {
   const count = xs.length
   const edges = new Array<Node | null>(count)
   let slots: number[] | null = null
@@ -78,19 +163,22 @@ export function record(row: AnyRow, params: unknown, xs: Tensor[], ys: Tensor | 
       slots[i] = x.slot
     }
   }
-  const saved = savedOperands(row, xs, edges)
+  if (saver !== null) {
+    pack(saver, saved)
+    pack(saver, kept)
+  }
   let version = 0
-  for (let i = 0; i < count; i++) version += versionOf(saved[i]!)
-  const savesY = row.saves === 'y' || row.saves === 'xy'
-  if (Array.isArray(ys)) {
-    const node = new Node(row, params, saved, savesY ? ys : ys.map(y => y.aval), edges, slots, version)
-    for (let i = 0; i < ys.length; i++) {
-      if (!isFloat(ys[i]!.dtype)) continue
-      ys[i]!.node = node
-      ys[i]!.slot = i
-    }
-  } else if (isFloat(ys.dtype)) {
-    ys.node = new Node(row, params, saved, [savesY ? ys : ys.aval], edges, slots, version)
+  for (let i = 0; i < saved.length; i++) version += versionOf(saved[i]!)
+  const node = new Node(row, params, saved, kept, edges, slots, version)
+  if (observer?.recorded) observer.recorded(node)
+  return node
+}
+
+/** Variables stay: they are alive anyway, and their versions are checked. */
+function pack(to: Saver, values: Abstract[]): void {
+  for (let i = 0; i < values.length; i++) {
+    const x = values[i]!
+    if (isTensor(x) && !('assign' in x)) values[i] = to.save(x)
   }
 }
 
@@ -102,12 +190,12 @@ function wanted(row: AnyRow, xs: Tensor[]): boolean {
   return false
 }
 
-function savedOperands(row: AnyRow, xs: Tensor[], edges: (Node | null)[]): Abstract[] {
+function savedOperands(row: AnyRow, xs: Tensor[]): Abstract[] {
   const saved = new Array<Abstract>(xs.length)
   const diff = row.diff
   if (diff.kind === 'multilinear') {
     // operand i is read by the rules of the others only
-    for (let i = 0; i < xs.length; i++) saved[i] = wantedElsewhere(edges, i) ? xs[i]! : xs[i]!.aval
+    for (let i = 0; i < xs.length; i++) saved[i] = wantedElsewhere(xs, i) ? xs[i]! : xs[i]!.aval
   } else if (diff.kind === 'linear') {
     // only fixed operands (no transpose) can matter to a linear op's rule
     const fixed = row.saves === 'x' && row.arity !== 'n'
@@ -119,8 +207,8 @@ function savedOperands(row: AnyRow, xs: Tensor[], edges: (Node | null)[]): Abstr
   return saved
 }
 
-function wantedElsewhere(edges: (Node | null)[], i: number): boolean {
-  for (let j = 0; j < edges.length; j++) if (j !== i && edges[j] !== null) return true
+function wantedElsewhere(xs: Tensor[], i: number): boolean {
+  for (let j = 0; j < xs.length; j++) if (j !== i && xs[j]!.node !== null) return true
   return false
 }
 

@@ -3,7 +3,7 @@
 import type { Abstract } from './aval.ts'
 import { fail } from './errors.ts'
 import { current, withRecording } from './interpreter.ts'
-import { leaf, Node, now, versionOf } from './node.ts'
+import { isPacked, isTensor, leaf, Node, now, observer, versionOf } from './node.ts'
 import { defineOp } from './row.ts'
 import { vjpRule } from './rules.ts'
 import { describe } from './shape.ts'
@@ -164,15 +164,18 @@ function sweep(request: PullRequest, graph: Order, needed: Uint8Array): PullResu
   for (let k = nodes.length - 1; k >= 0; k--) {
     const node = nodes[k]!
     const first = places[k]!
-    const incoming = cts.slice(first, first + node.results)
+    let incoming = cts.slice(first, first + node.results)
     cts.fill(null, first, first + node.results)
     if (!incoming.some(ct => ct !== null)) continue
+    if (node.hooks !== null) incoming = node.hooks.before(incoming)
     if (askedAt.size > 0) incoming.forEach((ct, slot) => askedAt.get(first + slot)?.forEach(i => { found[i] = ct }))
     if (node.row === null) {
       leaves.push({ node, ct: incoming[0]! })
     } else if (active(graph, k, needed)) {
       const list = operands[k]!
-      const out = pullNode(node, incoming, list.map(place => place >= 0 && needed[place] === 1))
+      let out = pullNode(node, incoming, list.map(place => place >= 0 && needed[place] === 1))
+      if (node.hooks !== null) out = node.hooks.after(out, incoming)
+      if (observer?.pulled) observer.pulled(node, incoming, out)
       for (let i = 0; i < out.length; i++) {
         const ct = out[i]
         if (ct && list[i]! >= 0 && needed[list[i]!]) accumulate(list[i]!, ct)
@@ -186,8 +189,8 @@ function sweep(request: PullRequest, graph: Order, needed: Uint8Array): PullResu
 /** The rule of one node; a composite without a pullback of its own is decomposed and pulled back through. */
 function pullNode(node: Node, cts: (Tensor | null)[], want: readonly boolean[]): (Tensor | null)[] {
   const row = node.row!
-  const xs = node.xs!
-  const ys = node.ys!
+  const xs = unpacked(node.xs!)
+  const ys = unpacked(node.ys!)
   const zero = (y: Abstract): Tensor => full(y.shape, 0, y.dtype, cts.find(ct => ct !== null)!.backend)
   if (row.diff.kind !== 'composite') return vjpRule(row, xs, ys, node.params, cts, want, zero)
   const given = cts.map((ct, i) => ct ?? zero(ys[i]!))
@@ -196,7 +199,11 @@ function pullNode(node: Node, cts: (Tensor | null)[], want: readonly boolean[]):
   return pullback(given)
 }
 
-const isTensor = (x: Abstract): x is Tensor => 'storage' in x
+/** What was saved, fetched from whatever keeps it. */
+function unpacked(saved: Abstract[]): Abstract[] {
+  for (let i = 0; i < saved.length; i++) if (isPacked(saved[i]!)) return saved.map(x => isPacked(x) ? x.unpack() : x)
+  return saved
+}
 
 /** y = x: the node of an alias, through which the level outside stays connected. */
 const aliasRow = /* @__PURE__ */ defineOp({

@@ -7,7 +7,7 @@ import { type DType, isFloat, type TypedArray } from './dtype.ts'
 import { fail } from './errors.ts'
 import { format, nest, type Nested } from './format.ts'
 import { current } from './interpreter.ts'
-import { leaf, type Node } from './node.ts'
+import { leaf, type Node, saver } from './node.ts'
 import { describe, type Shape, sizeOf } from './shape.ts'
 
 /**
@@ -77,9 +77,9 @@ export class Tensor implements Abstract {
     return this.node?.row == null
   }
 
-  /** The gradient that `backward` has accumulated, or `null`. */
+  /** The gradient that `backward` has accumulated, or `null`: of leaves, and of tensors that `retainGrad` was called on. */
   get grad(): Tensor | null {
-    return this.node?.grad ?? null
+    return this.node?.grad ?? this.node?.hooks?.retainedGrad(this.slot) ?? null
   }
 
   set grad(value: Tensor | null) {
@@ -157,6 +157,7 @@ export class Variable extends Tensor {
       fail('shape', 'assign', `the variable is ${describe(this)}, the new value ${describe(value)}. Reshape or cast the value, or make a new Variable`)
     }
     if (value.backend !== this.backend) fail('backend', 'assign', `the variable is on ${this.backend.name}, the new value on ${value.backend.name}. Move it with await to(value, backend)`)
+    saver?.assigning(this)
     current.assign(this, value)
   }
 }

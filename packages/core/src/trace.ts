@@ -63,6 +63,10 @@ class Trace implements Interpreter {
     this.assigned.set(variable, this.symbol(value))
   }
 
+  read(variable: Variable): Tensor {
+    return this.lift(variable)
+  }
+
   /** What stands in the graph for `x`: itself, a variable's present value, or a constant. */
   symbol(x: Tensor): Symbolic {
     if (x instanceof Symbolic && x.trace === this) return x
