@@ -2,6 +2,7 @@
 
 export { Aval, withShape, type Abstract } from './aval.ts'
 export { defaultBackend, type Backend, type HostOperand, type Kernel, type Operand } from './backend.ts'
+export { toDot, toMermaid } from './diagram.ts'
 export { allocate, bytesPerElement, convert, dtypes, dtypeOf, isFloat, shortName } from './dtype.ts'
 export { fail } from './errors.ts'
 export { printGraph, runGraph, type Graph, type GraphNode, type Id } from './graph.ts'
