@@ -1,0 +1,36 @@
+// Timing and counting: functions in turn, medians, and the bytes that are alive.
+
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+
+/** The middle of some numbers. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const half = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2
+}
+
+/** Milliseconds of each repetition of each function, run in turn so that a noisy moment falls on all; after a warm-up. */
+export function time<K extends string>(functions: Readonly<Record<K, () => unknown>>, repetitions: number): Record<K, number[]> {
+  const names = Object.keys(functions) as K[]
+  const times = Object.fromEntries(names.map(name => [name, [] as number[]])) as Record<K, number[]>
+  for (let i = -3; i < repetitions; i++) {
+    for (const name of names) {
+      const start = performance.now()
+      functions[name]()
+      if (i >= 0) times[name].push(performance.now() - start)
+    }
+  }
+  return times
+}
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as (options?: { readonly type: 'minor' }) => void
+
+/** Bytes of array buffers that the allocator has given out and not got back, after a full collection. */
+export function liveBytes(): number {
+  collect()
+  // buffers are given back in the background: the next collection, however small, waits for that
+  collect({ type: 'minor' })
+  return process.memoryUsage().arrayBuffers
+}
