@@ -16,8 +16,8 @@ const cpuKernel: Kernel<Float32Array | Float64Array, SnakeParams> = ([x], { a })
 /** y = x + sin²(a·x)/a,   dy/dx = 1 + sin(2a·x) */
 export const snakeRow = /* @__PURE__ */ defineOp({
   name: 'acme/snake', arity: 1, fuse: 'map', saves: 'x',
-  infer: ([x]) => x.aval,
-  diff: { kind: 'map', d: [(x, _y, p: SnakeParams) => add(1, sin(mul(x, 2 * p.a)))] },
+  infer: ([x], _p: SnakeParams) => x.aval,
+  diff: { kind: 'map', d: [(x, _y, p) => add(1, sin(mul(x, 2 * p.a)))] },
   decompose: ([x], { a }) => add(x, div(square(sin(mul(x, a))), a)),
   kernels: { cpu: cpuKernel as Kernel<never> },
 })

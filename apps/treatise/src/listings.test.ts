@@ -254,8 +254,8 @@ describe('§14 TensorFlow', () => {
     const tape = new GradientTape()
     const loss = tape.record(() => sum(matmul(x, W)))
     const [dx, dW] = tape.gradient(loss, [x, W])
-    close(dx, matmul(ones([3, 5], 'float64'), transpose(W)))
-    close(dW, matmul(transpose(x), ones([3, 5], 'float64')))
+    close(dx!, matmul(ones([3, 5], 'float64'), transpose(W)))
+    close(dW!, matmul(transpose(x), ones([3, 5], 'float64')))
   })
 
   test('a persistent tape gives them as often as asked', () => {

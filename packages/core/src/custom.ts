@@ -69,7 +69,7 @@ export interface CustomVjp<A extends readonly Tree[], R extends Tree, S extends 
   /** The value, and what `backward` reads of the forward pass. Runs with recording on, so that `backward` differentiates again. */
   readonly forward: (...args: A) => readonly [value: R, residuals: S]
   /** The cotangents of the arguments: one tree like each. */
-  readonly backward: (residuals: S, ct: R) => A
+  readonly backward: (residuals: S, ct: R) => readonly [...A]
 }
 
 /**

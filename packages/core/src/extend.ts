@@ -1,5 +1,6 @@
 // @bp/core/extend: what authors of ops, backends and exporters use.
 
+export { reshape, reshapeRow, transpose, transposeRow } from './axes.ts'
 export { Aval, withShape, type Abstract } from './aval.ts'
 export { defaultBackend, type Backend, type HostOperand, type Kernel, type Operand } from './backend.ts'
 export { toDot, toMermaid } from './diagram.ts'
@@ -7,7 +8,7 @@ export { allocate, bytesPerElement, convert, dtypes, dtypeOf, isFloat, shortName
 export { fail } from './errors.ts'
 export { printGraph, runGraph, type Graph, type GraphNode, type Id } from './graph.ts'
 export { bind, bindMany } from './interpreter.ts'
-export { defineComposite, defineOp, type AnyRow, type Arity, type CompositeSpec, type Diff, type Fuse, type HostKernel, type Primitive, type PrimitiveSpec, type Pullback, type Pushforward, type Row, type SavedX, type SavedY, type Saves, type Tuple } from './row.ts'
+export { defineComposite, defineOp, type AnyRow, type Arity, type BatchRule, type CompositeSpec, type Diff, type Fuse, type HostKernel, type Primitive, type PrimitiveSpec, type Pullback, type Pushforward, type Row, type SavedX, type SavedY, type Saves, type Tuple } from './row.ts'
 export { broadcastShapes, broadcastsTo, checkShape, describe, normaliseAxes, normaliseAxis, sameShape, sizeOf, stridesOf } from './shape.ts'
 export { trace, type InputSpec } from './trace.ts'
 export { flatten, unflatten } from './tree.ts'

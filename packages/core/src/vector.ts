@@ -1,6 +1,7 @@
 // The vector-space ops, the only ones that core knows: fill, add, mul, broadcastTo and its transpose sumTo.
 
 import { type Abstract, Aval, withShape } from './aval.ts'
+import { reshape } from './axes.ts'
 import type { Backend } from './backend.ts'
 import { type DType, isFloat } from './dtype.ts'
 import { fail } from './errors.ts'
@@ -71,6 +72,7 @@ export const broadcastToRow = /* @__PURE__ */ defineOp({
     return withShape(x, p.shape)
   },
   diff: { kind: 'linear', transpose: [(ct, [x]) => sumTo(ct, x.shape)] },
+  batch: ([x], _batched, size, p) => broadcastTo(reshape(x, [size, ...aligned(x.shape.slice(1), p.shape.length)]), [size, ...p.shape]),
 })
 
 /** yⱼ = Σᵢ xᵢⱼ,   x̄ᵢⱼ = ȳⱼ */
@@ -83,7 +85,11 @@ export const sumToRow = /* @__PURE__ */ defineOp({
     return withShape(x, p.shape)
   },
   diff: { kind: 'linear', transpose: [(ct, [x]) => broadcastTo(ct, x.shape)] },
+  batch: ([x], _batched, size, p) => reshape(sumTo(x, [size, ...aligned(p.shape, x.shape.length - 1)]), [size, ...p.shape]),
 })
+
+/** The shape with axes of size 1 in front, up to the rank given. */
+const aligned = (shape: Shape, rank: number): Shape => [...new Array<number>(rank - shape.length).fill(1), ...shape]
 
 const scalarShape: Shape = []
 

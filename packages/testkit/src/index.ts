@@ -2,7 +2,6 @@
 
 export { LawError } from './error.ts'
 export { type FunctionSample, functionSamples } from './functions.ts'
-export { checkGradients, type CheckOptions, type GradientReport } from './gradients.ts'
 export type { Law, LawName } from './laws.ts'
 export { lawsByName } from './laws.ts'
 export { Random } from './random.ts'

@@ -1,6 +1,6 @@
 // The laws: what must hold of every row, on every backend, in every floating-point dtype.
 
-import { type DType, gradients, jvp, type Tensor, vjp } from '@bp/core'
+import { type DType, gradients, jvp, tensor, type Tensor, type TypedArray, vjp, vmap } from '@bp/core'
 import { type AnyRow, describe, isFloat, runGraph, sizeOf, trace } from '@bp/core/extend'
 import { difference } from './difference.ts'
 import { compare, LawError } from './error.ts'
@@ -144,6 +144,37 @@ const tracing: Law = async (row, sample, dtype) => {
   for (const [i, d] of eager.entries()) compare(`the gradient of operand ${i} in the traced graph`, d.shape, await numbers(traced[i]!), await numbers(d), tolerances[dtype].fused)
 }
 
+/** Which operands a batch is made of, in turn: all, those that are floating-point, and the first alone. */
+const batches = (operands: readonly Tensor[]): boolean[][] => {
+  const floats = operands.map(x => isFloat(x.dtype))
+  return [operands.map(() => true), floats, operands.map((_, i) => i === 0)].filter((chosen, i, all) => chosen.includes(true) && all.findIndex(other => other.join() === chosen.join()) === i)
+}
+
+/** vmap on a batch of two gives what the function gives on each entry. */
+const batching: Law = async (row, sample, dtype) => {
+  const entries = [realise(row.name, sample, dtype), realise(`${row.name} again`, sample, dtype)] as const
+  const both = await Promise.all(entries[0].map((x, i) => together(x, entries[1][i]!)))
+  for (const chosen of batches(entries[0])) {
+    const entry = (k: 0 | 1): Tensor[] => entries[0].map((x, i) => chosen[i] ? entries[k][i]! : x)
+    const want = ([0, 1] as const).map(k => applyRow(row, entry(k), sample.params))
+    const got = vmap((...xs: Tensor[]) => applyRow(row, xs, sample.params), { inAxes: chosen.map(on => on ? 0 : null) })(...entries[0].map((x, i) => chosen[i] ? both[i]! : x))
+    for (const [j, y] of got.entries()) {
+      const expected = await together(want[0]![j]!, want[1]![j]!)
+      if (describe(y) !== describe(expected)) throw new LawError(`vmap over operands ${chosen.flatMap((on, i) => on ? i : []).join(', ')} gives ${describe(y)} for result ${j}, the entries ${describe(expected)}`)
+      compare(`result ${j} of vmap over operands ${chosen.flatMap((on, i) => on ? i : []).join(', ')}`, y.shape, await numbers(y), await numbers(expected), tolerances[dtype].fused)
+    }
+  }
+}
+
+/** Two tensors alike as a batch of two. */
+async function together(a: Tensor, b: Tensor): Promise<Tensor> {
+  const [p, q] = [await a.data(), await b.data()]
+  const values = p.length === q.length ? new (p.constructor as new (length: number) => TypedArray)(p.length * 2) : p
+  values.set(p as never)
+  values.set(q as never, p.length)
+  return tensor(values, { shape: [2, ...a.shape], dtype: a.dtype, backend: a.backend })
+}
+
 /** Every law by name. */
 export const lawsByName = {
   shapes,
@@ -161,6 +192,7 @@ export const lawsByName = {
   saves,
   decomposition,
   tracing,
+  batching,
 } as const satisfies Readonly<Record<string, Law>>
 
 /** The name of a law. */

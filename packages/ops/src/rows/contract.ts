@@ -1,7 +1,7 @@
 // Contractions: the matrix product and the three faces of convolution.
 
-import type { Tensor } from '@bp/core'
-import { type Abstract, Aval, bind, defineOp, describe, fail, sameShape } from '@bp/core/extend'
+import { broadcastTo, type Tensor } from '@bp/core'
+import { type Abstract, Aval, bind, defineOp, describe, fail, reshape, sameShape, transpose } from '@bp/core/extend'
 
 /** Which operands of `dot` are read transposed. */
 export interface DotParams {
@@ -27,7 +27,19 @@ export const dotRow = /* @__PURE__ */ defineOp({
     (ct, [, b], { ta, tb }) => ta ? dot(b, ct, tb, true) : dot(ct, b, false, !tb),
     (ct, [a], { ta, tb }) => tb ? dot(ct, a, true, ta) : dot(a, ct, !ta, false),
   ] },
+  batch: ([a, b], batched, size, { ta, tb }) => {
+    // one matrix for all entries: their rows are the rows of one product
+    if (batched[0] && !batched[1] && !ta && b.rank === 2) {
+      const [m, k] = a.shape.slice(1) as [number, number]
+      const y = dot(reshape(a, [size * m, k]), b, false, tb)
+      return reshape(y, [size, m, y.shape[1]!])
+    }
+    return dot(everyEntry(a, batched[0]!, size), everyEntry(b, batched[1]!, size), ta, tb)
+  },
 })
+
+/** The entries of an operand along its first axis, repeated where all share it. */
+const everyEntry = (x: Tensor, batched: boolean, size: number): Tensor => batched ? x : broadcastTo(reshape(x, [1, ...x.shape]), [size, ...x.shape])
 
 function innerAxes(a: Abstract, b: Abstract, k: number, l: number, p: DotParams): never {
   const transposed = b.shape[b.shape.length - 1] === k && !p.tb ? ' Did you mean matmul(a, transpose(b))?' : ' Transpose or reshape one of them'
@@ -77,6 +89,9 @@ export const convRow = /* @__PURE__ */ defineOp({
     (ct, [x, w], p) => convInput(ct, w, { ...p, size: x.shape.slice(2) }),
     (ct, [x, w], p) => convWeight(x, ct, { ...p, kernel: w.shape.slice(2) }),
   ] },
+  batch: ([x, w], batched, size, p) => batched[1]
+    ? channelsApart(conv(channelsTogether(x, batched[0]!, size), samplesTogether(w), { ...p, groups: p.groups * size }), size)
+    : samplesApart(conv(samplesTogether(x), w, p), size),
 })
 
 /** x = the transpose of convolution by w applied to y,   ȳ = x̄ ∗ w,   w̄ = convWeight(x̄, y) */
@@ -91,6 +106,9 @@ export const convInputRow = /* @__PURE__ */ defineOp({
     (ct, [, w], p) => conv(ct, w, p),
     (ct, [y, w], p) => convWeight(ct, y, { ...p, kernel: w.shape.slice(2) }),
   ] },
+  batch: ([y, w], batched, size, p) => batched[1]
+    ? channelsApart(convInput(channelsTogether(y, batched[0]!, size), samplesTogether(w), { ...p, groups: p.groups * size }), size)
+    : samplesApart(convInput(samplesTogether(y), w, p), size),
 })
 
 /** w = the correlation of x with y,   x̄ = convInput(y, w̄),   ȳ = x ∗ w̄ */
@@ -101,7 +119,30 @@ export const convWeightRow = /* @__PURE__ */ defineOp({
     (ct, [x, y], p) => convInput(y, ct, { ...p, size: x.shape.slice(2) }),
     (ct, [x], p) => conv(x, ct, p),
   ] },
+  batch: ([x, y], batched, size, p) => samplesApart(convWeight(channelsTogether(x, batched[0]!, size), channelsTogether(y, batched[1]!, size), { ...p, groups: p.groups * size }), size),
 })
+
+/* A batch of convolutions by one kernel is one convolution of more samples; by a kernel each, one of more groups. */
+
+/** [b, n, …] → [b·n, …] */
+const samplesTogether = (x: Tensor): Tensor => reshape(x, [x.shape[0]! * x.shape[1]!, ...x.shape.slice(2)])
+
+/** [b·n, …] → [b, n, …] */
+const samplesApart = (y: Tensor, size: number): Tensor => reshape(y, [size, y.shape[0]! / size, ...y.shape.slice(1)])
+
+/** [b, n, c, …] → [n, b·c, …] */
+function channelsTogether(x: Tensor, batched: boolean, size: number): Tensor {
+  const all = everyEntry(x, batched, size)
+  const [b, n, c, ...spatial] = all.shape as [number, number, number, ...number[]]
+  return reshape(transpose(all, [1, 0, ...all.shape.slice(2).map((_, i) => i + 2)]), [n, b * c, ...spatial])
+}
+
+/** [n, b·o, …] → [b, n, o, …] */
+function channelsApart(y: Tensor, size: number): Tensor {
+  const [n, c, ...spatial] = y.shape as [number, number, ...number[]]
+  const apart = reshape(y, [n, size, c / size, ...spatial])
+  return transpose(apart, [1, 0, ...apart.shape.slice(2).map((_, i) => i + 2)])
+}
 
 function checkConv(op: string, x: Abstract, w: Abstract, p: ConvGeometry): void {
   if (x.dtype !== w.dtype) fail('dtype', op, `operands must have one dtype, got ${describe(x)} and ${describe(w)}. Convert one with cast`)

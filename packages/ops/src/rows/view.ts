@@ -1,33 +1,9 @@
-// Moving elements without computing on them: reshape, transpose, slice, pad, concat, flip, detach.
+// Moving elements without computing on them: slice, pad, concat, flip, detach; reshape and transpose are core's.
 
-import type { Shape, Tensor } from '@bp/core'
-import { Aval, bind, checkShape, defineOp, describe, fail, normaliseAxes, normaliseAxis, sameShape, sizeOf, withShape } from '@bp/core/extend'
+import { broadcastTo, type Tensor } from '@bp/core'
+import { bind, defineOp, describe, fail, normaliseAxes, normaliseAxis, reshape, reshapeRow, transpose, transposeRow, withShape } from '@bp/core/extend'
 
-/** y holds x's elements in the same order,   x̄ = ȳ in x's shape */
-export const reshapeRow = /* @__PURE__ */ defineOp({
-  name: 'reshape', arity: 1, fuse: 'view',
-  infer: ([x], p: { readonly shape: Shape }) => {
-    checkShape('reshape', p.shape)
-    if (sizeOf(p.shape) !== sizeOf(x.shape)) {
-      fail('shape', 'reshape', `${describe(x)} has ${sizeOf(x.shape)} elements, [${p.shape.join(',')}] needs ${sizeOf(p.shape)}. Use -1 for one axis to let it be found`)
-    }
-    return withShape(x, p.shape)
-  },
-  diff: { kind: 'linear', transpose: [(ct, [x]) => reshape(ct, x.shape)] },
-})
-
-/** Axis i of y is axis perm[i] of x,   x̄ = ȳ by the inverse permutation */
-export const transposeRow = /* @__PURE__ */ defineOp({
-  name: 'transpose', arity: 1, fuse: 'view',
-  infer: ([x], p: { readonly perm: readonly number[] }) => {
-    const sorted = normaliseAxes('transpose', p.perm, x.shape.length)
-    if (sorted.length !== x.shape.length) fail('axis', 'transpose', `needs each of the ${x.shape.length} axes of ${describe(x)} once, got [${p.perm.join(',')}]`)
-    return new Aval(p.perm.map(axis => x.shape[axis]!), x.dtype)
-  },
-  diff: { kind: 'linear', transpose: [(ct, _xs, p) => transpose(ct, inverse(p.perm))] },
-})
-
-const inverse = (perm: readonly number[]): number[] => perm.map((_, i) => perm.indexOf(i))
+export { reshape, reshapeRow, transpose, transposeRow }
 
 /** The parameters of `slice`: for each axis where to start, where to stop (exclusive) and how far to step (≥ 1). */
 export interface SliceParams {
@@ -45,7 +21,10 @@ export const sliceRow = /* @__PURE__ */ defineOp({
     const span = ct.shape.map((size, i) => size === 0 ? 0 : (size - 1) * p.steps[i]! + 1)
     return padInterior(ct, p.starts, x.shape.map((size, i) => size - p.starts[i]! - span[i]!), interior)
   }] },
+  batch: ([x], _batched, size, p) => sliceBy(x, { starts: [0, ...p.starts], ends: [size, ...p.ends], steps: [1, ...p.steps] }),
 })
+
+const sliceBy = (x: Tensor, p: SliceParams): Tensor => bind(sliceRow, [x], p)
 
 /** The parameters of `pad`: for each axis, zeros before, after, and between elements. */
 export interface PadParams {
@@ -66,6 +45,7 @@ export const padRow = /* @__PURE__ */ defineOp({
     ends: x.shape.map((size, i) => size === 0 ? p.low[i]! : p.low[i]! + (size - 1) * (p.interior[i]! + 1) + 1),
     steps: p.interior.map(n => n + 1),
   })] },
+  batch: ([x], _batched, _size, p) => padInterior(x, [0, ...p.low], [0, ...p.high], [0, ...p.interior]),
 })
 
 /** y = x₁, x₂, … one after the other along an axis,   x̄ᵢ = its part of ȳ */
@@ -85,48 +65,20 @@ export const concatRow = /* @__PURE__ */ defineOp({
     const start = xs.slice(0, i).reduce((sum, x) => sum + x.shape[p.axis]!, 0)
     return narrow(ct, p.axis, start, xs[i]!.shape[p.axis]!)
   }] },
+  batch: (xs, batched, size, p) => concat(xs.map((x, i) => batched[i] ? x : broadcastTo(x, [size, ...x.shape])), p.axis + 1),
 })
 
 /** y = x with some axes reversed,   x̄ = ȳ with the same axes reversed */
 export const flipRow = /* @__PURE__ */ defineOp({
   name: 'flip', arity: 1, fuse: 'view', infer: ([x]) => x.aval,
   diff: { kind: 'linear', transpose: [(ct, _xs, p: { readonly axes: readonly number[] }) => flip(ct, p.axes)] },
+  batch: ([x], _batched, _size, p) => flip(x, p.axes.map(axis => axis + 1)),
 })
 
 /** y = x, without a derivative */
 export const detachRow = /* @__PURE__ */ defineOp({
-  name: 'detach', arity: 1, fuse: 'view', infer: ([x]) => x.aval, diff: { kind: 'zero' },
+  name: 'detach', arity: 1, fuse: 'view', infer: ([x]) => x.aval, diff: { kind: 'zero' }, batch: ([x]) => detach(x),
 })
-
-/**
- * The same elements, row-major, in another shape; one axis may be −1 and is found. Throws where the counts differ.
- *
- * @example
- * ```ts
- * import { tensor } from '@bp/core'
- * import { reshape } from '@bp/ops'
- * reshape(tensor([1, 2, 3, 4]), [2, -1]) // => tensor([[1, 2], [3, 4]], float32)
- * ```
- */
-export function reshape(x: Tensor, shape: Shape): Tensor {
-  const known = !shape.includes(-1) ? shape : shape.map((size, i) => size === -1 && i === shape.indexOf(-1) ? x.size / sizeOf(shape.filter((_, j) => j !== i)) : size)
-  return sameShape(x.shape, known) ? x : bind(reshapeRow, [x], { shape: known })
-}
-
-/**
- * Reorders axes; reverses them unless `perm` is given.
- *
- * @example
- * ```ts
- * import { tensor } from '@bp/core'
- * import { transpose } from '@bp/ops'
- * transpose(tensor([[1, 2], [3, 4]])) // => tensor([[1, 3], [2, 4]], float32)
- * ```
- */
-export function transpose(x: Tensor, perm?: readonly number[]): Tensor {
-  const order = perm?.map(axis => normaliseAxis('transpose', axis, x.rank)) ?? x.shape.map((_, i) => x.rank - 1 - i)
-  return order.every((axis, i) => axis === i) && order.length === x.rank ? x : bind(transposeRow, [x], { perm: order })
-}
 
 /**
  * Part of a tensor, by NumPy's rules: for each axis where to start and stop (exclusive; negative counts from the end,

@@ -2,6 +2,9 @@
 
 import type { Adapter } from './arguments.ts'
 import { elementwise } from './elementwise.ts'
+import { masked } from './masked.ts'
+import { reduce } from './reduce.ts'
+import { vision } from './vision.ts'
 
 /** The adapter of `op/variant`, or of `op` for every variant that has none of its own. */
 export function adapterOf(op: string, variant: string): Adapter | undefined {
@@ -9,4 +12,4 @@ export function adapterOf(op: string, variant: string): Adapter | undefined {
   return Object.hasOwn(adapters, full) ? adapters[full] : Object.hasOwn(adapters, op) ? adapters[op] : undefined
 }
 
-const adapters: Readonly<Record<string, Adapter>> = { ...elementwise }
+const adapters: Readonly<Record<string, Adapter>> = { ...elementwise, ...masked, ...reduce, ...vision }
