@@ -1,6 +1,7 @@
 // The backward pass: finds the nodes that matter, then applies the chain rule once per node, in reverse order.
 
 import type { Abstract } from './aval.ts'
+import { isFloat } from './dtype.ts'
 import { fail } from './errors.ts'
 import { current, withRecording } from './interpreter.ts'
 import { isPacked, isTensor, leaf, Node, now, observer, versionOf } from './node.ts'
@@ -195,8 +196,11 @@ function pullNode(node: Node, cts: (Tensor | null)[], want: readonly boolean[]):
   if (row.diff.kind !== 'composite') return vjpRule(row, xs, ys, node.params, cts, want, zero)
   const given = cts.map((ct, i) => ct ?? zero(ys[i]!))
   if (row.vjp !== null) return row.vjp(given, xs, ys, node.params, want)
-  const { pullback } = pullbackOf(zs => [row.decompose!(zs, node.params)].flat(), xs.filter(isTensor))
-  return pullback(given)
+  const operands = xs.filter(isTensor)
+  const moving = operands.flatMap((x, i) => isFloat(x.dtype) ? i : [])
+  const { pullback } = pullbackOf(zs => [row.decompose!(operands.map((x, i) => moving.includes(i) ? zs[moving.indexOf(i)]! : x), node.params)].flat(), moving.map(i => operands[i]!))
+  const found = pullback(given)
+  return operands.map((_, i) => moving.includes(i) ? found[moving.indexOf(i)]! : null)
 }
 
 /** What was saved, fetched from whatever keeps it. */

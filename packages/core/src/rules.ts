@@ -48,6 +48,7 @@ function partial(d: (...a: unknown[]) => Tensor | number, xs: Abstract[], y: Abs
  */
 export function jvpRule(row: AnyRow, xs: Tensor[], ys: Tensor[], params: unknown, ts: (Tensor | null)[], transposed: (row: AnyRow) => Tensor[]): (Tensor | null)[] {
   const diff = row.diff
+  if (ts.every(t => t === null)) return ys.map(() => null)
   switch (diff.kind) {
     case 'zero':
     case 'composite':

@@ -1,7 +1,7 @@
 // The table of all composites, by name: what a backend may override with a fused kernel.
 
 import { eluRow, geluRow, hardSigmoidRow, hardSwishRow, leakyReluRow, mishRow, siluRow, softplusRow } from './composites/activations.ts'
-import { avgPoolRow, maxPoolRow } from './composites/convolution.ts'
+import { avgPoolRow, maxPoolRow } from './composites/pooling.ts'
 import { logSoftmaxRow, logSumExpRow, softmaxCrossEntropyRow, softmaxRow } from './composites/softmax.ts'
 import { standardiseRow } from './composites/statistics.ts'
 

@@ -1,7 +1,17 @@
-// The table of library primitives: ops that compute on the host, on any backend, so that no backend needs a kernel for them.
+// The table of library primitives: ops that compute on the host or by decomposition, on any backend, so that no backend needs a kernel for them.
+
+import { specialLibrary } from './composites/elementwiseLibrary.ts'
+import { maskedLibrary } from './composites/maskedAlong.ts'
+import { poolLibrary } from './rows/pool.ts'
+import { scatterLibrary } from './rows/scatter.ts'
 
 /** Every library primitive under its own name, family by family. */
-export const library = {}
+export const library = {
+  ...specialLibrary,
+  ...maskedLibrary,
+  ...poolLibrary,
+  ...scatterLibrary,
+}
 
 /** The type of {@link library}. */
 export type Library = typeof library

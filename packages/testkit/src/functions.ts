@@ -2,6 +2,10 @@
 
 import type { Tensor } from '@bp/core'
 import { type AnyRow, defineComposite } from '@bp/core/extend'
+import { arrangeFunctions } from './functions/arrange.ts'
+import { elementwiseFunctions } from './functions/elementwise.ts'
+import { reduceFunctions } from './functions/reduce.ts'
+import { visionFunctions } from './functions/vision.ts'
 import type { OperandSpec } from './sample.ts'
 
 /** A function of tensors, with operands to test it at. */
@@ -10,8 +14,13 @@ export interface FunctionSample {
   readonly operands: readonly OperandSpec[]
 }
 
-/** A function as a composite of its own body, so that every law applies to it. */
-export const asComposite = (name: string, { f }: FunctionSample): AnyRow => defineComposite({ name, arity: 'n', decompose: xs => f(...xs) })
+/** A function as a composite of its own body, so that every law applies to it; no kernel has its name. */
+export const asComposite = (name: string, { f }: FunctionSample): AnyRow => defineComposite({ name: `${name}()`, arity: 'n', decompose: xs => f(...xs) })
 
 /** Samples by the name of the function, family by family. */
-export const functionSamples: Readonly<Record<string, readonly FunctionSample[]>> = {}
+export const functionSamples: Readonly<Record<string, readonly FunctionSample[]>> = {
+  ...arrangeFunctions,
+  ...elementwiseFunctions,
+  ...reduceFunctions,
+  ...visionFunctions,
+}

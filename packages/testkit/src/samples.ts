@@ -2,6 +2,10 @@
 
 import type { ConvGeometry, Composites, Library, Primitives } from '@bp/ops/extend'
 import { away, distinct, fixed, given, operand, type SamplesOf, uniform } from './sample.ts'
+import { elementwiseSamples } from './samples/elementwise.ts'
+import { indexingSamples } from './samples/indexing.ts'
+import { reduceSamples } from './samples/reduce.ts'
+import { visionSamples } from './samples/vision.ts'
 
 const positive = uniform(0.2, 3)
 const inside = uniform(-0.8, 0.8)
@@ -185,4 +189,9 @@ export const compositeSamples: SamplesOf<Composites> = {
 
 
 /** At least one sample for each library primitive. */
-export const librarySamples = {} satisfies SamplesOf<Library>
+export const librarySamples = {
+  ...elementwiseSamples,
+  ...indexingSamples,
+  ...reduceSamples,
+  ...visionSamples,
+} satisfies SamplesOf<Library>

@@ -1,8 +1,8 @@
 // Activation functions made of map primitives, with PyTorch's formulas and its values at the kinks.
 
 import { add, mul, type Tensor, type TensorLike } from '@bp/core'
-import { bind, defineComposite } from '@bp/core/extend'
-import { abs, div, floor, maximum, neg } from '../rows/arithmetic.ts'
+import { bind, defineComposite, defineOp } from '@bp/core/extend'
+import { abs, div, floor, inferFloat, maximum, neg } from '../rows/arithmetic.ts'
 import { greater, greaterEqual, less, lessEqual, select } from '../rows/compare.ts'
 import { erf, exp, expm1, log1p, sigmoid, sqrt, tanh } from '../rows/exponential.ts'
 
@@ -56,6 +56,13 @@ export const hardSwishRow = /* @__PURE__ */ defineComposite({
   decompose: ([x]) => select(less(x, -3), 0, select(lessEqual(x, 3), div(mul(x, add(x, 3)), 6), x)),
 })
 
+/** y = x/(1 + |x|),   dy/dx = 1/(1 + |x|)² */
+export const softsignRow = /* @__PURE__ */ defineOp({
+  name: 'softsign', arity: 1, fuse: 'map', saves: 'x', infer: ([x]) => inferFloat('softsign', x),
+  diff: { kind: 'map', d: [x => square(div(1, add(1, abs(x))))] },
+  decompose: ([x]) => div(x, add(1, abs(x))),
+})
+
 /** Options of {@link gelu}. */
 export interface GeluOptions {
   /** `'tanh'` takes the approximation that GPT-2 uses. */
@@ -77,8 +84,16 @@ export const gelu = (x: Tensor, { approximate = 'none' }: GeluOptions = {}): Ten
 /** x·σ(x), also called swish (Elfwing et al. 2017). */
 export const silu = (x: Tensor): Tensor => bind(siluRow, [x], undefined)
 
+/** Options of {@link softplus}. */
+export interface SoftplusOptions {
+  /** log(1 + e^(βx))/β is the nearer to relu the larger β is. */
+  readonly beta?: number
+  /** Takes x itself where βx is above; PyTorch's is 20, which saves it from overflow. Here there is none. */
+  readonly threshold?: number
+}
+
 /**
- * log(1 + eˣ), a smooth relu; exact for large |x|.
+ * log(1 + e^(βx))/β, a smooth relu; exact for large |x|.
  *
  * @example
  * ```ts
@@ -87,7 +102,11 @@ export const silu = (x: Tensor): Tensor => bind(siluRow, [x], undefined)
  * softplus(tensor([0, 100])) // => tensor([0.693147, 100], float32)
  * ```
  */
-export const softplus = (x: Tensor): Tensor => bind(softplusRow, [x], undefined)
+export function softplus(x: Tensor, { beta = 1, threshold = Infinity }: SoftplusOptions = {}): Tensor {
+  if (beta === 1 && threshold === Infinity) return bind(softplusRow, [x], undefined)
+  const scaled = mul(x, beta)
+  return select(greater(scaled, threshold), x, div(bind(softplusRow, [scaled], undefined), beta))
+}
 
 /** x where x > 0, else α(eˣ − 1) (Clevert et al. 2015). */
 export const elu = (x: Tensor, alpha = 1): Tensor => bind(eluRow, [x], { alpha })
@@ -114,7 +133,7 @@ export const hardSigmoid = (x: Tensor): Tensor => bind(hardSigmoidRow, [x], unde
 export const hardSwish = (x: Tensor): Tensor => bind(hardSwishRow, [x], undefined)
 
 /** x/(1 + |x|). */
-export const softsign = (x: Tensor): Tensor => div(x, add(1, abs(x)))
+export const softsign = (x: Tensor): Tensor => bind(softsignRow, [x], undefined)
 
 /**
  * x cut to [min, max]; either may be left out. The derivative is 1 inside and at the bounds, NaN stays NaN.

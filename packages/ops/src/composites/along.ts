@@ -9,7 +9,7 @@ import { iota } from '../rows/source.ts'
 import { narrow, reshape } from '../rows/view.ts'
 
 /** The flat places in a tensor of `shape` that an index along one axis names. */
-function flatIndex(op: string, shape: Shape, index: Tensor, axis: number): Tensor {
+export function flatIndex(op: string, shape: Shape, index: Tensor, axis: number): Tensor {
   if (index.rank !== shape.length || index.shape.some((size, i) => i !== axis && size > shape[i]!)) {
     fail('shape', op, `the index ${describe(index)} must have as many axes as [${shape.join(',')}] and no larger ones but axis ${axis}`)
   }
@@ -53,7 +53,16 @@ export function putAlong(x: Tensor, index: Tensor, values: Tensor, axis: number,
   return select(less(0, scattered(onesLike(values))), scattered(values), x)
 }
 
-/** The elements of an axis in order, and the int32 places they came from. */
+/**
+ * The elements of an axis in order, and the int32 places they came from.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { sort } from '@bp/ops'
+ * sort(tensor([3, 1, 2])) // => [tensor([1, 2, 3], float32), tensor([1, 2, 0], int32)]
+ * ```
+ */
 export function sort(x: Tensor, axis = -1, descending = false): [values: Tensor, indices: Tensor] {
   const at = normaliseAxis('sort', axis, x.rank)
   const order = argSort(x, at, descending)

@@ -55,8 +55,8 @@ export function split(x: Tensor, sizes: number | readonly number[], axis = 0): T
 
 /** Options of {@link pad}. */
 export interface PadOptions {
-  /** What fills the margin: `value`, the mirror image without its edge, or the edge itself. */
-  readonly mode?: 'constant' | 'reflect' | 'edge'
+  /** What fills the margin: `value`, the mirror image without its edge, the edge itself (also `replicate`), or the other end. */
+  readonly mode?: 'constant' | 'reflect' | 'edge' | 'replicate' | 'circular'
   readonly value?: number
 }
 
@@ -99,12 +99,14 @@ function inside({ shape, backend }: Tensor, low: readonly number[], high: readon
 const along = (x: Tensor, axis: number, rank: number): Tensor => reshape(x, Array.from({ length: rank }, (_, i) => i === axis ? x.size : 1))
 
 /** Where each entry of the padded axis comes from: 0 … n−1 mirrored at both ends, or held there. */
-function marginIndex(x: Tensor, axis: number, low: number, high: number, mode: 'reflect' | 'edge'): Tensor {
+function marginIndex(x: Tensor, axis: number, low: number, high: number, mode: 'reflect' | 'edge' | 'replicate' | 'circular'): Tensor {
   const last = x.shape[axis]! - 1
   if (Math.min(low, high) < 0) fail('value', 'pad', `mode ${mode} cannot crop, got [${low}, ${high}] for axis ${axis}. Use narrow`)
-  if (last < 0 || (mode === 'reflect' && Math.max(low, high) > last)) fail('value', 'pad', `mode ${mode} cannot pad axis ${axis} of ${describe(x)} by [${low}, ${high}]: at most ${last} on each side`)
+  const most = mode === 'reflect' ? last : mode === 'circular' ? last + 1 : Infinity
+  if (last < 0 || Math.max(low, high) > most) fail('value', 'pad', `mode ${mode} cannot pad axis ${axis} of ${describe(x)} by [${low}, ${high}]: at most ${last < 0 ? 0 : most} on each side. Use mode edge or constant`)
   const at = sub(iota(last + 1 + low + high, 'int32', x.backend), low)
-  return mode === 'edge' ? clamp(at, 0, last) : sub(last, abs(sub(last, abs(at))))
+  if (mode === 'circular') return select(less(at, 0), add(at, last + 1), select(lessEqual(at, last), at, sub(at, last + 1)))
+  return mode === 'reflect' ? sub(last, abs(sub(last, abs(at)))) : clamp(at, 0, last)
 }
 
 /**
@@ -126,7 +128,7 @@ export function tile(x: Tensor, repeats: readonly number[]): Tensor {
 }
 
 /**
- * The entries of an axis moved on by `shift`, the last ones coming in at the front.
+ * The entries of an axis moved on by `shift`, the last ones coming in at the front. Several axes take a shift each.
  *
  * @example
  * ```ts
@@ -135,7 +137,12 @@ export function tile(x: Tensor, repeats: readonly number[]): Tensor {
  * roll(tensor([1, 2, 3]), 1) // => tensor([3, 1, 2], float32)
  * ```
  */
-export function roll(x: Tensor, shift: number, axis = 0): Tensor {
+export function roll(x: Tensor, shift: number | readonly number[], axis: number | readonly number[] = 0): Tensor {
+  if (typeof shift !== 'number' || typeof axis !== 'number') {
+    const [shifts, axes] = [[shift].flat(), [axis].flat()]
+    if (shifts.length !== axes.length) fail('value', 'roll', `got ${shifts.length} shifts and ${axes.length} axes. Give a shift for each axis`)
+    return axes.reduce<Tensor>((y, one, i) => roll(y, shifts[i]!, one), x)
+  }
   const at = normaliseAxis('roll', axis, x.rank)
   const size = x.shape[at]!
   const by = size === 0 ? 0 : ((shift % size) + size) % size

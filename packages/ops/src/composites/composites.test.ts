@@ -302,7 +302,7 @@ test('errors', () => {
       "shape | split: the parts [1,1] do not add up to axis 1 of f32[2,3]",
       "shape | squeeze: axis 0 of f32[2,3] has 2 entries; only axes of size 1 can go. Use reshape",
       "value | pad: needs a pair for each of the 2 axes of f32[2,3], got 1",
-      "value | pad: mode reflect cannot pad axis 0 of f32[2,3] by [2, 0]: at most 1 on each side",
+      "value | pad: mode reflect cannot pad axis 0 of f32[2,3] by [2, 0]: at most 1 on each side. Use mode edge or constant",
       "dtype | gather: indices must be int32, got f32[1]. Convert them with cast(index, 'int32')",
       "shape | takeAlong: the index i32[1] must have as many axes as [2,3] and no larger ones but axis 1",
       "value | topk: k must be between 0 and 3, the size of axis 1 of f32[2,3], got 9",

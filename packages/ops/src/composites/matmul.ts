@@ -1,12 +1,9 @@
-// Matrix products by NumPy's rules, the linear layer, and attention, all on the one contraction `dot`.
+// Matrix products by NumPy's rules and the linear layer, on the one contraction `dot`.
 
-import { add, broadcastTo, mul, type Tensor } from '@bp/core'
+import { add, broadcastTo, type Tensor } from '@bp/core'
 import { broadcastShapes, describe, fail, sameShape, sizeOf } from '@bp/core/extend'
-import { greaterEqual, logicalAnd, select } from '../rows/compare.ts'
 import { dot } from '../rows/contract.ts'
-import { iota } from '../rows/source.ts'
 import { reshape } from '../rows/view.ts'
-import { softmax } from './softmax.ts'
 
 /**
  * The matrix product by NumPy's rules: vectors are a row on the left and a column on the right, leading axes broadcast.
@@ -46,7 +43,8 @@ function matrices(a: Tensor, b: Tensor, tb: boolean): Tensor {
 }
 
 /**
- * x·wᵀ + b with w: [out, in], as `torch.nn.functional.linear`.
+ * x·wᵀ + b over the last axis of x, with w: [out, in], or [in] for a single output without an axis of its own. (PyTorch's
+ * `nn.functional.linear`.)
  *
  * @example
  * ```ts
@@ -56,33 +54,7 @@ function matrices(a: Tensor, b: Tensor, tb: boolean): Tensor {
  * ```
  */
 export function linear(x: Tensor, w: Tensor, b?: Tensor): Tensor {
-  if (x.shape.at(-1) !== w.shape[1]) fail('shape', 'linear', `the input ${describe(x)} must end in ${w.shape[1]}, the columns of the weight ${describe(w)}`)
-  const y = matmulTransposed(x, w)
+  if (x.rank === 0 || x.shape.at(-1) !== w.shape.at(-1)) fail('shape', 'linear', `the input ${describe(x)} must end in ${w.shape.at(-1)}, the columns of the weight ${describe(w)}`)
+  const y = w.rank === 1 ? matmul(x, w) : matmulTransposed(x, w)
   return b ? add(y, b) : y
 }
-
-/** Options of {@link scaledDotProductAttention}. */
-export interface AttentionOptions {
-  /** bool, true where a query may look; broadcasts to [..., queries, keys]. */
-  readonly mask?: Tensor
-  /** A query sees keys at its own place and before. */
-  readonly causal?: boolean
-}
-
-/**
- * softmax(q·kᵀ/√d)·v over the last two axes (Vaswani et al. 2017, "Attention Is All You Need", eq. 1).
- * q: [..., n, d], k: [..., m, d], v: [..., m, e] → [..., n, e].
- */
-export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, { mask, causal = false }: AttentionOptions = {}): Tensor {
-  const scores = mul(matmulTransposed(q, k), 1 / Math.sqrt(q.shape[q.rank - 1]!))
-  const before = causal ? lookback(q, k) : undefined
-  const seen = mask && before ? logicalAnd(mask, before) : mask ?? before
-  return matmul(softmax(seen ? select(seen, scores, -Infinity) : scores), v)
-}
-
-/** [i ≥ j] as bool. */
-function lookback(q: Tensor, k: Tensor): Tensor {
-  const [n, m] = [q.shape[q.rank - 2]!, k.shape[k.rank - 2]!]
-  return greaterEqual(reshape(iota(n, 'int32', q.backend), [n, 1]), reshape(iota(m, 'int32', q.backend), [1, m]))
-}
-

@@ -1,11 +1,11 @@
 // Softmax and its relatives: stable at any logits, each with the pullback that cancels on paper.
 
-import { add, broadcastTo, mul, type Tensor } from '@bp/core'
+import { add, broadcastTo, type DType, full, mul, type Tensor } from '@bp/core'
 import { bind, defineComposite, describe, fail, normaliseAxes, normaliseAxis, sameShape } from '@bp/core/extend'
 import { abs, div, neg, sub } from '../rows/arithmetic.ts'
-import { less, select } from '../rows/compare.ts'
+import { cast, less, select } from '../rows/compare.ts'
 import { exp, log } from '../rows/exponential.ts'
-import { amax, droppedShape, sum } from '../rows/reduce.ts'
+import { amax, droppedShape, keptShape, sum } from '../rows/reduce.ts'
 import { detach, reshape } from '../rows/view.ts'
 
 /** The parameters of `softmax` and `logSoftmax`. */
@@ -13,8 +13,9 @@ export interface AxisParams {
   readonly axis: number
 }
 
-/** The largest element along axes, as a constant, and 0 where it is infinite: what is subtracted before exp. */
+/** The largest element along axes, as a constant, and 0 where it is infinite or there is none: what is subtracted before exp. */
 function shift(x: Tensor, axes: readonly number[]): Tensor {
+  if (axes.some(axis => x.shape[axis] === 0)) return full(keptShape(x, axes), 0, x.dtype, x.backend)
   const top = detach(amax(x, axes, true))
   return select(less(abs(top), Infinity), top, 0)
 }
@@ -66,7 +67,7 @@ export const softmaxCrossEntropyRow = /* @__PURE__ */ defineComposite({
 })
 
 /**
- * e^x normalised to sum 1 along an axis, the last unless given; stable at any logits.
+ * e^x normalised to sum 1 along an axis, the last unless given; stable at any logits. x is cast to `dtype` first, if given.
  *
  * @example
  * ```ts
@@ -75,10 +76,21 @@ export const softmaxCrossEntropyRow = /* @__PURE__ */ defineComposite({
  * softmax(tensor([1e4, 1e4])) // => tensor([0.5, 0.5], float32)
  * ```
  */
-export const softmax = (x: Tensor, axis = -1): Tensor => bind(softmaxRow, [x], { axis: normaliseAxis('softmax', axis, x.rank) })
+export const softmax = (x: Tensor, axis = -1, dtype?: DType): Tensor =>
+  bind(softmaxRow, [dtype ? cast(x, dtype) : x], { axis: normaliseAxis('softmax', axis, x.rank) })
 
-/** The logarithm of {@link softmax}, stable where the softmax itself would round to 0. */
-export const logSoftmax = (x: Tensor, axis = -1): Tensor => bind(logSoftmaxRow, [x], { axis: normaliseAxis('logSoftmax', axis, x.rank) })
+/**
+ * The logarithm of {@link softmax}, stable where the softmax itself would round to 0.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { logSoftmax } from '@bp/ops'
+ * logSoftmax(tensor([0, 1000])) // => tensor([-1000, 0], float32)
+ * ```
+ */
+export const logSoftmax = (x: Tensor, axis = -1, dtype?: DType): Tensor =>
+  bind(logSoftmaxRow, [dtype ? cast(x, dtype) : x], { axis: normaliseAxis('logSoftmax', axis, x.rank) })
 
 /**
  * log Σ e^x over the given axes (all unless given), without overflow.

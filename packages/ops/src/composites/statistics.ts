@@ -1,12 +1,17 @@
-// Means, variances and norms, and the standardising that every normalisation layer shares.
+// Means, variances and the smallest element, and the standardising that every normalisation layer shares.
 
 import { add, mul, type Tensor } from '@bp/core'
 import { bind, defineComposite, normaliseAxes } from '@bp/core/extend'
-import { div, neg, sub } from '../rows/arithmetic.ts'
+import { div, sub } from '../rows/arithmetic.ts'
+import { equal, select } from '../rows/compare.ts'
 import { sqrt } from '../rows/exponential.ts'
-import { amax, sum } from '../rows/reduce.ts'
+import { amax, droppedShape, opposite, sum } from '../rows/reduce.ts'
+import { reshape } from '../rows/view.ts'
 
-const count = (x: Tensor, axes: readonly number[]): number => axes.reduce((n, axis) => n * x.shape[axis]!, 1)
+type Axes = number | readonly number[]
+
+/** How many elements one reduction over axes sees. */
+export const countOf = (x: Tensor, axes: readonly number[]): number => axes.reduce((n, axis) => n * x.shape[axis]!, 1)
 
 /**
  * The mean over the given axes (all unless given).
@@ -18,20 +23,20 @@ const count = (x: Tensor, axes: readonly number[]): number => axes.reduce((n, ax
  * mean(tensor([[1, 2], [3, 6]]), 1) // => tensor([1.5, 4.5], float32)
  * ```
  */
-export function mean(x: Tensor, axes?: number | readonly number[], keepDims = false): Tensor {
+export function mean(x: Tensor, axes?: Axes, keepDims = false): Tensor {
   const list = normaliseAxes('mean', axes, x.rank)
-  return div(sum(x, list, keepDims), count(x, list))
+  return div(sum(x, list, keepDims), countOf(x, list))
 }
 
 /** Options of {@link variance}. */
 export interface VarianceOptions {
-  /** What is taken from the count: 1 (the default, unbiased, as in PyTorch) or 0. */
+  /** What is taken from the count: 1 (the default, unbiased, as in PyTorch) or any other number. */
   readonly correction?: number
   readonly keepDims?: boolean
 }
 
 /**
- * The variance over the given axes (all unless given), by two passes.
+ * The variance over the given axes (all unless given), by two passes; NaN or ∞ where the count does not exceed the correction.
  *
  * @example
  * ```ts
@@ -40,17 +45,70 @@ export interface VarianceOptions {
  * variance(tensor([1, 2, 3])) // => tensor(1, float32)
  * ```
  */
-export function variance(x: Tensor, axes?: number | readonly number[], { correction = 1, keepDims = false }: VarianceOptions = {}): Tensor {
-  const list = normaliseAxes('variance', axes, x.rank)
-  const centred = sub(x, mean(x, list, true))
-  return div(sum(mul(centred, centred), list, keepDims), count(x, list) - correction)
+export const variance = (x: Tensor, axes?: Axes, options: VarianceOptions = {}): Tensor => varMean(x, axes, options)[0]
+
+/**
+ * The standard deviation over the given axes (all unless given); its derivative at 0 is 0.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { std } from '@bp/ops'
+ * std(tensor([[1, 3], [2, 6]]), 1, { correction: 0 }) // => tensor([1, 2], float32)
+ * ```
+ */
+export const std = (x: Tensor, axes?: Axes, options: VarianceOptions = {}): Tensor => flatSqrt(variance(x, axes, options))
+
+/** √x, with derivative 0 at 0. */
+export function flatSqrt(x: Tensor): Tensor {
+  const zero = equal(x, 0)
+  return select(zero, 0, sqrt(select(zero, 1, x)))
 }
 
-/** The smallest element over the given axes (all unless given); ties share the gradient evenly. */
-export const amin = (x: Tensor, axes?: number | readonly number[], keepDims = false): Tensor => neg(amax(neg(x), axes, keepDims))
+/**
+ * The variance and the mean over the given axes (all unless given).
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { varMean } from '@bp/ops'
+ * varMean(tensor([1, 2, 3])) // => [tensor(1, float32), tensor(2, float32)]
+ * ```
+ */
+export function varMean(x: Tensor, axes?: Axes, { correction = 1, keepDims = false }: VarianceOptions = {}): [variance: Tensor, mean: Tensor] {
+  const list = normaliseAxes('variance', axes, x.rank)
+  const centre = mean(x, list, true)
+  const centred = sub(x, centre)
+  const spread = div(sum(mul(centred, centred), list, keepDims), Math.max(0, countOf(x, list) - correction))
+  return [spread, keepDims ? centre : reshape(centre, droppedShape(x, list))]
+}
 
-/** The Euclidean norm over the given axes (all unless given). Its gradient at 0 is NaN; add a small number inside if it may be. */
-export const norm = (x: Tensor, axes?: number | readonly number[], keepDims = false): Tensor => sqrt(sum(mul(x, x), axes, keepDims))
+/**
+ * The standard deviation and the mean over the given axes (all unless given).
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { stdMean } from '@bp/ops'
+ * stdMean(tensor([1, 2, 3])) // => [tensor(1, float32), tensor(2, float32)]
+ * ```
+ */
+export function stdMean(x: Tensor, axes?: Axes, options: VarianceOptions = {}): [std: Tensor, mean: Tensor] {
+  const [spread, centre] = varMean(x, axes, options)
+  return [flatSqrt(spread), centre]
+}
+
+/**
+ * The smallest element over the given axes (all unless given); ties share the gradient evenly.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { amin } from '@bp/ops'
+ * amin(tensor([[1, 5], [3, 2]]), 1) // => tensor([1, 2], float32)
+ * ```
+ */
+export const amin = (x: Tensor, axes?: Axes, keepDims = false): Tensor => opposite(amax(opposite(x), axes, keepDims))
 
 /** The parameters of `standardise`. */
 export interface StandardiseParams {

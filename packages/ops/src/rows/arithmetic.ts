@@ -170,13 +170,18 @@ export const sign = (x: Tensor): Tensor => bind(signRow, [x], undefined)
 export const floor = (x: Tensor): Tensor => bind(floorRow, [x], undefined)
 
 /**
- * The nearest whole number, halves to even.
+ * The nearest whole number, or the nearest multiple of 10^−decimals; halves to even.
  *
  * @example
  * ```ts
  * import { tensor } from '@bp/core'
  * import { round } from '@bp/ops'
  * round(tensor([0.5, 1.5, 2.6])) // => tensor([0, 2, 3], float32)
+ * round(tensor([0.126, 1.5]), 2) // => tensor([0.13, 1.5], float32)
  * ```
  */
-export const round = (x: Tensor): Tensor => bind(roundRow, [x], undefined)
+export function round(x: Tensor, decimals = 0): Tensor {
+  const power = 10 ** Math.abs(decimals)
+  if (decimals === 0) return bind(roundRow, [x], undefined)
+  return decimals > 0 ? div(round(mul(x, power)), power) : mul(round(div(x, power)), power)
+}

@@ -1,9 +1,9 @@
 // Reductions and scans that are primitives: amax, argMax, argSort, cumSum. Sums are made of core's sumTo.
 
-import { mul, sumTo, type Tensor } from '@bp/core'
-import { type Abstract, Aval, bind, defineOp, describe, fail, normaliseAxes, normaliseAxis, withShape } from '@bp/core/extend'
-import { div } from './arithmetic.ts'
-import { cast, equal } from './compare.ts'
+import { mul, sumTo, type Tensor, zerosLike } from '@bp/core'
+import { type Abstract, Aval, bind, defineOp, describe, fail, isFloat, normaliseAxes, normaliseAxis, withShape } from '@bp/core/extend'
+import { div, neg, sub } from './arithmetic.ts'
+import { cast, equal, logicalNot } from './compare.ts'
 import { reshape } from './view.ts'
 
 /** The shape with the given axes kept at size 1. */
@@ -12,9 +12,10 @@ export const keptShape = (x: Abstract, axes: readonly number[]): number[] => x.s
 /** The shape without the given axes. */
 export const droppedShape = (x: Abstract, axes: readonly number[]): number[] => x.shape.filter((_, i) => !axes.includes(i))
 
-function checkNotEmpty(op: string, x: Abstract, axes: readonly number[]): void {
+/** Throws where an axis that must have an element has none, and so no `what`. */
+export function checkNotEmpty(op: string, x: Abstract, axes: readonly number[], what = 'largest element'): void {
   const empty = axes.find(axis => x.shape[axis] === 0)
-  if (empty !== undefined) fail('shape', op, `axis ${empty} of ${describe(x)} is empty and has no largest element`)
+  if (empty !== undefined) fail('shape', op, `axis ${empty} of ${describe(x)} is empty and has no ${what}`)
 }
 
 /** y = max over axes (kept at size 1),   x̄ = ȳ shared evenly among the elements that are the largest */
@@ -27,8 +28,9 @@ export const amaxRow = /* @__PURE__ */ defineOp({
   diff: {
     kind: 'custom', why: 'which elements are the largest depends on x, and several may share',
     vjp: ([ct], [x], [y]) => [mul(tieShares(x, y!), ct!)],
-    jvp: ([t], [x], [y]) => [sumTo(mul(tieShares(x, y!), t!), y!.shape)],
+    jvp: ([t], [x], [y]) => [t ? sumTo(mul(tieShares(x, y!), t), y!.shape) : zerosLike(y!)],
   },
+  batch: ([x], _batched, _size, p) => amax(x, p.axes.map(axis => axis + 1), true),
 })
 
 /** 1/(number of ties) at each element equal to its maximum, else 0 */
@@ -45,6 +47,7 @@ export const argMaxRow = /* @__PURE__ */ defineOp({
     return new Aval(droppedShape(x, [p.axis]), 'int32')
   },
   diff: { kind: 'zero' },
+  batch: ([x], _batched, _size, p) => argMax(x, p.axis + 1),
 })
 
 /** y = the indices that sort x along an axis, stable; NaN counts as the largest */
@@ -52,6 +55,7 @@ export const argSortRow = /* @__PURE__ */ defineOp({
   name: 'argSort', arity: 1, fuse: 'opaque',
   infer: ([x], _p: { readonly axis: number; readonly descending: boolean }) => new Aval(x.shape, 'int32'),
   diff: { kind: 'zero' },
+  batch: ([x], _batched, _size, p) => argSort(x, p.axis + 1, p.descending),
 })
 
 /** yᵢ = Σ_{j ≤ i} xⱼ along an axis (j ≥ i where reversed),   x̄ = the sum in the other direction */
@@ -59,7 +63,14 @@ export const cumSumRow = /* @__PURE__ */ defineOp({
   name: 'cumSum', arity: 1, fuse: 'opaque',
   infer: ([x]) => x.aval,
   diff: { kind: 'linear', transpose: [(ct, _xs, p: { readonly axis: number; readonly reverse: boolean }) => cumSum(ct, p.axis, !p.reverse)] },
+  batch: ([x], _batched, _size, p) => cumSum(x, p.axis + 1, p.reverse),
 })
+
+/** The elements in the opposite order, so that the smallest is the largest: −x, or what stands for it without overflow. */
+export function opposite(x: Tensor): Tensor {
+  if (x.dtype === 'bool') return logicalNot(x)
+  return isFloat(x.dtype) ? neg(x) : sub(x.dtype === 'uint8' ? 255 : -1, x)
+}
 
 /**
  * The largest element over the given axes (all unless given). Ties share the gradient evenly, as in PyTorch's `amax`.

@@ -113,7 +113,7 @@ export const structural: Pick<KernelTable<TypedArray>, Structural> = {
     return convert(values, out.dtype)
   },
   gather: ([x, index], p, out) => {
-    const values = numbers(index!)
+    const values = numbers(index!).map(place => place < 0 ? place + x!.shape[p.axis]! : place)
     const rank = index!.shape.length
     return reading(x!, out, at => [...at.slice(0, p.axis), values[flatAt(index!.shape, at.slice(p.axis, p.axis + rank))]!, ...at.slice(p.axis + rank)])
   },
@@ -121,7 +121,8 @@ export const structural: Pick<KernelTable<TypedArray>, Structural> = {
     const values = zeros(out.shape)
     const rank = index!.shape.length
     eachIndex(x!.shape, (at, flat) => {
-      const to = Number(index!.storage[flatAt(index!.shape, at.slice(p.axis, p.axis + rank))])
+      const place = Number(index!.storage[flatAt(index!.shape, at.slice(p.axis, p.axis + rank))])
+      const to = place < 0 ? place + p.size : place
       values[flatAt(out.shape, [...at.slice(0, p.axis), to, ...at.slice(p.axis + rank)])]! += Number(x!.storage[flat])
     })
     return convert(values, out.dtype)

@@ -1,7 +1,10 @@
 // Every function of PyTorch that has a counterpart here, by the name (and variant) that the vectors give it.
 
+import { activations } from './activations.ts'
 import type { Adapter } from './arguments.ts'
+import { arrange } from './arrange.ts'
 import { elementwise } from './elementwise.ts'
+import { indexing } from './indexing.ts'
 import { masked } from './masked.ts'
 import { reduce } from './reduce.ts'
 import { vision } from './vision.ts'
@@ -12,4 +15,4 @@ export function adapterOf(op: string, variant: string): Adapter | undefined {
   return Object.hasOwn(adapters, full) ? adapters[full] : Object.hasOwn(adapters, op) ? adapters[op] : undefined
 }
 
-const adapters: Readonly<Record<string, Adapter>> = { ...elementwise, ...masked, ...reduce, ...vision }
+const adapters: Readonly<Record<string, Adapter>> = { ...arrange, ...indexing, ...elementwise, ...activations, ...masked, ...reduce, ...vision }

@@ -2,9 +2,9 @@
 
 import type { Tensor } from '@bp/core'
 import {
-  amax, amin, aminmax, argSort, cast, corrcoef, countNonzero, cov, cumMax, cumMin, cumProd, cumSum, cumulativeTrapezoid, diff, dist, gradient, kthValue,
+  all, amax, amin, aminmax, any, argMax, argMin, argSort, bincount, bucketize, cast, corrcoef, countNonzero, cov, cumMax, cumMin, cumProd, cumSum, cumulativeTrapezoid, diff, dist, gradient, histc, kthValue,
   logCumSumExp, logSoftmax, logSumExp, max, mean, median, min, mode, msort, nanMean, nanMedian, nanQuantile, nanSum, normalize, prod, quantile, type QuantileOptions,
-  renorm, reshape, segmentReduce, type SegmentReduction, softmax, sort, std, stdMean, sum, topk, trapezoid, variance, varMean, type VarianceOptions, vectorNorm,
+  renorm, reshape, searchSorted, segmentReduce, type SegmentReduction, softmax, sort, std, stdMean, sum, topk, trapezoid, variance, varMean, type VarianceOptions, vectorNorm,
 } from '@bp/ops'
 import { Unsupported } from '../../compare.ts'
 import type { Adapter, Arguments, Value } from './arguments.ts'
@@ -81,10 +81,17 @@ const isSpacing = (value: Value | undefined): value is number | readonly (number
 
 const reductions: readonly SegmentReduction[] = ['sum', 'mean', 'prod', 'max', 'min']
 
+/** `f(input, dim)`, of the flat input where no axis is given */
+const place = (f: (x: Tensor, axis: number) => Tensor): Adapter => call => {
+  const axis = call.maybeNumber(1, 'dim')
+  return axis === undefined ? f(reshape(call.input, [call.input.size]), 0) : along(call.input, axis, f)
+}
+
 /** The adapters of this family. */
 export const reduce: Readonly<Record<string, Adapter>> = {
   sum: reduction(sum), mean: reduction(mean), nansum: reduction(nanSum), nanmean: reduction(nanMean), prod: reduction(prod),
-  amax: reduction(amax), amin: reduction(amin), count_nonzero: reduction(countNonzero),
+  amax: reduction(amax), amin: reduction(amin), count_nonzero: reduction(countNonzero), all: reduction(all), any: reduction(any),
+  argmax: place(argMax), argmin: place(argMin),
   aminmax: call => aminmax(call.input, axesOf(call, -1), call.flag(-1, 'keepdim')),
   logsumexp: reduction(logSumExp),
   'max/reduction_no_dim': chosen(max, max), 'max/reduction_with_dim': chosen(max, max),
@@ -124,6 +131,16 @@ export const reduce: Readonly<Record<string, Adapter>> = {
     const order = call.number(-1, 'edge_order', 1)
     return gradient(call.input, { spacing, axes: call.maybeNumbers(-1, 'dim'), edgeOrder: order === 2 ? 2 : 1 })
   },
+  searchsorted: call => {
+    const side = call.text(-1, 'side', 'left')
+    return searchSorted(call.input, call.operand(1, 'input'), { right: call.flag(-1, 'right') || side === 'right', sorter: call.maybeTensor(-1, 'sorter') })
+  },
+  bucketize: call => bucketize(call.input, call.tensor(1, 'boundaries'), call.flag(-1, 'right')),
+  bincount: call => {
+    const weights = call.maybeTensor(1, 'weights')
+    return bincount(call.input, { minLength: call.number(2, 'minlength', 0), ...weights && { weights } })
+  },
+  histc: call => histc(call.input, { bins: call.number(1, 'bins', 100), min: call.number(2, 'min', 0), max: call.number(3, 'max', 0) }),
   trapezoid: integral(trapezoid), trapz: integral(trapezoid), cumulative_trapezoid: integral(cumulativeTrapezoid),
   segment_reduce: call => {
     call.flag(-1, 'unsafe')

@@ -1,0 +1,118 @@
+// Reading and writing by index, mask and diagonal: values by NumPy's and PyTorch's rules, and the errors.
+
+import { cpu } from '@bp/backend-cpu'
+import { backward, grad, type Tensor, tensor, use } from '@bp/core'
+import { describe, expect, test } from 'vitest'
+import { blockDiag, chunk, diagEmbed, embedding, embeddingBag, index, indexPut, indexReduce, maskedScatter, maskedSelect, meshgrid, nonzero, pad, putFlat, rot90, scatter, sum, tensorSplit, unfold } from '../index.ts'
+
+use(cpu())
+
+const x = tensor([[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]])
+const ints = (...values: number[]): Tensor => tensor(values, { dtype: 'int32' })
+
+describe('index', () => {
+  test.each<[string, Parameters<typeof index>[1], unknown]>([
+    ['an entry', [1], [4, 5, 6, 7]],
+    ['an entry from the end', [-1, -1], 11],
+    ['a range', [{ start: 1 }, { start: 1, end: 3 }], [[5, 6], [9, 10]]],
+    ['a range with a step', ['...', { step: 2 }], [[0, 2], [4, 6], [8, 10]]],
+    ['a range backwards', [0, { step: -1 }], [3, 2, 1, 0]],
+    ['a range backwards between bounds', [0, { start: -1, end: 0, step: -2 }], [3, 1]],
+    ['a range past the end', [{ start: 1, end: 100 }, 0], [4, 8]],
+    ['an empty range', [{ start: 2, end: 1 }], []],
+    ['a list', [[2, 0]], [[8, 9, 10, 11], [0, 1, 2, 3]]],
+    ['two lists together', [[0, 2], [1, -1]], [1, 11]],
+    ['lists that broadcast', [tensor([[0], [2]], { dtype: 'int32' }), [1, 3]], [[1, 3], [9, 11]]],
+    ['a mask', [tensor([true, false, true])], [[0, 1, 2, 3], [8, 9, 10, 11]]],
+    ['a mask of all axes', [tensor([[true, false, false, true], [false, false, false, false], [false, true, false, false]])], [0, 3, 9]],
+  ])('%s', (_name, items, want) => {
+    expect(index(x, items).toArray()).toEqual(want)
+  })
+
+  test('new axes and chosen axes stand where NumPy puts them', () => {
+    const cube = tensor(Array.from({ length: 120 }, (_, i) => i), { shape: [2, 3, 4, 5] })
+    expect(index(cube, [null, 0, '...', null]).shape).toEqual([1, 3, 4, 5, 1])
+    expect(index(cube, [{}, [0, 1], [0, 1]]).shape).toEqual([2, 2, 5])
+    expect(index(cube, [[0, 1], {}, [0, 1]]).shape).toEqual([2, 3, 5])
+    expect(index(cube, [{}, [[0]][0]!, {}, [1, 2]]).shape).toEqual([2, 2, 4])
+  })
+
+  test('its gradient goes back to each place as often as it was read', () => {
+    expect(grad((z: Tensor) => sum(index(z, [[0, 0, 2]])))(tensor([1, 2, 3])).toArray()).toEqual([2, 0, 1])
+  })
+
+  test('errors', () => {
+    expect(() => index(x, [3])).toThrowErrorMatchingInlineSnapshot(`[BpError: index: axis 0 of f32[3,4] has no entry 3. Use -3 to 2]`)
+    expect(() => index(x, [0, 0, 0])).toThrowErrorMatchingInlineSnapshot(`[BpError: index: 3 axes are indexed, f32[3,4] has 2]`)
+    expect(() => index(x, ['...', '...'])).toThrowErrorMatchingInlineSnapshot(`[BpError: index: only one '...' can stand in an index]`)
+    expect(() => index(x, [{ step: 0 }])).toThrowErrorMatchingInlineSnapshot(`[BpError: index: a step must be a whole number other than 0, got 0]`)
+  })
+})
+
+test('writing by index: the last value for a place stays, or all are added', () => {
+  const z = tensor([0, 0, 0, 0])
+  expect(indexPut(z, [[1, 1, 3]], tensor([5, 6, 7])).toArray()).toEqual([0, 6, 0, 7])
+  expect(indexPut(z, [[1, 1, 3]], tensor([5, 6, 7]), { accumulate: true }).toArray()).toEqual([0, 11, 0, 7])
+  expect(putFlat(x, ints(-1, 0), tensor([50, 60])).toArray()).toEqual([[60, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 50]])
+  const values = tensor([5, 6, 7], { requiresGrad: true })
+  backward(sum(indexPut(z, [[1, 1, 3]], values)))
+  expect(values.grad!.toArray()).toEqual([0, 1, 1])
+})
+
+describe('scatter', () => {
+  const z = tensor([2, 3, 4])
+  const at = ints(0, 0, 2)
+  const values = tensor([10, -1, 5])
+  test.each([
+    ['sum', [11, 3, 9], [9, 3, 5]], ['prod', [-20, 3, 20], [-10, 3, 5]], ['mean', [11 / 3, 3, 4.5], [4.5, 3, 5]],
+    ['amax', [10, 3, 5], [10, 3, 5]], ['amin', [-1, 3, 4], [-1, 3, 5]],
+  ] as const)('%s, with and without what stood there', (reduce, withSelf, without) => {
+    const got = (includeSelf: boolean): number[] => scatter(z, 0, at, values, { reduce, includeSelf }).toArray() as number[]
+    got(true).forEach((v, i) => { expect(v).toBeCloseTo(withSelf[i]!, 6) })
+    got(false).forEach((v, i) => { expect(v).toBeCloseTo(without[i]!, 6) })
+  })
+
+  test('the product’s gradient at one zero is the product of the others', () => {
+    const v = tensor([0, 3, 5], { requiresGrad: true, dtype: 'float64' })
+    backward(sum(scatter(tensor([2, 1, 1], { dtype: 'float64' }), 0, ints(0, 0, 0), v, { reduce: 'prod' })))
+    expect(v.grad!.toArray()).toEqual([30, 0, 0])
+  })
+
+  test('of one axis only', () => {
+    expect(indexReduce(x, 0, ints(0), tensor([[9, 9, 9, 9]]), 'mean').toArray()).toEqual([[4.5, 5, 5.5, 6], [4, 5, 6, 7], [8, 9, 10, 11]])
+    expect(() => indexReduce(x, 0, ints(0, 1), tensor([[9, 9, 9, 9]]), 'sum')).toThrowErrorMatchingInlineSnapshot(`[BpError: indexReduce: the values f32[1,4] must have 2 entries along axis 0, one for each index, and the rank of f32[3,4]]`)
+  })
+})
+
+test('masks', () => {
+  const mask = tensor([true, false, true, false])
+  expect(maskedSelect(x, mask).toArray()).toEqual([0, 2, 4, 6, 8, 10])
+  expect(maskedScatter(tensor([1, 2, 3, 4]), mask, tensor([9, 8])).toArray()).toEqual([9, 2, 8, 4])
+  expect(nonzero(tensor([[0, 3], [5, 0]])).toArray()).toEqual([[0, 1], [1, 0]])
+})
+
+test('arranging', () => {
+  expect(rot90(tensor([[1, 2], [3, 4]])).toArray()).toEqual([[2, 4], [1, 3]])
+  expect(rot90(tensor([[1, 2], [3, 4]]), -1).toArray()).toEqual([[3, 1], [4, 2]])
+  expect(blockDiag(tensor([[1, 2]]), tensor([3])).toArray()).toEqual([[1, 2, 0], [0, 0, 3]])
+  expect(diagEmbed(tensor([1, 2]), { offset: 1, axes: [1, 0] }).toArray()).toEqual([[0, 0, 0], [1, 0, 0], [0, 2, 0]])
+  expect(unfold(tensor([1, 2, 3, 4, 5]), 0, 3, 2).toArray()).toEqual([[1, 2, 3], [3, 4, 5]])
+  expect(meshgrid([tensor([1, 2, 3]), tensor([4, 5])], 'xy')[0]!.toArray()).toEqual([[1, 2, 3], [1, 2, 3]])
+  expect(chunk(tensor([1, 2, 3, 4, 5]), 4).map(part => part.toArray())).toEqual([[1, 2], [3, 4], [5]])
+  expect(tensorSplit(tensor([1, 2, 3, 4]), [3, 1]).map(part => part.toArray())).toEqual([[1, 2, 3], [], [2, 3, 4]])
+  expect(pad(tensor([1, 2, 3]), [[2, 1]], { mode: 'circular' }).toArray()).toEqual([2, 3, 1, 2, 3, 1])
+  expect(() => pad(tensor([1, 2, 3]), [[4, 0]], { mode: 'circular' })).toThrowErrorMatchingInlineSnapshot(`[BpError: pad: mode circular cannot pad axis 0 of f32[3] by [4, 0]: at most 3 on each side. Use mode edge or constant]`)
+})
+
+test('embeddings: padding gets no gradient, frequency divides it, empty bags are zero', () => {
+  const table = (): Tensor => tensor([[1, 1], [2, 2], [3, 3]], { requiresGrad: true })
+  const gradient = (f: (w: Tensor) => Tensor): unknown => {
+    const w = table()
+    backward(sum(f(w)))
+    return w.grad!.toArray()
+  }
+  expect(gradient(w => embedding(ints(0, 1, 1), w, { paddingIndex: 0 }))).toEqual([[0, 0], [2, 2], [0, 0]])
+  expect(gradient(w => embedding(ints(0, 1, 1), w, { scaleGradByFreq: true }))).toEqual([[1, 1], [1, 1], [0, 0]])
+  const bags = (mode: 'sum' | 'mean' | 'max'): unknown => embeddingBag(ints(0, 2, 1), table(), { offsets: ints(0, 2, 2), mode }).toArray()
+  expect([bags('sum'), bags('mean'), bags('max')]).toEqual([[[4, 4], [0, 0], [2, 2]], [[2, 2], [0, 0], [2, 2]], [[3, 3], [0, 0], [2, 2]]])
+})
