@@ -1,30 +1,33 @@
 // @bp/backend-cpu: tensors in typed arrays, computed in TypeScript; runs wherever JavaScript does.
 
 import type { Backend } from '@bp/core'
-import { allocate } from '@bp/core/extend'
+import { allocate, throughFloat32 } from '@bp/core/extend'
 import type { KernelTable } from '@bp/ops/extend'
 import { conv, convInput, convWeight, dot } from './contract.ts'
 import { gather, scatterAdd } from './indexing.ts'
 import { maps } from './maps.ts'
 import { amax, argMax, argSort, cumSum, sumTo } from './reduce.ts'
 import { fill, iota, randomBits } from './source.ts'
-import type { CpuStorage } from './storage.ts'
+import type { CpuKernel, CpuStorage } from './storage.ts'
 import { broadcastTo, concat, flip, pad, share, slice, transpose } from './view.ts'
 import { poolArgMax } from './windows.ts'
 
 export type { CpuStorage } from './storage.ts'
 
+/* What computes goes through float32 in float16; what only moves elements moves the bits. */
 const kernels = {
-  ...maps,
-  fill, iota, randomBits,
-  broadcastTo, reshape: share, detach: share, transpose, slice, pad, concat, flip,
-  sumTo, amax, argMax, argSort, cumSum,
-  dot, conv, convInput, convWeight,
-  gather, scatterAdd, poolArgMax,
+  ...throughAll(maps),
+  ...throughAll({ fill, iota, sumTo, amax, argMax, argSort, cumSum, dot, conv, convInput, convWeight, scatterAdd, poolArgMax }),
+  randomBits, broadcastTo, reshape: share, detach: share, transpose, slice, pad, concat, flip, gather,
 } satisfies KernelTable<CpuStorage>
 
+function throughAll<T extends Record<string, CpuKernel<never>>>(table: T): T {
+  return Object.fromEntries(Object.entries(table).map(([name, kernel]) => [name, throughFloat32(kernel)])) as unknown as T
+}
+
 /**
- * The CPU backend: float64, float32, int32, uint8 and bool throughout, int64 for arithmetic and movement. Reads are
+ * The CPU backend: float64, float32, int32, uint8 and bool throughout, float16 stored as such and computed in float32, int64
+ * for arithmetic and movement. Reads are
  * synchronous; nothing needs to be disposed of.
  *
  * @example

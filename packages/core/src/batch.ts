@@ -1,17 +1,17 @@
 // Batching: an interpreter in which a tensor stands for one entry of a batch, and ops work on all entries at once.
 
-import { reshape } from './axes.ts'
 import { Aval } from './aval.ts'
-import { allocate, type TypedArray } from './dtype.ts'
+import { reshape } from './axes.ts'
+import { applyToBatch } from './batchRules.ts'
 import { bindComposite } from './composite.ts'
 import { record as recordCustom, seal } from './custom.ts'
 import { fail } from './errors.ts'
-import { bind, bindMany, type CustomRules, type Interpreter, runIn } from './interpreter.ts'
+import { type CustomRules, type Interpreter, runIn } from './interpreter.ts'
 import { record } from './node.ts'
-import { type AnyRow, defineOp, type Row } from './row.ts'
-import { describe, sizeOf } from './shape.ts'
+import type { AnyRow } from './row.ts'
+import { describe } from './shape.ts'
 import { Tensor, type Variable } from './tensor.ts'
-import { broadcastTo, sumTo, zerosLike } from './vector.ts'
+import { broadcastTo, sumTo } from './vector.ts'
 
 /** One entry's view of a tensor: where it is batched, `value` has the entries along its first axis. */
 class Batched extends Tensor {
@@ -56,11 +56,8 @@ export class Batch implements Interpreter {
     const own = xs.map(x => this.own(x))
     const values = own.map(({ value }) => value)
     const batched = own.map(x => x.batched)
-    const result = runIn(this.outer, () => {
-      if (!batched.includes(true)) return this.wrap(this.outer.bind(row, values, params), false)
-      if (row.batch !== null) return this.wrap(row.batch(values, batched, this.size, params), true)
-      return this.wrap(row.fuse === 'map' ? mapped(row, own, params) : each(row, values, batched, this.size, params), true)
-    })
+    const any = batched.includes(true)
+    const result = runIn(this.outer, () => this.wrap(any ? applyToBatch(row, values, batched, this.size, params) : this.outer.bind(row, values, params), any))
     if (this.recording) record(row, params, own, result)
     return result
   }
@@ -115,58 +112,3 @@ export class Batch implements Interpreter {
     return Array.isArray(ys) ? ys.map(y => new Batched(y, batched, this)) : new Batched(ys, batched, this)
   }
 }
-
-/** An elementwise op broadcasts: batched operands get axes of size 1 after the first, up to the rank of the others. */
-function mapped(row: AnyRow, xs: readonly Batched[], params: unknown): Tensor {
-  const rank = Math.max(...xs.map(x => x.shape.length))
-  const aligned = xs.map(({ value, batched, shape }) => batched && shape.length < rank
-    ? reshape(value, [value.shape[0]!, ...new Array<number>(rank - shape.length).fill(1), ...shape])
-    : value)
-  return bind(row as Row, aligned, params)
-}
-
-/** Any other op, entry by entry. */
-function each(row: AnyRow, values: readonly Tensor[], batched: readonly boolean[], size: number, params: unknown): Tensor | Tensor[] {
-  if (size === 0) fail('value', 'vmap', `${row.name} has no batching rule, and an empty batch no entry to run it on. Give the row a batch rule`)
-  const entries = values.map((x, i) => batched[i] ? unstack(x) : null)
-  const results = Array.from({ length: size }, (_, k) => bindMany(row as Row, values.map((x, i) => entries[i]?.[k] ?? x), params) as Tensor | Tensor[])
-  const first = results[0]!
-  if (!Array.isArray(first)) return stack(results as Tensor[])
-  return first.map((_, j) => stack(results.map(ys => (ys as Tensor[])[j]!)))
-}
-
-const unstack = (x: Tensor): Tensor[] => bindMany(unstackRow, [x], undefined)
-
-const stack = (xs: Tensor[]): Tensor => bind(stackRow, xs, undefined)
-
-/** y₁, y₂, … = the entries of x along its first axis,   x̄ = ȳ₁, ȳ₂, … along that axis */
-const unstackRow = /* @__PURE__ */ defineOp({
-  name: 'unstack', arity: 1, fuse: 'view',
-  infer: ([x]) => Array.from({ length: x.shape[0]! }, () => new Aval(x.shape.slice(1), x.dtype)),
-  diff: {
-    kind: 'custom', why: 'it is linear, but has several results',
-    vjp: cts => [stack(cts)],
-    jvp: ([t]) => unstack(t!),
-  },
-  host: ([x], _p, out) => {
-    const size = sizeOf(x.shape.slice(1))
-    return out.map((_, k) => x.data.subarray(k * size, (k + 1) * size))
-  },
-})
-
-/** y = x₁, x₂, … along a new first axis,   x̄ₖ = the k-th entry of ȳ */
-const stackRow = /* @__PURE__ */ defineOp({
-  name: 'stack', arity: 'n', fuse: 'view',
-  infer: xs => new Aval([xs.length, ...xs[0]!.shape], xs[0]!.dtype),
-  diff: {
-    kind: 'custom', why: 'it is linear, but its transposes for all operands are one op',
-    vjp: ([ct]) => unstack(ct!),
-    jvp: (ts, xs) => [stack(ts.map((t, i) => t ?? zerosLike(xs[i]!)))],
-  },
-  host: (xs, _p, [out]) => {
-    const size = sizeOf(out!.shape.slice(1))
-    const values: TypedArray = allocate(out!.dtype, sizeOf(out!.shape))
-    xs.forEach(({ data }, k) => { values.set(data as never, k * size) })
-    return values
-  },
-})

@@ -23,7 +23,7 @@ export interface TensorOptions {
 }
 
 /**
- * A tensor with a copy of the data given: a number, nested arrays, or a typed array.
+ * A tensor with a copy of the data given: a number, nested arrays, or a typed array; a `Uint16Array` holds bits of float16.
  *
  * Throws where nested arrays are ragged and where the shape does not fit the data.
  *
@@ -68,7 +68,7 @@ const suggest = (values: Flat): DType =>
   typeof values[0] === 'boolean' ? 'bool' : typeof values[0] === 'bigint' ? 'int64' : 'float32'
 
 function toTyped(values: TypedArray | Uint8ClampedArray | Flat, dtype: DType): TypedArray {
-  if (ArrayBuffer.isView(values) && !(values instanceof Uint8ClampedArray) && values.constructor === allocate(dtype, 0).constructor && dtype !== 'bool') return values
+  if (ArrayBuffer.isView(values) && !(values instanceof Uint8ClampedArray) && values.constructor === allocate(dtype, 0).constructor && dtype !== 'bool') return values // float16: the bits themselves
   return convert(values, dtype)
 }
 

@@ -1,12 +1,13 @@
 // The element types: their names, sizes and the typed arrays that hold them.
 
 import { fail } from './errors.ts'
+import { toHalf } from './half.ts'
 
-/** An element type. `bool` is stored one byte an element, `int64` as `BigInt64Array`. */
-export type DType = 'float64' | 'float32' | 'int64' | 'int32' | 'uint8' | 'bool'
+/** An element type. `bool` is stored one byte an element, `int64` as `BigInt64Array`, `float16` as its bits in a `Uint16Array`. */
+export type DType = 'float64' | 'float32' | 'float16' | 'int64' | 'int32' | 'uint8' | 'bool'
 
 /** The typed arrays that hold tensor data on the JavaScript side. */
-export type TypedArray = Float64Array | Float32Array | BigInt64Array | Int32Array | Uint8Array
+export type TypedArray = Float64Array | Float32Array | BigInt64Array | Int32Array | Uint16Array | Uint8Array
 
 interface DTypeInfo {
   readonly bytes: number
@@ -18,6 +19,7 @@ interface DTypeInfo {
 const table: Readonly<Record<DType, DTypeInfo>> = {
   float64: { bytes: 8, short: 'f64', float: true, array: Float64Array },
   float32: { bytes: 4, short: 'f32', float: true, array: Float32Array },
+  float16: { bytes: 2, short: 'f16', float: true, array: Uint16Array },
   int64: { bytes: 8, short: 'i64', float: false, array: BigInt64Array },
   int32: { bytes: 4, short: 'i32', float: false, array: Int32Array },
   uint8: { bytes: 1, short: 'u8', float: false, array: Uint8Array },
@@ -41,12 +43,14 @@ export const allocate = (dtype: DType, length: number): TypedArray => new table[
 
 /** The element type that a typed array holds (`uint8` for a `Uint8Array`, never `bool`). */
 export function dtypeOf(data: ArrayBufferView): DType {
+  // engines that have it know the type by itself; this one's types do not
+  if (data.constructor.name === 'Float16Array') return 'float16'
   if (data instanceof Float32Array) return 'float32'
   if (data instanceof Float64Array) return 'float64'
   if (data instanceof Int32Array) return 'int32'
   if (data instanceof BigInt64Array) return 'int64'
   if (data instanceof Uint8Array || data instanceof Uint8ClampedArray) return 'uint8'
-  return fail('dtype', 'tensor', `no element type holds a ${data.constructor.name}. Convert it to a Float32Array or Int32Array first`)
+  return fail('dtype', 'tensor', `no element type holds a ${data.constructor.name}. Convert it to a Float32Array or Int32Array first${data instanceof Uint16Array ? ", or give { dtype: 'float16' } where it holds their bits" : ''}`)
 }
 
 /** Copies `data` element by element into a typed array of another type, as a C cast would. */
@@ -54,6 +58,8 @@ export function convert(data: ArrayLike<number | bigint | boolean>, dtype: DType
   const out = allocate(dtype, data.length)
   if (out instanceof BigInt64Array) {
     for (let i = 0; i < data.length; i++) out[i] = toBigInt(data[i]!)
+  } else if (dtype === 'float16') {
+    for (let i = 0; i < data.length; i++) out[i] = toHalf(Number(data[i]))
   } else if (dtype === 'bool') {
     for (let i = 0; i < data.length; i++) out[i] = Number(Number(data[i]) !== 0)
   } else {

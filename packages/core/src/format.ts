@@ -1,6 +1,7 @@
 // How tensors print: nested arrays, few digits, long axes shortened.
 
 import type { DType, TypedArray } from './dtype.ts'
+import { fromHalf } from './half.ts'
 import { type Shape, sizeOf } from './shape.ts'
 
 /** Nested arrays of elements, as `toArray` gives them. */
@@ -8,7 +9,7 @@ export type Nested = number | bigint | boolean | Nested[]
 
 /** Arranges flat data as nested arrays. */
 export function nest(data: TypedArray, shape: Shape, dtype: DType): Nested {
-  const element = (i: number): Nested => dtype === 'bool' ? data[i] !== 0 : data[i]!
+  const element = (i: number): Nested => dtype === 'bool' ? data[i] !== 0 : dtype === 'float16' ? fromHalf(data[i] as number) : data[i]!
   const build = (axis: number, start: number, stride: number): Nested => {
     if (axis === shape.length) return element(start)
     const step = stride / shape[axis]!
@@ -22,7 +23,7 @@ const edge = 3
 /** Tensors with more elements than this are shortened. */
 const limit = 200
 /** Significant digits shown: what the type can hold, less the digits where rounding shows. */
-const digits: Partial<Record<DType, number>> = { float32: 6, float64: 12 }
+const digits: Partial<Record<DType, number>> = { float16: 4, float32: 6, float64: 12 }
 
 /** `tensor([[1, 2], [3, 4]], float32)`. */
 export function format(data: TypedArray, shape: Shape, dtype: DType): string {
@@ -41,5 +42,5 @@ export function format(data: TypedArray, shape: Shape, dtype: DType): string {
 function number(value: number | bigint, dtype: DType): string {
   if (dtype === 'bool') return value ? 'true' : 'false'
   const precision = digits[dtype]
-  return precision === undefined ? String(value) : String(Number(Number(value).toPrecision(precision)))
+  return precision === undefined ? String(value) : String(Number((dtype === 'float16' ? fromHalf(value as number) : Number(value)).toPrecision(precision)))
 }

@@ -1,21 +1,15 @@
 // gradcheck: derivatives of any function against central differences, element by element, in float64.
 
 import { tensor } from './create.ts'
-import { isFloat } from './dtype.ts'
 import { fail } from './errors.ts'
 import { vjp } from './grad.ts'
 import { jvp } from './jvp.ts'
-import { describe } from './shape.ts'
+import { byColumn, type Jacobians, numbers, numericalJacobians, type NumericalOptions, type Point, pointOf, type TensorFunction } from './numerical.ts'
 import type { Tensor } from './tensor.ts'
 import { zerosLike } from './vector.ts'
 
-/** A function of tensors, with one result or several. */
-export type TensorFunction = (...xs: Tensor[]) => Tensor | readonly Tensor[]
-
 /** Options of {@link gradcheck} and {@link gradgradcheck}. */
-export interface GradcheckOptions {
-  /** The step of the central difference; 1e-6 unless given. */
-  readonly eps?: number
+export interface GradcheckOptions extends NumericalOptions {
   /** What a derivative may be off by, absolutely and relative to the difference; 1e-5 and 1e-3 unless given. */
   readonly atol?: number
   readonly rtol?: number
@@ -31,62 +25,14 @@ export interface GradcheckReport {
   readonly worst: number
 }
 
-/** ∂(element of a result)/∂(element of an input), by result, by input: row-major [result, input]. */
-type Jacobians = readonly (readonly Float64Array[])[]
-
-const numbers = async (x: Tensor): Promise<Float64Array> => Float64Array.from(await x.data() as ArrayLike<number | bigint>, Number)
-
-/** A function at a point: its floating-point inputs in float64, and the function of those alone. */
-interface Point {
-  readonly xs: readonly Tensor[]
-  readonly f: (xs: readonly Tensor[]) => Tensor[]
-}
-
-async function pointOf(f: TensorFunction, inputs: readonly Tensor[]): Promise<Point> {
-  const moving = inputs.map(x => isFloat(x.dtype))
-  if (!moving.includes(true)) fail('dtype', 'gradcheck', `no input is floating-point, got ${inputs.map(describe).join(', ')}. Give one to differentiate by`)
-  const all = await Promise.all(inputs.map(async (x, i) => moving[i] ? tensor(await numbers(x), { shape: x.shape, dtype: 'float64', backend: x.backend }) : x))
-  return {
-    xs: all.filter((_, i) => moving[i]),
-    f: xs => {
-      let next = 0
-      const ys = f(...all.map((x, i) => moving[i] ? xs[next++]! : x))
-      return (Array.isArray(ys) ? ys as readonly Tensor[] : [ys as Tensor]).filter(y => isFloat(y.dtype))
-    },
-  }
-}
-
 const unit = (like: Tensor, at: number): Tensor => tensor(new Float64Array(like.size).fill(1, at, at + 1), { shape: like.shape, dtype: like.dtype, backend: like.backend })
 
-/** Fills [result, input] matrices, one input element (a column of each) at a time. */
-async function byColumn({ xs }: Point, ys: readonly Tensor[], column: (input: number, element: number) => Promise<readonly Float64Array[]>): Promise<Jacobians> {
-  const out = ys.map(y => xs.map(x => new Float64Array(y.size * x.size)))
-  for (const [i, x] of xs.entries()) {
-    for (let j = 0; j < x.size; j++) {
-      const values = await column(i, j)
-      out.forEach((row, k) => { values[k]!.forEach((value, l) => { row[i]![l * x.size + j] = value }) })
-    }
-  }
-  return out
-}
-
-/** (f(x + h·e) − f(x − h·e))/2h for every unit vector e. */
-const numerical = (point: Point, ys: readonly Tensor[], eps: number): Promise<Jacobians> => byColumn(point, ys, async (i, j) => {
-  const values = await numbers(point.xs[i]!)
-  const at = async (step: number): Promise<Float64Array[]> => {
-    const moved = tensor(values.map((value, k) => k === j ? value + step : value), { shape: point.xs[i]!.shape, dtype: 'float64', backend: point.xs[i]!.backend })
-    return Promise.all(point.f(point.xs.with(i, moved)).map(numbers))
-  }
-  const [high, low] = [await at(eps), await at(-eps)]
-  return high.map((h, k) => h.map((value, l) => (value - low[k]![l]!) / (2 * eps)))
-})
-
-const forward = (point: Point, ys: readonly Tensor[]): Promise<Jacobians> => byColumn(point, ys, async (i, j) => {
+const forward = (point: Point): Promise<Jacobians> => byColumn(point, async (i, j) => {
   const [, dys] = jvp((...xs: Tensor[]) => point.f(xs), [...point.xs], point.xs.map((x, k) => k === i ? unit(x, j) : zerosLike(x)))
   return Promise.all(dys.map(numbers))
 })
 
-async function reverse({ xs, f }: Point, ys: readonly Tensor[]): Promise<Jacobians> {
+async function reverse({ xs, ys, f }: Point): Promise<Jacobians> {
   const [, pullback] = vjp((...zs: Tensor[]) => f(zs), [...xs])
   const out: Float64Array[][] = []
   for (const [k, y] of ys.entries()) {
@@ -100,7 +46,7 @@ async function reverse({ xs, f }: Point, ys: readonly Tensor[]): Promise<Jacobia
   return out
 }
 
-const place = (x: Tensor, flat: number): string => {
+function place(x: Tensor, flat: number): string {
   const index: number[] = []
   let rest = flat
   for (let axis = x.rank - 1; axis >= 0; axis--) {
@@ -110,28 +56,40 @@ const place = (x: Tensor, flat: number): string => {
   return `[${index.join(', ')}]`
 }
 
-function compare(op: string, mode: string, { xs }: Point, ys: readonly Tensor[], got: Jacobians, want: Jacobians, atol: number, rtol: number): number {
+/** The largest error relative to what is allowed (NaN counts as the largest); throws where that is more than 1. */
+function compare(op: string, mode: string, { xs, xNames, ys, yNames }: Point, got: Jacobians, want: Jacobians, atol: number, rtol: number): number {
   let worst = 0
-  for (const [k, y] of ys.entries()) {
-    for (const [i, x] of xs.entries()) {
-      for (const [at, value] of got[k]![i]!.entries()) {
+  let message = ''
+  ys.forEach((y, k) => {
+    xs.forEach((x, i) => {
+      got[k]![i]!.forEach((value, at) => {
         const expected = want[k]![i]![at]!
-        const off = Math.abs(value - expected)
-        const error = value === expected ? 0 : off / (atol + rtol * Math.abs(expected))
-        if (!(error <= 1)) {
-          fail('grad', op, `∂(result ${k}${place(y, Math.floor(at / x.size))})/∂(input ${i}${place(x, at % x.size)}) is ${value} by ${mode} mode and ${expected} by a central difference: off by ${off.toPrecision(3)}, allowed ${(atol + rtol * Math.abs(expected)).toPrecision(3)}. Correct the rule, or move the point away from a kink`)
-        }
-        worst = Math.max(worst, error)
-      }
-    }
-  }
+        const off = value === expected ? 0 : Math.abs(value - expected)
+        const allowed = atol + rtol * Math.abs(expected)
+        const error = off === 0 ? 0 : Number.isFinite(off) ? off / allowed : Infinity
+        if (error <= worst) return
+        worst = error
+        message = `∂(${yNames[k]}${place(y, Math.floor(at / x.size))})/∂(${xNames[i]}${place(x, at % x.size)}) is ${value} by ${mode} mode and ${expected} by a central difference: off by ${off.toPrecision(3)}, allowed ${allowed.toPrecision(3)}. Correct the rule, or move the point away from a kink`
+      })
+    })
+  })
+  if (worst > 1) fail('grad', op, message)
   return worst
+}
+
+async function check(op: string, point: Point, { eps = 1e-6, atol = 1e-5, rtol = 1e-3, modes = ['reverse', 'forward'] }: GradcheckOptions): Promise<GradcheckReport> {
+  const want = await numericalJacobians(point, eps)
+  let worst = 0
+  for (const mode of modes) worst = Math.max(worst, compare(op, mode, point, await (mode === 'reverse' ? reverse : forward)(point), want, atol, rtol))
+  const pairs = point.ys.reduce((n, y) => n + y.size, 0) * point.xs.reduce((n, x) => n + x.size, 0)
+  return { derivatives: pairs * modes.length, worst }
 }
 
 /**
  * Compares the Jacobians of `f` by reverse and forward mode with central differences, for every element of every
- * floating-point result and input. Inputs are converted to float64; others are held fixed. Throws an error that names the
- * worst kind of place: which result element by which input element, by which mode, and by how much it is off.
+ * floating-point result and input. Inputs are converted to float64; others are held fixed. Throws where a derivative is off by
+ * more than atol + rtol·|difference|, and names the worst: which result element by which input element, in which mode, the
+ * two values and by how much they differ. Also throws where no input or no result is floating-point.
  *
  * @example
  * ```ts
@@ -142,17 +100,7 @@ function compare(op: string, mode: string, { xs }: Point, ys: readonly Tensor[],
  * ```
  */
 export async function gradcheck(f: TensorFunction, inputs: readonly Tensor[], options: GradcheckOptions = {}): Promise<GradcheckReport> {
-  return check('gradcheck', f, inputs, options)
-}
-
-async function check(op: string, f: TensorFunction, inputs: readonly Tensor[], { eps = 1e-6, atol = 1e-5, rtol = 1e-3, modes = ['reverse', 'forward'] }: GradcheckOptions): Promise<GradcheckReport> {
-  const point = await pointOf(f, inputs)
-  const ys = point.f(point.xs)
-  const want = await numerical(point, ys, eps)
-  let worst = 0
-  for (const mode of modes) worst = Math.max(worst, compare(op, mode, point, ys, await (mode === 'reverse' ? reverse : forward)(point, ys), want, atol, rtol))
-  const pairs = ys.reduce((n, y) => n + y.size, 0) * point.xs.reduce((n, x) => n + x.size, 0)
-  return { derivatives: pairs * modes.length, worst }
+  return check('gradcheck', await pointOf('gradcheck', f, inputs), options)
 }
 
 /**
@@ -167,27 +115,16 @@ async function check(op: string, f: TensorFunction, inputs: readonly Tensor[], {
  * ```
  */
 export async function gradgradcheck(f: TensorFunction, inputs: readonly Tensor[], options: GradcheckOptions = {}): Promise<GradcheckReport> {
-  const point = await pointOf(f, inputs)
-  const cts = point.f(point.xs).map((y, k) => tensor(Float64Array.from({ length: y.size }, (_, i) => Math.sin(1 + 2.3 * i + 0.7 * k)), { shape: y.shape, dtype: 'float64', backend: y.backend }))
-  const count = point.xs.length
-  const gradient = (...both: Tensor[]): Tensor[] => vjp((...xs: Tensor[]) => point.f(xs), both.slice(0, count))[1](both.slice(count))
-  return check('gradgradcheck', gradient, [...point.xs, ...cts], options)
-}
-
-/**
- * The Jacobian of `f` at `x` by central differences, [...y, ...x] in float64: two evaluations for each element of x, and an
- * error of O(eps²) plus rounding over eps. For checking; not for training.
- *
- * @example
- * ```ts
- * import { mul, numericalJacobian, tensor } from '@bp/core'
- * const j = await numericalJacobian(x => mul(x, x), tensor([1, 2]))
- * j.shape // => [2, 2]
- * ```
- */
-export async function numericalJacobian(f: (x: Tensor) => Tensor, x: Tensor, { eps = 1e-6 }: { readonly eps?: number } = {}): Promise<Tensor> {
-  const point = await pointOf(z => f(z), [x])
-  const [y] = point.f(point.xs)
-  const [[values]] = await numerical(point, [y!], eps) as [[Float64Array]]
-  return tensor(values, { shape: [...y!.shape, ...x.shape], backend: x.backend })
+  const first = await pointOf('gradgradcheck', f, inputs)
+  const count = first.xs.length
+  const cts = first.ys.map((y, k) => tensor(Float64Array.from({ length: y.size }, (_, i) => Math.sin(1 + 2.3 * i + 0.7 * k)), { shape: y.shape, dtype: y.dtype, backend: y.backend }))
+  const gradient = (both: readonly Tensor[]): Tensor[] => vjp((...xs: Tensor[]) => first.f(xs), both.slice(0, count))[1](both.slice(count))
+  const xs = [...first.xs, ...cts]
+  return check('gradgradcheck', {
+    xs,
+    xNames: [...first.xNames, ...first.yNames.map(name => `cotangent of ${name}`)],
+    ys: gradient(xs),
+    yNames: first.xNames.map(name => `gradient by ${name}`),
+    f: gradient,
+  }, options)
 }

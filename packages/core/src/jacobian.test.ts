@@ -1,7 +1,7 @@
 // Matrices of derivatives: Jacobians in both modes and layouts, Hessians, products with them, linear maps, dual numbers.
 
 import { cpu } from '@bp/backend-cpu'
-import { exp, Generator, logSumExp, matmul, mean, reshape, sin, softmax, sub, sum, tanh, transpose } from '@bp/ops'
+import { cos, exp, Generator, logSumExp, matmul, mean, reshape, sin, softmax, sub, sum, tanh, transpose } from '@bp/ops'
 import { describe, expect, test } from 'vitest'
 import { add, derivative, dual, gaussNewtonProduct, grad, hessian, hvp, jacfwd, jacobian, jacrev, jvp, linearize, mul, type Tensor, tensor, use, vhp } from './index.ts'
 
@@ -118,6 +118,12 @@ test('linearize evaluates the function once and applies its derivative often', (
     close(push(s, t), jvp(f, [x, y], [s, t])[1])
   }
   expect(runs).toBe(1 + 3)
+  // and it differentiates, by the point and by the tangent
+  const t = randn(3)
+  const along = (z: Tensor): Tensor => sum(linearize(sin, [z])[1](t))
+  close(grad(along)(x), mul(mul(-1, sin(x)), t))
+  close(jvp(along, [x], [t])[1], sum(mul(mul(-1, sin(x)), mul(t, t))))
+  close(grad((z: Tensor) => sum(push(z, t)))(t), mul(cos(x), exp(y)))
   expect(() => push(tensor(1), tensor(1))).toThrowErrorMatchingInlineSnapshot(`[BpError: linearize: a tangent is f32[], its primal f64[3]. They must be alike]`)
 })
 

@@ -104,20 +104,14 @@ describe('the vector-space ops', () => {
     const other = cpu()
     expect([
       () => add(tensor([1, 2]), tensor([1, 2, 3])),
-      () => mul(tensor([1]), tensor([1], { dtype: 'float64' })),
-      () => add(tensor([1]), tensor([1n])),
       () => add(tensor([true]), tensor([true])),
-      () => add(tensor([1], { dtype: 'int32' }), 0.5),
       () => broadcastTo(tensor([1, 2]), [3]),
       () => sumTo(tensor([1, 2]), [3]),
       () => add(tensor([1]), tensor([1], { backend: { ...other, name: 'elsewhere' } })),
     ].map(message)).toMatchInlineSnapshot(`
       [
         "shape | add: cannot broadcast [2] with [3]: axis 0 has 2 and 3. Axes must be equal or 1; reshape or slice one operand first",
-        "dtype | mul: operands must have one dtype, got f32[1] and f64[1]. Convert one with cast(x, 'float64')",
-        "dtype | add: operands must have one dtype, got f32[1] and i64[1]. Convert one with cast(x, 'float32')",
         "dtype | add: bool tensors have no arithmetic, got bool[1] and bool[1]. Use logicalAnd, logicalOr, or cast(x, 'int32')",
-        "dtype | scalar: 0.5 is no int32. Cast the tensor to float32, or use a whole number",
         "shape | broadcastTo: f32[2] does not broadcast to [3]: aligned at the last axis, each axis must be equal or 1. Reshape x first",
         "shape | sumTo: [3] does not broadcast to f32[2], so x cannot be summed to it. Use sum(x, axes) to reduce chosen axes",
         "backend | add: operands are on two backends, cpu and elsewhere. Move one with await to(x, backend)",

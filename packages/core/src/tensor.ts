@@ -6,6 +6,7 @@ import type { Backend } from './backend.ts'
 import { type DType, isFloat, type TypedArray } from './dtype.ts'
 import { fail } from './errors.ts'
 import { format, nest, type Nested } from './format.ts'
+import { fromHalf } from './half.ts'
 import { current } from './interpreter.ts'
 import { leaf, type Node, saver } from './node.ts'
 import { describe, type Shape, sizeOf } from './shape.ts'
@@ -102,7 +103,7 @@ export class Tensor implements Abstract {
     backward(this, options)
   }
 
-  /** Copies the elements out, row-major. */
+  /** Copies the elements out, row-major; those of a float16 tensor as bits, see `decodeFloat16`. */
   async data(): Promise<TypedArray> {
     return this.backend.read(this.materialised('data'), this.aval)
   }
@@ -117,7 +118,8 @@ export class Tensor implements Abstract {
   /** The value of a tensor with one element, as a number. */
   item(): number {
     if (this.size !== 1) fail('shape', 'item', `needs one element, got ${describe(this)}. Use toArray() or dataSync()`)
-    return Number(this.dataSync()[0])
+    const value = Number(this.dataSync()[0])
+    return this.dtype === 'float16' ? fromHalf(value) : value
   }
 
   /** The elements as nested arrays: numbers, or booleans for `bool`, or bigints for `int64`. */

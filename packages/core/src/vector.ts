@@ -1,8 +1,8 @@
 // The vector-space ops, the only ones that core knows: fill, add, mul, broadcastTo and its transpose sumTo.
 
 import { type Abstract, Aval, withShape } from './aval.ts'
-import { reshape } from './axes.ts'
 import type { Backend } from './backend.ts'
+import { cast, promote } from './cast.ts'
 import { type DType, isFloat } from './dtype.ts'
 import { fail } from './errors.ts'
 import { bind } from './interpreter.ts'
@@ -72,7 +72,6 @@ export const broadcastToRow = /* @__PURE__ */ defineOp({
     return withShape(x, p.shape)
   },
   diff: { kind: 'linear', transpose: [(ct, [x]) => sumTo(ct, x.shape)] },
-  batch: ([x], _batched, size, p) => broadcastTo(reshape(x, [size, ...aligned(x.shape.slice(1), p.shape.length)]), [size, ...p.shape]),
 })
 
 /** yⱼ = Σᵢ xᵢⱼ,   x̄ᵢⱼ = ȳⱼ */
@@ -85,11 +84,7 @@ export const sumToRow = /* @__PURE__ */ defineOp({
     return withShape(x, p.shape)
   },
   diff: { kind: 'linear', transpose: [(ct, [x]) => broadcastTo(ct, x.shape)] },
-  batch: ([x], _batched, size, p) => reshape(sumTo(x, [size, ...aligned(p.shape, x.shape.length - 1)]), [size, ...p.shape]),
 })
-
-/** The shape with axes of size 1 in front, up to the rank given. */
-const aligned = (shape: Shape, rank: number): Shape => [...new Array<number>(rank - shape.length).fill(1), ...shape]
 
 const scalarShape: Shape = []
 
@@ -102,14 +97,32 @@ export function toTensor(value: TensorLike, like: TensorLike): Tensor {
   return bind(fillRow, [], { value, shape: scalarShape, dtype, backend: like.backend })
 }
 
-/** Applies an op of two operands, of which one may be a number: it takes the other's dtype and backend. */
+/**
+ * Applies an op of two operands in the dtype where they meet, see `promoteTypes`. One may be a number: it takes the other's
+ * backend and, where that can hold it, dtype.
+ */
 export function bindPair(row: Row<string, 2, void>, a: TensorLike, b: TensorLike): Tensor {
+  if (typeof a !== 'number' && typeof b !== 'number' && a.dtype === b.dtype) return bind(row, [a, b], undefined)
+  return bind(row, pairOf(a, b), undefined)
+}
+
+/** Two operands as tensors of the dtype where they meet. */
+export function pairOf(a: TensorLike, b: TensorLike): [Tensor, Tensor] {
+  if (typeof a !== 'number' && typeof b !== 'number') return a.dtype === b.dtype ? [a, b] : promote([a, b]) as [Tensor, Tensor]
+  const like = typeof a === 'number' ? b : a
+  if (typeof like === 'number' || isFloat(like.dtype)) return both(a, b)
+  const number = typeof a === 'number' ? a : b as number
+  const roomy = Number.isInteger(number) ? (like.dtype === 'bool' ? cast(like, 'int32') : like) : cast(like, 'float32')
+  return typeof a === 'number' ? both(a, roomy) : both(roomy, b)
+}
+
+function both(a: TensorLike, b: TensorLike): [Tensor, Tensor] {
   const x = toTensor(a, b)
-  return bind(row, [x, toTensor(b, x)], undefined)
+  return [x, toTensor(b, x)]
 }
 
 /**
- * a + b, elementwise with broadcasting. Throws where shapes do not broadcast or dtypes differ.
+ * a + b, elementwise with broadcasting, in the dtype where both meet. Throws where shapes do not broadcast.
  *
  * @example
  * ```ts
@@ -120,7 +133,7 @@ export function bindPair(row: Row<string, 2, void>, a: TensorLike, b: TensorLike
 export const add = (a: TensorLike, b: TensorLike): Tensor => bindPair(addRow, a, b)
 
 /**
- * a · b, elementwise with broadcasting. Throws where shapes do not broadcast or dtypes differ.
+ * a · b, elementwise with broadcasting, in the dtype where both meet. Throws where shapes do not broadcast.
  *
  * @example
  * ```ts

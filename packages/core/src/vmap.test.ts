@@ -1,11 +1,12 @@
 // vmap: in every nesting with itself and the other transforms, and its errors.
 
 import { cpu } from '@bp/backend-cpu'
-import { concat, cos, Generator, matmul, mean, relu, round, sin, softmaxCrossEntropy, sub, sum, take, tanh } from '@bp/ops'
+import { cast, concat, cos, Generator, matmul, mean, randomBits, relu, round, sin, softmaxCrossEntropy, sub, sum, take, tanh } from '@bp/ops'
 import { primitives } from '@bp/ops/extend'
 import { describe, expect, test } from 'vitest'
+import { batchRule } from './batchRules.ts'
 import { type AnyRow, bind, defineOp, runGraph, trace } from './extend.ts'
-import { add, backward, checkpoint, customJvp, customVjp, grad, gradients, jvp, mul, type Tensor, tensor, use, Variable, vjp, vmap } from './index.ts'
+import { add, backward, checkpoint, customJvp, customVjp, grad, gradients, hessian, hvp, jacfwd, jacobian, jacrev, jvp, linearize, mul, type Tensor, tensor, use, Variable, vjp, vmap } from './index.ts'
 
 use(cpu())
 
@@ -81,6 +82,29 @@ describe('nesting', () => {
   })
 })
 
+test('matrices, products and linear maps of each entry', () => {
+  const W = randn(3, 4)
+  const f = (x: Tensor): Tensor => tanh(matmul(W, x))
+  const g = (x: Tensor): Tensor => sum(mul(f(x), f(x)))
+  const [xs, ts] = [randn(5, 4), randn(5, 4)]
+  for (const mode of [jacrev, jacfwd, jacobian]) close(vmap(mode(f))(xs), each(mode(f), xs))
+  close(vmap(hessian(g))(xs), each(hessian(g), xs))
+  close(vmap((x: Tensor, t: Tensor) => hvp(g, [x], [t])[0])(xs, ts), each((x, t) => hvp(g, [x], [t])[0], xs, ts))
+  const pushed = (x: Tensor, t: Tensor): Tensor => linearize(f, [x])[1](t)
+  close(vmap(pushed)(xs, ts), each((x, t) => jvp(f, [x], [t])[1], xs, ts))
+  const [, push] = linearize(f, [row(xs, 0)])
+  close(vmap(push)(ts), each(t => jvp(f, [row(xs, 0)], [t])[1], ts))
+})
+
+test('random numbers are one draw for all entries, or one for each key', () => {
+  const key = tensor([1, 2], { dtype: 'int32' })
+  const noise = vmap((x: Tensor) => add(x, cast(randomBits(key, [3]), 'float64')))(tensor([[0, 0, 0], [0, 0, 0]], { dtype: 'float64' }))
+  close(row(noise, 0), row(noise, 1))
+  const keys = tensor([[1, 2], [3, 4]], { dtype: 'int32' })
+  const bits = vmap((k: Tensor) => randomBits(k, [3]))(keys)
+  expect(bits.toArray()).toEqual([randomBits(row(keys, 0), [3]).toArray(), randomBits(row(keys, 1), [3]).toArray()])
+})
+
 test('per-sample gradients of a classifier sum to the gradient of the batch', () => {
   const params = { w1: randn(6, 8), w2: randn(8, 3) }
   const [xs, ys] = [randn(7, 6), tensor([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0]], { dtype: 'float64' })]
@@ -121,7 +145,7 @@ test('functions with rules of their own keep them, in all nestings', () => {
 })
 
 test('every primitive has a batching rule but random bits, whose key is one', () => {
-  const without = (Object.values(primitives) as AnyRow[]).filter(({ fuse, batch, arity }) => fuse !== 'map' && batch === null && arity !== 0)
+  const without = (Object.values(primitives) as AnyRow[]).filter(r => r.arity !== 0 && batchRule(r) === null)
   expect(without.map(({ name }) => name)).toEqual(['randomBits'])
 })
 

@@ -26,7 +26,8 @@ export function moveAxis(x: Tensor, from: number, to: number): Tensor {
 /**
  * A function that applies `f` to each entry of a batch, at once: elementwise ops broadcast, the others have a rule or, without
  * one, run entry by entry. `f` sees tensors without the batch axis. It nests with itself and every other transform, so
- * `vmap(grad(loss))` gives the gradient of each sample. Random numbers are the same for all entries.
+ * `vmap(grad(loss))` gives the gradient of each sample. Random numbers are the same for all
+ * entries, unless their key is batched.
  *
  * Throws where batch sizes differ, or nothing is batched.
  *

@@ -6,7 +6,7 @@ export { AvgPool, AvgPool1d, AvgPool2d, Conv1d, Conv2d, Conv3d, MaxPool, MaxPool
 export { Embedding, Flatten, Linear, Sequential, type LayerOptions } from './layers/linear.ts'
 export { BatchNorm, BatchNorm1d, BatchNorm2d, LayerNorm, type BatchNormOptions, type LayerNormOptions } from './layers/norm.ts'
 export { MultiheadAttention, TransformerEncoderLayer, type TransformerOptions } from './layers/transformer.ts'
-export { bceLoss, bceWithLogits, crossEntropy, huberLoss, l1Loss, mseLoss, nllLoss, smoothL1Loss, type CrossEntropyOptions, type LossOptions } from './losses.ts'
+export * from './losses.ts'
 export { Module, Parameter, type AnyModule, type LoadOptions } from './module.ts'
 export { Adagrad, Adam, AdamW, RMSprop, type AdagradOptions, type AdamOptions, type RMSpropOptions } from './optim/adaptive.ts'
 export { clipGradNorm, clipGradValue, type ClipOptions } from './optim/clip.ts'

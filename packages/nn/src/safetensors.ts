@@ -9,7 +9,7 @@ export interface Safetensors {
   readonly metadata: Readonly<Record<string, string>>
 }
 
-const names: readonly (readonly [file: string, dtype: DType])[] = [['F64', 'float64'], ['F32', 'float32'], ['I64', 'int64'], ['I32', 'int32'], ['U8', 'uint8'], ['BOOL', 'bool']]
+const names: readonly (readonly [file: string, dtype: DType])[] = [['F64', 'float64'], ['F32', 'float32'], ['F16', 'float16'], ['I64', 'int64'], ['I32', 'int32'], ['U8', 'uint8'], ['BOOL', 'bool']]
 
 /** The reference reader's bound on the header. */
 const maxHeader = 100_000_000

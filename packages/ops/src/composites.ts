@@ -1,13 +1,14 @@
 // The table of all composites, by name: what a backend may override with a fused kernel.
 
 import { eluRow, geluRow, hardSigmoidRow, hardSwishRow, leakyReluRow, mishRow, siluRow, softplusRow } from './composites/activations.ts'
+import { binaryCrossEntropyRow } from './composites/losses/binary.ts'
 import { avgPoolRow, maxPoolRow } from './composites/pooling.ts'
 import { logSoftmaxRow, logSumExpRow, softmaxCrossEntropyRow, softmaxRow } from './composites/softmax.ts'
 import { standardiseRow } from './composites/statistics.ts'
 
 /** Every composite under its own name. */
 export const composites = {
-  softmax: softmaxRow, logSoftmax: logSoftmaxRow, logSumExp: logSumExpRow, softmaxCrossEntropy: softmaxCrossEntropyRow,
+  softmax: softmaxRow, logSoftmax: logSoftmaxRow, logSumExp: logSumExpRow, softmaxCrossEntropy: softmaxCrossEntropyRow, binaryCrossEntropy: binaryCrossEntropyRow,
   standardise: standardiseRow,
   gelu: geluRow, silu: siluRow, softplus: softplusRow, elu: eluRow, leakyRelu: leakyReluRow, mish: mishRow, hardSigmoid: hardSigmoidRow, hardSwish: hardSwishRow,
   maxPool: maxPoolRow, avgPool: avgPoolRow,

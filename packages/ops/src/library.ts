@@ -1,6 +1,11 @@
 // The table of library primitives: ops that compute on the host or by decomposition, on any backend, so that no backend needs a kernel for them.
 
 import { specialLibrary } from './composites/elementwiseLibrary.ts'
+import { functionsLibrary } from './linalg/functions.ts'
+import { luLibrary } from './linalg/lu.ts'
+import { orthogonalLibrary } from './linalg/orthogonal.ts'
+import { spectralLibrary } from './linalg/spectral.ts'
+import { triangularLibrary } from './linalg/triangular.ts'
 import { maskedLibrary } from './composites/maskedAlong.ts'
 import { poolLibrary } from './rows/pool.ts'
 import { scatterLibrary } from './rows/scatter.ts'
@@ -8,6 +13,11 @@ import { scatterLibrary } from './rows/scatter.ts'
 /** Every library primitive under its own name, family by family. */
 export const library = {
   ...specialLibrary,
+  ...luLibrary,
+  ...triangularLibrary,
+  ...orthogonalLibrary,
+  ...spectralLibrary,
+  ...functionsLibrary,
   ...maskedLibrary,
   ...poolLibrary,
   ...scatterLibrary,

@@ -4,6 +4,9 @@ import type { Tensor } from '@bp/core'
 import { type AnyRow, defineComposite } from '@bp/core/extend'
 import { arrangeFunctions } from './functions/arrange.ts'
 import { elementwiseFunctions } from './functions/elementwise.ts'
+import { linalgFunctions } from './functions/linalg.ts'
+import { lossFunctions } from './functions/losses.ts'
+import { productFunctions } from './functions/products.ts'
 import { reduceFunctions } from './functions/reduce.ts'
 import { visionFunctions } from './functions/vision.ts'
 import type { OperandSpec } from './sample.ts'
@@ -21,6 +24,9 @@ export const asComposite = (name: string, { f }: FunctionSample): AnyRow => defi
 export const functionSamples: Readonly<Record<string, readonly FunctionSample[]>> = {
   ...arrangeFunctions,
   ...elementwiseFunctions,
+  ...linalgFunctions,
+  ...lossFunctions,
+  ...productFunctions,
   ...reduceFunctions,
   ...visionFunctions,
 }

@@ -37,7 +37,7 @@ const shapes: Law = async (row, sample, dtype) => {
   }
 }
 
-const arrays = { float64: Float64Array, float32: Float32Array, int64: BigInt64Array, int32: Int32Array, uint8: Uint8Array, bool: Uint8Array } as const
+const arrays = { float64: Float64Array, float32: Float32Array, float16: Uint16Array, int64: BigInt64Array, int32: Int32Array, uint8: Uint8Array, bool: Uint8Array } as const
 
 /** The kernel's values are those of the reference backend, where that knows the op. */
 const values: Law = async (row, sample, dtype) => {

@@ -1,7 +1,7 @@
 // The reference backend: every kernel as its definition reads, in double precision, for other backends to be compared with.
 
 import type { Backend, TypedArray } from '@bp/core'
-import { convert } from '@bp/core/extend'
+import { convert, type Kernel, throughFloat32 } from '@bp/core/extend'
 import type { KernelTable, MapName } from '@bp/ops/extend'
 import { conv, convInput, convWeight, dot } from './reference/contract.ts'
 import { mapKernel, scalars } from './reference/maps.ts'
@@ -9,7 +9,9 @@ import { structural } from './reference/structure.ts'
 
 const maps = Object.fromEntries(Object.entries(scalars).map(([name, scalar]) => [name, mapKernel(scalar)])) as unknown as Pick<KernelTable<TypedArray>, MapName>
 
-const kernels: KernelTable<TypedArray> = { ...structural, ...maps, dot, conv, convInput, convWeight }
+const plain: KernelTable<TypedArray> = { ...structural, ...maps, dot, conv, convInput, convWeight }
+
+const kernels = Object.fromEntries(Object.entries<Kernel<TypedArray>>(plain).map(([name, kernel]) => [name, throughFloat32(kernel)])) as unknown as KernelTable<TypedArray>
 
 /**
  * A backend that is slow and plain: no fusion, no vectors, sums in double precision. Laws hold on it, so that a law which
@@ -26,7 +28,7 @@ const kernels: KernelTable<TypedArray> = { ...structural, ...maps, dot, conv, co
 export function reference(): Backend<TypedArray> {
   return {
     name: 'reference',
-    write: (data, aval) => convert(data, aval.dtype),
+    write: (data, aval) => aval.dtype === 'float16' ? Uint16Array.from(data as Uint16Array) : convert(data, aval.dtype),
     read: storage => Promise.resolve(storage.slice()),
     readSync: storage => storage.slice(),
     bytes: storage => storage.byteLength,

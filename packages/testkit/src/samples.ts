@@ -4,6 +4,8 @@ import type { ConvGeometry, Composites, Library, Primitives } from '@bp/ops/exte
 import { away, distinct, fixed, given, operand, type SamplesOf, uniform } from './sample.ts'
 import { elementwiseSamples } from './samples/elementwise.ts'
 import { indexingSamples } from './samples/indexing.ts'
+import { linalgSamples } from './samples/linalg.ts'
+import { lossSamples } from './samples/losses.ts'
 import { reduceSamples } from './samples/reduce.ts'
 import { visionSamples } from './samples/vision.ts'
 
@@ -167,6 +169,7 @@ export const compositeSamples: SamplesOf<Composites> = {
   logSoftmax: [{ operands: [operand([3, 4])], params: { axis: 1 } }, { operands: [operand([2, 3, 2])], params: { axis: 1 } }],
   logSumExp: [{ operands: [operand([3, 4])], params: { axes: [1] } }, { operands: [operand([2, 3, 2])], params: { axes: [0, 2] } }],
   softmaxCrossEntropy: [{ operands: [operand([3, 4]), probabilities] }],
+  ...lossSamples,
   standardise: [{ operands: [operand([3, 4])], params: { axes: [1], eps: 1e-5 } }, { operands: [operand([2, 3, 4])], params: { axes: [0, 2], eps: 1e-3 } }],
   gelu: [{ operands: [map], params: { approximate: 'none' } }, { operands: [map], params: { approximate: 'tanh' } }],
   silu: [{ operands: [map] }],
@@ -192,6 +195,7 @@ export const compositeSamples: SamplesOf<Composites> = {
 export const librarySamples = {
   ...elementwiseSamples,
   ...indexingSamples,
+  ...linalgSamples,
   ...reduceSamples,
   ...visionSamples,
 } satisfies SamplesOf<Library>

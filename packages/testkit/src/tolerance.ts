@@ -18,9 +18,10 @@ export interface Tolerance {
 
 const double: Tolerance = { value: 1e-11, fused: 1e-9, adjoint: 1e-10, step: 2 ** -17, difference: 1e-7 }
 const single: Tolerance = { value: 2e-6, fused: 5e-5, adjoint: 2e-5, step: 2 ** -7, difference: 1e-2 }
+const half: Tolerance = { value: 2e-3, fused: 2e-2, adjoint: 2e-2, step: 2 ** -3, difference: 0.1 }
 
 /** By dtype; whole numbers are exact. */
 export const tolerances: Readonly<Record<DType, Tolerance>> = {
-  float64: double, float32: single,
+  float64: double, float32: single, float16: half,
   int64: double, int32: double, uint8: double, bool: double,
 }

@@ -1,6 +1,6 @@
 // PyTorch's OpInfo vectors: outputs, gradients, forward derivatives and double backward of each function, in float64.
 
-import { jvp, type Tensor, vjp } from '@bp/core'
+import { decodeFloat16, jvp, type Tensor, vjp } from '@bp/core'
 import { isFloat } from '@bp/core/extend'
 import { compareNumbers, Mismatch, Unsupported } from '../compare.ts'
 import { adapterOf } from './opinfo/adapters.ts'
@@ -91,7 +91,8 @@ function secondOrder(vector: Vector, g: (xs: readonly Tensor[]) => Tensor[], xs:
 
 /** Compares with the file's numbers; nothing stands for zeros. Whole numbers may be of another width. */
 function compareRaw(what: string, got: Tensor, want: RawTensor | null): number {
-  const values = got.dataSync()
+  const data = got.dataSync()
+  const values = got.dtype === 'float16' ? decodeFloat16(data as Uint16Array) : data
   if (want === null) return compareNumbers(what, values, new Array<number>(values.length).fill(0), tolerance)
   if (got.shape.join() !== want.$t.shape.join()) throw new Mismatch(`${what} has shape [${got.shape.join(',')}], expected [${want.$t.shape.join(',')}]`)
   if (isFloat(got.dtype) !== want.$t.dtype.includes('float')) throw new Mismatch(`${what} is ${got.dtype}, expected ${want.$t.dtype}`)

@@ -6,7 +6,7 @@ import { UnsupportedError } from '../import/errors.ts'
 import { decodeTensor, encodeTensor, type Int64, type TensorProto, toBigInt, toNumber } from './proto.ts'
 
 /** ONNX's numbers for the dtypes that the framework has. */
-export const dtypeCodes: Readonly<Record<DType, number>> = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9, float64: 11 }
+export const dtypeCodes: Readonly<Record<DType, number>> = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9, float16: 10, float64: 11 }
 
 const dtypeByCode = new Map(Object.entries(dtypeCodes).map(([dtype, code]) => [code, dtype as DType]))
 
@@ -22,7 +22,7 @@ export const typeName = (code: number): string => knownDType(code) ?? otherTypes
 /** The dtype of ONNX's number for it; throws an {@link UnsupportedError} that names `where` for the rest. */
 export function dtypeOfCode(op: string, code: number, where: string): DType {
   const dtype = knownDType(code)
-  if (dtype === null) throw new UnsupportedError(op, `${where} has element type ${typeName(code)}, which is unsupported. Convert the model to float32, float64, int64, int32, uint8 or bool`, 'dtype')
+  if (dtype === null) throw new UnsupportedError(op, `${where} has element type ${typeName(code)}, which is unsupported. Convert the model to float32, float64, float16, int64, int32, uint8 or bool`, 'dtype')
   return dtype
 }
 
@@ -80,6 +80,7 @@ function isLittleEndian(): boolean {
 function fieldOf(t: TensorProto, dtype: DType): readonly Int64[] {
   if (dtype === 'float32') return t.floatData ?? []
   if (dtype === 'float64') return t.doubleData ?? []
+  // float16 comes as its bits
   return ((dtype === 'int64' ? t.int64Data : t.int32Data) ?? []) as Int64[]
 }
 

@@ -1,26 +1,26 @@
 // Indexing element by element along an axis, and the sorting built on it.
 
-import { add, mul, onesLike, type Shape, type Tensor } from '@bp/core'
-import { describe, fail, normaliseAxis, sizeOf, stridesOf } from '@bp/core/extend'
-import { cast, less, select } from '../rows/compare.ts'
-import { scatterAdd, take } from '../rows/indexing.ts'
+import { add, broadcastTo, mul, type Shape, type Tensor } from '@bp/core'
+import { broadcastShapes, describe, fail, normaliseAxis, stridesOf } from '@bp/core/extend'
+import { asIndex, take } from '../rows/indexing.ts'
 import { argSort } from '../rows/reduce.ts'
 import { iota } from '../rows/source.ts'
 import { narrow, reshape } from '../rows/view.ts'
 
-/** The flat places in a tensor of `shape` that an index along one axis names. */
+/** The flat places in a tensor of `shape` that an index along one axis names; throws where it is out of range. */
 export function flatIndex(op: string, shape: Shape, index: Tensor, axis: number): Tensor {
   if (index.rank !== shape.length || index.shape.some((size, i) => i !== axis && size > shape[i]!)) {
-    fail('shape', op, `the index ${describe(index)} must have as many axes as [${shape.join(',')}] and no larger ones but axis ${axis}`)
+    fail('shape', op, `the index ${describe(index)} must have as many axes as [${shape.join(',')}] and no larger ones but axis ${axis}. Reshape or slice it`)
   }
-  const at = cast(index, 'int32')
   const strides = stridesOf(shape)
-  const own = mul(select(less(at, 0), add(at, shape[axis]!), at), strides[axis]!)
-  return index.shape.reduce((sum, size, i) => i === axis ? sum : add(sum, reshape(mul(iota(size, 'int32', index.backend), strides[i]!), index.shape.map((_, j) => j === i ? size : 1))), own)
+  const counted = (i: number, size: number): Tensor => mul(iota(size, 'int32', index.backend), strides[i]!)
+  const own = take(counted(axis, shape[axis]!), asIndex(op, index))
+  return index.shape.reduce((sum, size, i) => i === axis ? sum : add(sum, reshape(counted(i, size), index.shape.map((_, j) => j === i ? size : 1))), own)
 }
 
 /**
- * y[i, j] = x[i, index[i, j]] along an axis: NumPy's `take_along_axis`, PyTorch's `gather`.
+ * y[i, j] = x[i, index[i, j]] along axis 1: PyTorch's `gather`. The index may be smaller along the other axes. Throws where it is
+ * out of range; negative counts from the end.
  *
  * @example
  * ```ts
@@ -35,22 +35,22 @@ export function takeAlong(x: Tensor, index: Tensor, axis: number): Tensor {
 }
 
 /**
- * x with `values` added to, or put in place of, the elements that the index names along an axis: PyTorch's `scatter_add`
- * and `scatter`. Where an index repeats, putting is undefined.
+ * {@link takeAlong} of x and an index that broadcast along the other axes, or, without an axis, of both flattened: NumPy's
+ * `take_along_axis`, PyTorch's `take_along_dim`.
  *
  * @example
  * ```ts
  * import { tensor } from '@bp/core'
- * import { putAlong } from '@bp/ops'
- * putAlong(tensor([1, 2, 3]), tensor([2, 0], { dtype: 'int32' }), tensor([10, 20]), 0) // => tensor([20, 2, 10], float32)
+ * import { takeAlongAxis } from '@bp/ops'
+ * takeAlongAxis(tensor([[1, 2], [3, 4]]), tensor([[1]], { dtype: 'int32' }), 1) // => tensor([[2], [4]], float32)
  * ```
  */
-export function putAlong(x: Tensor, index: Tensor, values: Tensor, axis: number, mode: 'set' | 'add' = 'set'): Tensor {
-  const at = normaliseAxis('putAlong', axis, x.rank)
-  const places = reshape(flatIndex('putAlong', x.shape, index, at), [index.size])
-  const scattered = (v: Tensor): Tensor => reshape(scatterAdd(reshape(v, [index.size]), places, sizeOf(x.shape)), x.shape)
-  if (mode === 'add') return add(x, scattered(values))
-  return select(less(0, scattered(onesLike(values))), scattered(values), x)
+export function takeAlongAxis(x: Tensor, index: Tensor, axis?: number): Tensor {
+  if (axis === undefined) return take(reshape(x, [x.size]), reshape(index, [index.size]))
+  const at = normaliseAxis('takeAlongAxis', axis, x.rank)
+  if (index.rank !== x.rank) fail('shape', 'takeAlongAxis', `the index ${describe(index)} must have as many axes as ${describe(x)}. Reshape it`)
+  const shape = broadcastShapes('takeAlongAxis', x.shape.with(at, 1), index.shape.with(at, 1))
+  return takeAlong(broadcastTo(x, shape.with(at, x.shape[at]!)), broadcastTo(index, shape.with(at, index.shape[at]!)), at)
 }
 
 /**

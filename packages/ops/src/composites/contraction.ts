@@ -4,8 +4,9 @@ import { mul, type Tensor } from '@bp/core'
 import { describe, fail, sizeOf } from '@bp/core/extend'
 import { dot } from '../rows/contract.ts'
 import { sum } from '../rows/reduce.ts'
-import { reshape, slice, transpose } from '../rows/view.ts'
+import { reshape, transpose } from '../rows/view.ts'
 import { contractionOrder } from './contractionOrder.ts'
+import { diagonal } from './diagonal.ts'
 import { labelSizes, type Labelling } from './equation.ts'
 
 /** A tensor with a label for each axis. */
@@ -21,7 +22,7 @@ interface Term {
 export function contract(op: string, xs: readonly Tensor[], { operands, result }: Labelling): Tensor {
   for (const x of xs) if (x.dtype !== xs[0]!.dtype) fail('dtype', op, `operands must have one dtype, got ${describe(xs[0]!)} and ${describe(x)}. Convert one with cast`)
   const sizes = labelSizes(op, operands, xs.map(x => x.shape))
-  const whole = xs.map((x, i) => ownAxes(diagonal({ x, labels: operands[i]! }), sizes))
+  const whole = xs.map((x, i) => ownAxes(diagonals({ x, labels: operands[i]! }), sizes))
   const terms = whole.map((term, i) => summed(term, new Set([...result, ...whole.flatMap(({ labels }, j) => i === j ? [] : labels)])))
   for (const [i, j] of contractionOrder(terms.map(({ labels }) => labels), result, sizes).path) {
     const [b] = terms.splice(j, 1)
@@ -34,16 +35,13 @@ export function contract(op: string, xs: readonly Tensor[], { operands, result }
 /** The labels in another order. */
 const arranged = ({ x, labels }: Term, order: readonly string[]): Tensor => transpose(x, order.map(label => labels.indexOf(label)))
 
-/** The diagonal of every label that occurs twice: in an n × n matrix written as one row, every (n + 1)st element. */
-function diagonal({ x, labels }: Term): Term {
+/** The diagonal of every label that occurs twice, as the last axis. */
+function diagonals({ x, labels }: Term): Term {
   const second = labels.findIndex((label, i) => labels.indexOf(label) !== i)
   if (second < 0) return { x, labels }
-  const first = labels.indexOf(labels[second]!)
-  const rest = x.shape.flatMap((_, i) => i === first || i === second ? [] : i)
-  const front = transpose(x, [first, second, ...rest])
-  const n = x.shape[first]!
-  const line = reshape(front, [n * n, ...front.shape.slice(2)])
-  return diagonal({ x: slice(line, [], [], [n + 1]), labels: [labels[first]!, ...rest.map(i => labels[i]!)] })
+  const twice = labels[second]!
+  const first = labels.indexOf(twice)
+  return diagonals({ x: diagonal(x, { axes: [first, second] }), labels: [...labels.filter((_, i) => i !== first && i !== second), twice] })
 }
 
 /** Without the axes of size 1 that another operand's axis is repeated along. */

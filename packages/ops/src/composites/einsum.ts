@@ -26,7 +26,7 @@ import { equationOf, labelSizes, parseEquation, type Sublist } from './equation.
 export function einsum(equation: string, ...operands: Tensor[]): Tensor
 export function einsum(...operandsAndSublists: (Tensor | Sublist)[]): Tensor
 export function einsum(...args: (string | Tensor | Sublist)[]): Tensor {
-  const xs = args.filter(arg => typeof arg !== 'string' && !isSublist(arg))
+  const xs = args.filter((arg): arg is Tensor => typeof arg !== 'string' && !isSublist(arg))
   const lists = args.filter(isSublist)
   if (xs.length === 0) fail('value', 'einsum', 'needs at least one operand')
   if (typeof args[0] !== 'string' && (lists.length < xs.length || lists.length > xs.length + 1)) fail('value', 'einsum', `${xs.length} operand(s) need a sublist each, and the result may have one more; got ${lists.length}`)

@@ -158,10 +158,28 @@ export function positive(x: Tensor): Tensor {
   return x
 }
 
-/** The real part: x itself, for there are only real tensors. */
+/**
+ * The real part: x itself, for there are only real tensors.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { real } from '@bp/ops'
+ * real(tensor([1, -2])) // => tensor([1, -2], float32)
+ * ```
+ */
 export const real = (x: Tensor): Tensor => x
 
-/** The complex conjugate: x itself, for there are only real tensors. */
+/**
+ * The complex conjugate: x itself, for there are only real tensors.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { conj } from '@bp/ops'
+ * conj(tensor([1, -2])) // => tensor([1, -2], float32)
+ * ```
+ */
 export const conj = (x: Tensor): Tensor => x
 
 /**
@@ -176,7 +194,16 @@ export const conj = (x: Tensor): Tensor => x
  */
 export const angle = (x: Tensor): Tensor => select(notEqual(x, x), x, select(less(x, 0), toTensor(Math.PI, x), 0))
 
-/** The direction of x in the complex plane, which for real numbers is its sign. */
+/**
+ * The direction of x in the complex plane, which for real numbers is its sign.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { sgn } from '@bp/ops'
+ * sgn(tensor([1, -2])) // => tensor([1, -1], float32)
+ * ```
+ */
 export const sgn = (x: Tensor): Tensor => sign(x)
 
 /**

@@ -56,7 +56,7 @@ function resultLabels(equation: string, term: string, unnamed: readonly string[]
 function letters(equation: string, term: string): [before: string[], after?: string[]] {
   const [before = '', after, ...more] = term.split('...')
   if (more.length > 0 || !/^[a-zA-Z]*$/.test(before + (after ?? ''))) fail('value', 'einsum', `the term "${term}" of "${equation}" must be letters with at most one ... among them`)
-  return after === undefined ? [[...before]] : [[...before], [...after]]
+  return after === undefined ? [Array.from(before)] : [Array.from(before), Array.from(after)]
 }
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'

@@ -8,28 +8,82 @@ import { split, stack } from './arrange.ts'
 import { constant } from './places.ts'
 import { atLeast1d, atLeast2d, atLeast3d } from './shapes.ts'
 
-/** Side by side along the second axis, or the only one. */
+/**
+ * Side by side along the second axis, or the only one.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { hstack } from '@bp/ops'
+ * hstack([tensor([[1], [2]]), tensor([[3], [4]])]) // => tensor([[1, 3], [2, 4]], float32)
+ * ```
+ */
 export function hstack(xs: readonly Tensor[]): Tensor {
   const all = xs.map(atLeast1d)
   return concat(all, all[0]?.rank === 1 ? 0 : 1)
 }
 
-/** One below the other: along the first of at least two axes. */
+/**
+ * One below the other: along the first of at least two axes.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { vstack } from '@bp/ops'
+ * vstack([tensor([1, 2]), tensor([3, 4])]) // => tensor([[1, 2], [3, 4]], float32)
+ * ```
+ */
 export const vstack = (xs: readonly Tensor[]): Tensor => concat(xs.map(atLeast2d), 0)
 
-/** One behind the other: along the third of at least three axes. */
+/**
+ * One behind the other: along the third of at least three axes.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { dstack } from '@bp/ops'
+ * dstack([tensor([1, 2]), tensor([3, 4])]) // => tensor([[[1, 3], [2, 4]]], float32)
+ * ```
+ */
 export const dstack = (xs: readonly Tensor[]): Tensor => concat(xs.map(atLeast3d), 2)
 
-/** Vectors as columns, matrices as they are, side by side. */
+/**
+ * Vectors as columns, matrices as they are, side by side.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { columnStack } from '@bp/ops'
+ * columnStack([tensor([1, 2]), tensor([[3, 4], [5, 6]])]) // => tensor([[1, 3, 4], [2, 5, 6]], float32)
+ * ```
+ */
 export const columnStack = (xs: readonly Tensor[]): Tensor => concat(xs.map(x => x.rank < 2 ? reshape(x, [x.size, 1]) : x), 1)
 
-/** The entries of an axis, without that axis. */
+/**
+ * The entries of an axis, without that axis.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { unbind } from '@bp/ops'
+ * unbind(tensor([[1, 2], [3, 4]]), 1) // => [tensor([1, 3], float32), tensor([2, 4], float32)]
+ * ```
+ */
 export function unbind(x: Tensor, axis = 0): Tensor[] {
   const at = normaliseAxis('unbind', axis, x.rank)
   return Array.from({ length: x.shape[at]! }, (_, i) => reshape(narrow(x, at, i, 1), x.shape.toSpliced(at, 1)))
 }
 
-/** At most `chunks` parts of one size, the last one smaller where it does not come out even. */
+/**
+ * At most `chunks` parts of one size, the last one smaller where it does not come out even.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { chunk } from '@bp/ops'
+ * chunk(tensor([1, 2, 3, 4, 5]), 3) // => [tensor([1, 2], float32), tensor([3, 4], float32), tensor([5], float32)]
+ * ```
+ */
 export function chunk(x: Tensor, chunks: number, axis = 0): Tensor[] {
   if (!Number.isInteger(chunks) || chunks < 1) fail('value', 'chunk', `needs at least one chunk, got ${chunks}`)
   const size = x.shape[normaliseAxis('chunk', axis, x.rank)]!
@@ -58,13 +112,40 @@ export function tensorSplit(x: Tensor, parts: number | readonly number[], axis =
   return cuts.slice(1).map((to, i) => narrow(x, at, Math.min(cuts[i]!, size), Math.max(0, to - cuts[i]!)))
 }
 
-/** {@link tensorSplit} along the second axis, or the only one. */
+/**
+ * {@link tensorSplit} along the second axis, or the only one.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { hsplit } from '@bp/ops'
+ * hsplit(tensor([[1, 2], [3, 4]]), 2) // => [tensor([[1], [3]], float32), tensor([[2], [4]], float32)]
+ * ```
+ */
 export const hsplit = (x: Tensor, parts: number | readonly number[]): Tensor[] => tensorSplit(x, parts, x.rank === 1 ? 0 : 1)
 
-/** {@link tensorSplit} along the first axis. */
+/**
+ * {@link tensorSplit} along the first of at least two axes.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { vsplit } from '@bp/ops'
+ * vsplit(tensor([[1, 2], [3, 4]]), 2) // => [tensor([[1, 2]], float32), tensor([[3, 4]], float32)]
+ * ```
+ */
 export const vsplit = (x: Tensor, parts: number | readonly number[]): Tensor[] => tensorSplit(x, parts, 0)
 
-/** {@link tensorSplit} along the third axis. */
+/**
+ * {@link tensorSplit} along the third axis.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { dsplit } from '@bp/ops'
+ * dsplit(tensor([[[1, 2]]]), 2) // => [tensor([[[1]]], float32), tensor([[[2]]], float32)]
+ * ```
+ */
 export const dsplit = (x: Tensor, parts: number | readonly number[]): Tensor[] => tensorSplit(x, parts, 2)
 
 /**
@@ -84,12 +165,30 @@ export function meshgrid(xs: readonly Tensor[], indexing: 'ij' | 'xy' = 'ij'): T
   return xs.map((x, i) => broadcastTo(reshape(x, shape.map((_, axis) => axis === axisOf(i) ? x.size : 1)), shape))
 }
 
-/** Every choice of one element from each vector, a row each: [n₁·n₂·…, k]. One vector is given back as it is. */
+/**
+ * Every choice of one element from each vector, a row each: [n₁·n₂·…, k]. One vector is given back as it is.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { cartesianProd } from '@bp/ops'
+ * cartesianProd(tensor([1, 2]), tensor([3, 4])) // => tensor([[1, 3], [1, 4], [2, 3], [2, 4]], float32)
+ * ```
+ */
 export function cartesianProd(...xs: readonly Tensor[]): Tensor {
   return xs.length === 1 ? xs[0]! : stack(meshgrid(xs).map(x => reshape(x, [x.size])), 1)
 }
 
-/** Every choice of `r` elements of a vector, in order, a row each; an element more than once with `withReplacement`. */
+/**
+ * Every choice of `r` elements of a vector, in order, a row each; an element more than once with `withReplacement`.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { combinations } from '@bp/ops'
+ * combinations(tensor([1, 2, 3])) // => tensor([[1, 2], [1, 3], [2, 3]], float32)
+ * ```
+ */
 export function combinations(x: Tensor, r = 2, withReplacement = false): Tensor {
   if (x.rank !== 1) fail('shape', 'combinations', `needs a vector, got ${describe(x)}. Use ravel`)
   const rows: number[][] = []
@@ -101,7 +200,16 @@ export function combinations(x: Tensor, r = 2, withReplacement = false): Tensor 
   return take(x, constant(rows.flat(), [rows.length, r], x))
 }
 
-/** Matrices along the diagonal of one, zeros elsewhere; vectors count as rows. */
+/**
+ * Matrices along the diagonal of one, zeros elsewhere; vectors count as rows.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { blockDiag } from '@bp/ops'
+ * blockDiag(tensor([[1, 2]]), tensor([3])) // => tensor([[1, 2, 0], [0, 0, 3]], float32)
+ * ```
+ */
 export function blockDiag(...xs: readonly Tensor[]): Tensor {
   const blocks = matricesOf(xs)
   const columns = blocks.reduce((sum, x) => sum + x.shape[1]!, 0)
@@ -113,4 +221,4 @@ export function blockDiag(...xs: readonly Tensor[]): Tensor {
   }), 0)
 }
 
-const matricesOf = (xs: readonly Tensor[]): Tensor[] => xs.map(x => x.rank > 2 ? fail('shape', 'blockDiag', `needs matrices, got ${describe(x)}`) : atLeast2d(x))
+const matricesOf = (xs: readonly Tensor[]): Tensor[] => xs.map(x => x.rank > 2 ? fail('shape', 'blockDiag', `needs matrices, got ${describe(x)}. Flatten the axes of each into two`) : atLeast2d(x))

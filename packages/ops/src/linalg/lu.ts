@@ -8,7 +8,7 @@ import { exp } from '../rows/exponential.ts'
 import { takeAlong } from '../composites/along.ts'
 import { matmul } from '../composites/matmul.ts'
 import { concat, narrow, reshape } from '../rows/view.ts'
-import { alignStacks, batchStacks, checkMatrix, checkSquare, countOf, eyeLike, lower, type Matrix, matricesLike, matrixAt, mT, stacked, stackOf, upper } from './matrices.ts'
+import { alignStacks, batchStacks, checkMatrix, checkSquare, countOf, eyeLike, lower, type Matrix, matrixAt, mT, stacked, stackOf, upper } from './matrices.ts'
 import { solveTriangular } from './triangular.ts'
 
 /** A factored matrix: the rows' new order, the row exchanged at each step, and L and U in one. */
@@ -107,7 +107,8 @@ export const luSquareRow = /* @__PURE__ */ defineOp({
     const { rows: n, data } = matrixAt(a, k)
     for (let c = 0; c < n; c++) {
       for (let i = c + 1; i < n; i++) {
-        const ratio = data[i * n + c]! === 0 ? 0 : data[i * n + c]! / data[c * n + c]!
+        const value = data[i * n + c]!
+        const ratio = value === 0 ? 0 : value / data[c * n + c]!
         data[i * n + c] = ratio
         for (let j = c + 1; j < n; j++) data[i * n + j]! -= ratio * data[c * n + j]!
       }

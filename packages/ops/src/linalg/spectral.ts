@@ -28,7 +28,10 @@ function eigen(a: Matrix): { values: Float64Array; vectors: Matrix } {
   for (let sweep = 0; sweep < sweeps; sweep++) {
     let off = 0
     let scale = 0
-    for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) i === j ? scale += m[i * n + i]! ** 2 : off += m[i * n + j]! ** 2
+    m.forEach((value, at) => {
+      if (at % (n + 1) === 0) scale += value * value
+      else off += value * value
+    })
     if (off <= 1e-34 * (scale + off)) break
     for (let p = 0; p < n - 1; p++) {
       for (let q = p + 1; q < n; q++) {

@@ -181,7 +181,7 @@ export const floor = (x: Tensor): Tensor => bind(floorRow, [x], undefined)
  * ```
  */
 export function round(x: Tensor, decimals = 0): Tensor {
-  const power = 10 ** Math.abs(decimals)
   if (decimals === 0) return bind(roundRow, [x], undefined)
+  const power = 10 ** Math.abs(decimals)
   return decimals > 0 ? div(round(mul(x, power)), power) : mul(round(div(x, power)), power)
 }

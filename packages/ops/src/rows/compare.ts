@@ -1,8 +1,9 @@
-// Comparisons, logic on bool, choosing by a condition, and conversion between dtypes.
+// Comparisons, logic on bool, and choosing by a condition; conversion between dtypes is core's.
 
-import type { DType, Tensor, TensorLike } from '@bp/core'
-import { type Abstract, Aval, bind, bindPair, broadcastShapes, defineOp, describe, fail, inferElementwise, toTensor, withShape } from '@bp/core/extend'
-import { zerosLike } from '@bp/core'
+import { type Tensor, type TensorLike, zerosLike } from '@bp/core'
+import { type Abstract, Aval, bind, bindPair, broadcastShapes, cast, castRow, defineOp, describe, fail, inferElementwise, pairOf, withShape } from '@bp/core/extend'
+
+export { cast, castRow }
 
 const inferCompare = (op: string, a: Abstract, b: Abstract): Aval => new Aval(inferElementwise(op, a, b).shape, 'bool')
 
@@ -50,12 +51,6 @@ export const selectRow = /* @__PURE__ */ defineOp({
     return withShape(value, broadcastShapes('select', c.shape, value.shape))
   },
   diff: { kind: 'linear', transpose: [null, (ct, [c]) => select(c, ct, zerosLike(ct)), (ct, [c]) => select(c, zerosLike(ct), ct)] },
-})
-
-/** y = x in another dtype,   x̄ = ȳ in x's */
-export const castRow = /* @__PURE__ */ defineOp({
-  name: 'cast', arity: 1, fuse: 'map', infer: ([x], p: { readonly dtype: DType }) => new Aval(x.shape, p.dtype),
-  diff: { kind: 'linear', transpose: [(ct, [x]) => cast(ct, x.dtype)] },
 })
 
 /**
@@ -124,18 +119,5 @@ export const logicalOr = (a: Tensor, b: Tensor): Tensor => bind(logicalOrRow, [a
  * ```
  */
 export function select(condition: Tensor, a: TensorLike, b: TensorLike): Tensor {
-  const x = toTensor(a, b)
-  return bind(selectRow, [condition, x, toTensor(b, x)], undefined)
+  return bind(selectRow, [condition, ...pairOf(a, b)], undefined)
 }
-
-/**
- * x in another dtype: floats to whole numbers towards zero, anything to bool as x ≠ 0.
- *
- * @example
- * ```ts
- * import { tensor } from '@bp/core'
- * import { cast } from '@bp/ops'
- * cast(tensor([1.7, -1.7]), 'int32') // => tensor([1, -1], int32)
- * ```
- */
-export const cast = (x: Tensor, dtype: DType): Tensor => x.dtype === dtype ? x : bind(castRow, [x], { dtype })

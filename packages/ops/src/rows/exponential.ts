@@ -1,7 +1,7 @@
 // Exponentials, logarithms, roots and powers, and the functions made of them.
 
 import { add, mul, type Tensor, type TensorLike } from '@bp/core'
-import { type Abstract, type Aval, bind, bindPair, defineOp, inferElementwise } from '@bp/core/extend'
+import { type Abstract, type Aval, bind, bindPair, defineOp, inferElementwise, toFloat } from '@bp/core/extend'
 import { div, inferFloat, inferNumber, neg, sub } from './arithmetic.ts'
 import { cast, equal, less, lessEqual, select } from './compare.ts'
 
@@ -83,7 +83,7 @@ function inferFloats(op: string, a: Abstract, b: Abstract): Aval {
  * exp(tensor([0, 1])) // => tensor([1, 2.71828], float32)
  * ```
  */
-export const exp = (x: Tensor): Tensor => bind(expRow, [x], undefined)
+export const exp = (x: Tensor): Tensor => bind(expRow, [toFloat(x)], undefined)
 
 /**
  * The natural logarithm; −∞ at 0, NaN below.
@@ -95,13 +95,13 @@ export const exp = (x: Tensor): Tensor => bind(expRow, [x], undefined)
  * log(tensor([1, 10])) // => tensor([0, 2.30259], float32)
  * ```
  */
-export const log = (x: Tensor): Tensor => bind(logRow, [x], undefined)
+export const log = (x: Tensor): Tensor => bind(logRow, [toFloat(x)], undefined)
 
 /** eˣ − 1, exact near 0. */
-export const expm1 = (x: Tensor): Tensor => bind(expm1Row, [x], undefined)
+export const expm1 = (x: Tensor): Tensor => bind(expm1Row, [toFloat(x)], undefined)
 
 /** log(1 + x), exact near 0. */
-export const log1p = (x: Tensor): Tensor => bind(log1pRow, [x], undefined)
+export const log1p = (x: Tensor): Tensor => bind(log1pRow, [toFloat(x)], undefined)
 
 /**
  * √x; NaN below 0. Its derivative at 0 is ∞.
@@ -113,7 +113,7 @@ export const log1p = (x: Tensor): Tensor => bind(log1pRow, [x], undefined)
  * sqrt(tensor([4, 9])) // => tensor([2, 3], float32)
  * ```
  */
-export const sqrt = (x: Tensor): Tensor => bind(sqrtRow, [x], undefined)
+export const sqrt = (x: Tensor): Tensor => bind(sqrtRow, [toFloat(x)], undefined)
 
 /**
  * The hyperbolic tangent.
@@ -125,7 +125,7 @@ export const sqrt = (x: Tensor): Tensor => bind(sqrtRow, [x], undefined)
  * tanh(tensor([0, 1])) // => tensor([0, 0.761594], float32)
  * ```
  */
-export const tanh = (x: Tensor): Tensor => bind(tanhRow, [x], undefined)
+export const tanh = (x: Tensor): Tensor => bind(tanhRow, [toFloat(x)], undefined)
 
 /**
  * The logistic function 1/(1 + e⁻ˣ), accurate in both tails.
@@ -137,7 +137,7 @@ export const tanh = (x: Tensor): Tensor => bind(tanhRow, [x], undefined)
  * sigmoid(tensor([0, 2])) // => tensor([0.5, 0.880797], float32)
  * ```
  */
-export const sigmoid = (x: Tensor): Tensor => bind(sigmoidRow, [x], undefined)
+export const sigmoid = (x: Tensor): Tensor => bind(sigmoidRow, [toFloat(x)], undefined)
 
 /**
  * The error function.
@@ -149,7 +149,7 @@ export const sigmoid = (x: Tensor): Tensor => bind(sigmoidRow, [x], undefined)
  * erf(tensor([0, 1])) // => tensor([0, 0.842701], float32)
  * ```
  */
-export const erf = (x: Tensor): Tensor => bind(erfRow, [x], undefined)
+export const erf = (x: Tensor): Tensor => bind(erfRow, [toFloat(x)], undefined)
 
 /**
  * max(x, 0), the rectified linear unit; derivative 0 at 0, NaN stays NaN.

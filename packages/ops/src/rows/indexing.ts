@@ -2,7 +2,7 @@
 
 import { add, broadcastTo, mul, type Tensor } from '@bp/core'
 import { type Abstract, Aval, bind, defineOp, describe, fail, normaliseAxis, reshape, sizeOf, transpose } from '@bp/core/extend'
-import { sub } from './arithmetic.ts'
+import { maximum, minimum, sub } from './arithmetic.ts'
 import { cast, less, select } from './compare.ts'
 import { convSize } from './contract.ts'
 import { iota } from './source.ts'
@@ -105,10 +105,18 @@ export const poolArgMaxRow = /* @__PURE__ */ defineOp({
  */
 export function take(x: Tensor, index: Tensor, axis = 0): Tensor {
   const at = normaliseAxis('take', axis, x.rank)
-  return bind(gatherRow, [x, index.dtype === 'int64' ? cast(index, 'int32') : index], { axis: at })
+  return bind(gatherRow, [x, asIndex('take', index)], { axis: at })
 }
 
 /** Zeros of `size` along an axis, with the values added in at the indices: the transpose of {@link take}. */
 export function scatterAdd(values: Tensor, index: Tensor, size: number, axis = 0): Tensor {
-  return bind(scatterAddRow, [values, index.dtype === 'int64' ? cast(index, 'int32') : index], { axis, size })
+  return bind(scatterAddRow, [values, asIndex('scatterAdd', index)], { axis, size })
+}
+
+/** An index of whole numbers as int32; what int32 cannot hold becomes the number nearest to it, which no axis reaches. */
+export function asIndex(op: string, index: Tensor): Tensor {
+  if (index.dtype === 'int64') return cast(minimum(maximum(index, -(2 ** 31)), 2 ** 31 - 1), 'int32')
+  if (index.dtype === 'uint8') return cast(index, 'int32')
+  checkIndex(op, index)
+  return index
 }

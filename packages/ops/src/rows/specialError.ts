@@ -1,7 +1,7 @@
 // The complementary error function, its scaled form and the inverses, to double precision.
 
 import { mul, type Tensor } from '@bp/core'
-import { bind, defineOp } from '@bp/core/extend'
+import { bind, defineOp, toFloat } from '@bp/core/extend'
 import { div, inferFloat, neg } from './arithmetic.ts'
 import { less, select } from './compare.ts'
 import { exp } from './exponential.ts'
@@ -164,7 +164,7 @@ function hazard(x: Tensor): Tensor {
  * erfc(tensor([0, 5])) // => tensor([1, 1.53746e-12], float32)
  * ```
  */
-export const erfc = (x: Tensor): Tensor => bind(erfcRow, [x], undefined)
+export const erfc = (x: Tensor): Tensor => bind(erfcRow, [toFloat(x)], undefined)
 
 /**
  * e^(x²)·erfc x, which falls like 1/x where erfc itself underflows.
@@ -188,7 +188,7 @@ export const erfcx = (x: Tensor): Tensor => erfcxDerivative(x, 0)
  * erf(erfinv(tensor([-0.5, 0.25], { dtype: 'float64' }))) // => tensor([-0.5, 0.25], float64)
  * ```
  */
-export const erfinv = (x: Tensor): Tensor => bind(erfinvRow, [x], undefined)
+export const erfinv = (x: Tensor): Tensor => bind(erfinvRow, [toFloat(x)], undefined)
 
 /**
  * The standard normal distribution's cumulative probability Φ(x) = erfc(−x/√2)/2.
@@ -224,4 +224,4 @@ export const ndtri = (p: Tensor): Tensor => bind(ndtriRow, [p], undefined)
  * logNdtr(tensor([0, -100])) // => tensor([-0.693147, -5005.52], float32)
  * ```
  */
-export const logNdtr = (x: Tensor): Tensor => bind(logNdtrRow, [x], undefined)
+export const logNdtr = (x: Tensor): Tensor => bind(logNdtrRow, [toFloat(x)], undefined)

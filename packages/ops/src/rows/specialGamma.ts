@@ -1,7 +1,7 @@
 // The logarithm of the gamma function and its derivatives, to double precision.
 
 import { add, type Tensor } from '@bp/core'
-import { bind, defineOp, fail } from '@bp/core/extend'
+import { bind, defineOp, fail, toFloat } from '@bp/core/extend'
 import { inferFloat } from './arithmetic.ts'
 import { hostMap, sinPi } from './specialHost.ts'
 
@@ -120,7 +120,7 @@ export const polygammaRow = /* @__PURE__ */ defineOp({
  * lgamma(tensor([0.5, 5])) // => tensor([0.572365, 3.17805], float32)
  * ```
  */
-export const lgamma = (x: Tensor): Tensor => bind(lgammaRow, [x], undefined)
+export const lgamma = (x: Tensor): Tensor => bind(lgammaRow, [toFloat(x)], undefined)
 
 /**
  * ψ(x), the derivative of log Γ(x); ∓∞ at ±0, NaN at the negative whole numbers.

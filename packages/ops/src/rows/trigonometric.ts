@@ -1,7 +1,7 @@
 // Trigonometric functions and their inverses, in radians.
 
 import { add, mul, type Tensor } from '@bp/core'
-import { bind, defineOp } from '@bp/core/extend'
+import { bind, defineOp, toFloat } from '@bp/core/extend'
 import { div, inferFloat, neg, sub } from './arithmetic.ts'
 import { sqrt } from './exponential.ts'
 
@@ -51,19 +51,19 @@ export const atanRow = /* @__PURE__ */ defineOp({
  * grad(sin)(tensor(0)) // => tensor(1, float32)
  * ```
  */
-export const sin = (x: Tensor): Tensor => bind(sinRow, [x], undefined)
+export const sin = (x: Tensor): Tensor => bind(sinRow, [toFloat(x)], undefined)
 
 /** cos x. */
-export const cos = (x: Tensor): Tensor => bind(cosRow, [x], undefined)
+export const cos = (x: Tensor): Tensor => bind(cosRow, [toFloat(x)], undefined)
 
 /** tan x. */
-export const tan = (x: Tensor): Tensor => bind(tanRow, [x], undefined)
+export const tan = (x: Tensor): Tensor => bind(tanRow, [toFloat(x)], undefined)
 
 /** arcsin x, in [−π/2, π/2]; NaN outside [−1, 1]. */
-export const asin = (x: Tensor): Tensor => bind(asinRow, [x], undefined)
+export const asin = (x: Tensor): Tensor => bind(asinRow, [toFloat(x)], undefined)
 
 /** arccos x, in [0, π]; NaN outside [−1, 1]. */
-export const acos = (x: Tensor): Tensor => bind(acosRow, [x], undefined)
+export const acos = (x: Tensor): Tensor => bind(acosRow, [toFloat(x)], undefined)
 
 /** arctan x, in (−π/2, π/2). */
-export const atan = (x: Tensor): Tensor => bind(atanRow, [x], undefined)
+export const atan = (x: Tensor): Tensor => bind(atanRow, [toFloat(x)], undefined)

@@ -1,7 +1,7 @@
 // Moving elements without computing on them: slice, pad, concat, flip, detach; reshape and transpose are core's.
 
 import { broadcastTo, type Tensor } from '@bp/core'
-import { bind, defineOp, describe, fail, normaliseAxes, normaliseAxis, reshape, reshapeRow, transpose, transposeRow, withShape } from '@bp/core/extend'
+import { bind, defineOp, describe, fail, normaliseAxes, normaliseAxis, promote, reshape, reshapeRow, transpose, transposeRow, withShape } from '@bp/core/extend'
 
 export { reshape, reshapeRow, transpose, transposeRow }
 
@@ -56,7 +56,7 @@ export const concatRow = /* @__PURE__ */ defineOp({
     for (const x of xs) {
       if (x.dtype !== first.dtype) fail('dtype', 'concat', `operands must have one dtype, got ${describe(first)} and ${describe(x)}. Convert one with cast`)
       if (x.shape.length !== first.shape.length || x.shape.some((size, i) => i !== p.axis && size !== first.shape[i])) {
-        fail('shape', 'concat', `operands must agree on every axis but ${p.axis}, got ${describe(first)} and ${describe(x)}`)
+        fail('shape', 'concat', `operands must agree on every axis but ${p.axis}, got ${describe(first)} and ${describe(x)}. Slice, pad or broadcast one of them, or use another axis`)
       }
     }
     return withShape(first, first.shape.map((size, i) => i === p.axis ? xs.reduce((sum, x) => sum + x.shape[i]!, 0) : size))
@@ -140,7 +140,7 @@ export const padInterior = (x: Tensor, low: readonly number[], high: readonly nu
  */
 export function concat(xs: readonly Tensor[], axis = 0): Tensor {
   if (xs.length === 0) fail('value', 'concat', 'needs at least one tensor')
-  return bind(concatRow, [...xs], { axis: normaliseAxis('concat', axis, xs[0]!.rank) })
+  return bind(concatRow, promote(xs), { axis: normaliseAxis('concat', axis, xs[0]!.rank) })
 }
 
 /**

@@ -43,7 +43,6 @@ export class Formula {
    * import { add, mul } from '@bp/core'
    * import { symbolic } from '@bp/ops/symbolic'
    * const f = symbolic(x => add(mul(x, x), x), ['x'])
-   * f.derivative() // => 1*x + 1*x + 1
    * f.derivative().simplify() // => 2*x + 1
    * ```
    */

@@ -1,13 +1,18 @@
 // Samples of the library primitives that scatter.
 
 import type { Library } from '@bp/ops/extend'
-import { distinct, fixed, given, operand, type SamplesOf, uniform } from '../sample.ts'
+import { distinct, fixed, given, operand, type SamplesOf } from '../sample.ts'
+
+const extreme = { extreme: 'amax', includeSelf: true } as const
+const places = fixed([5], 'int32', given(3, 0, 3, 1, 0))
+const values = operand([5], distinct(-1.9, 2))
 
 /** At least one sample for each. */
 export const indexingSamples = {
-  scatterMax: [
-    { operands: [operand([4], distinct(-2, 1)), fixed([5], 'int32', given(3, 0, 3, 1, 0)), operand([5], distinct(-1.9, 2))] },
-    { operands: [operand([3]), fixed([0], 'int32'), operand([0])] },
+  scatterExtreme: [
+    { operands: [operand([4], distinct(-2, 1)), places, values], params: extreme },
+    { operands: [operand([4], distinct(-2, 1)), places, values], params: { extreme: 'amin', includeSelf: false } },
+    { operands: [operand([3]), fixed([0], 'int32'), operand([0])], params: extreme },
+    { operands: [fixed([4], 'int32'), places, fixed([5], 'int32')], params: { extreme: 'amax', includeSelf: false } },
   ],
-  scatterMul: [{ operands: [operand([4], uniform(0.5, 2)), fixed([5], 'int32', given(3, 0, 3, 1, 0)), operand([5], uniform(0.5, 2))] }],
-} satisfies SamplesOf<Pick<Library, 'scatterMax' | 'scatterMul'>>
+} satisfies SamplesOf<Pick<Library, 'scatterExtreme'>>

@@ -5,7 +5,10 @@ import type { Adapter } from './arguments.ts'
 import { arrange } from './arrange.ts'
 import { elementwise } from './elementwise.ts'
 import { indexing } from './indexing.ts'
+import { linalg } from './linalg.ts'
+import { losses } from './losses.ts'
 import { masked } from './masked.ts'
+import { products } from './products.ts'
 import { reduce } from './reduce.ts'
 import { vision } from './vision.ts'
 
@@ -15,4 +18,4 @@ export function adapterOf(op: string, variant: string): Adapter | undefined {
   return Object.hasOwn(adapters, full) ? adapters[full] : Object.hasOwn(adapters, op) ? adapters[op] : undefined
 }
 
-const adapters: Readonly<Record<string, Adapter>> = { ...arrange, ...indexing, ...elementwise, ...activations, ...masked, ...reduce, ...vision }
+const adapters: Readonly<Record<string, Adapter>> = { ...losses, ...products, ...linalg, ...arrange, ...indexing, ...elementwise, ...activations, ...masked, ...reduce, ...vision }

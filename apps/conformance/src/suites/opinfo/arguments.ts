@@ -142,7 +142,7 @@ export class Arguments {
 const isDTypeName = (value: Value): value is DTypeName => typeof value === 'object' && value !== null && 'dtype' in value && !(value instanceof Tensor)
 
 const dtypeNames: Readonly<Record<string, DType>> = {
-  float64: 'float64', float32: 'float32', int64: 'int64', int32: 'int32', uint8: 'uint8', bool: 'bool', double: 'float64', float: 'float32', long: 'int64', int: 'int32',
+  float64: 'float64', float32: 'float32', float16: 'float16', half: 'float16', int64: 'int64', int32: 'int32', uint8: 'uint8', bool: 'bool', double: 'float64', float: 'float32', long: 'int64', int: 'int32',
 }
 
 function refuse(keyword: string, value: unknown): never {

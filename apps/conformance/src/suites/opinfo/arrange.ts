@@ -1,7 +1,7 @@
 // Functions that arrange elements: shapes, stacks, splits, diagonals, windows, margins.
 
 import { broadcastTo, sumTo } from '@bp/core'
-import { asStrided, at, atLeast1d, atLeast2d, atLeast3d, blockDiag, broadcastTensors, cartesianProd, chunk, columnStack, combinations, concat, diag, diagEmbed, diagflat, diagonal, diagonalScatter, dsplit, dstack, expand, flatten, flip, hsplit, hstack, matrixTranspose, meshgrid, moveAxis, narrow, pad, ravel, repeatInterleave, reshape, roll, rot90, selectScatter, slice, split, squeeze, stack, swapAxes, tensorSplit, tile, trace, transpose, tril, triu, unbind, unflatten, unfold, unsqueeze, vsplit, vstack } from '@bp/ops'
+import { asStrided, at, atLeast1d, atLeast2d, atLeast3d, blockDiag, broadcastTensors, cartesianProd, chunk, columnStack, combinations, concat, diag, diagEmbed, diagflat, diagonal, diagonalScatter, dsplit, dstack, expand, fftShift, flatten, flip, hsplit, hstack, ifftShift, matrixTranspose, meshgrid, moveAxis, narrow, pad, ravel, repeatInterleave, reshape, roll, rot90, selectScatter, slice, split, squeeze, stack, swapAxes, tensorSplit, tile, trace, transpose, tril, triu, unbind, unflatten, unfold, unsqueeze, vsplit, vstack } from '@bp/ops'
 import type { Tensor } from '@bp/core'
 import { Unsupported } from '../../compare.ts'
 import type { Adapter, Arguments } from './arguments.ts'
@@ -25,17 +25,9 @@ const padMode: Adapter = call => {
   return pad(call.input, widths(call.input, call.numbers(1, 'pad')), { mode, value: call.number(3, 'value', 0) })
 }
 
-const rolled = (call: Arguments): Tensor => {
+const rolled: Adapter = call => {
   const axes = dims(call, 2, 'dims')
-  const shifts = call.numbers(1, 'shifts')
-  if (axes === undefined || axes.length === 0) return reshape(roll(ravel(call.input), shifts[0]!), call.input.shape)
-  return roll(call.input, shifts, axes)
-}
-
-/** Half of each axis, rounded down (or up, to undo it). */
-const shifted = (half: (size: number) => number): Adapter => call => {
-  const axes = dims(call, 1, 'dim') ?? call.input.shape.map((_, i) => i)
-  return roll(call.input, axes.map(axis => half(call.input.shape.at(axis)!)), axes)
+  return roll(call.input, call.numbers(1, 'shifts'), axes?.length === 0 ? undefined : axes)
 }
 
 const reversed = (call: Arguments): Tensor => call.input.rank < 2 ? call.input : transpose(call.input)
@@ -93,7 +85,7 @@ export const arrange: Readonly<Record<string, Adapter>> = {
   dstack: call => dstack(call.tensors(0, 'tensors')), hstack: call => hstack(call.tensors(0, 'tensors')), vstack: call => vstack(call.tensors(0, 'tensors')),
   expand: call => expand(call.input, shapeOf(call, 1, 'sizes')),
   expand_as: call => expand(call.input, call.tensor(1, 'other').shape),
-  'fft.fftshift': shifted(size => Math.floor(size / 2)), 'fft.ifftshift': shifted(size => Math.ceil(size / 2)),
+  'fft.fftshift': call => fftShift(call.input, dims(call, 1, 'dim')), 'fft.ifftshift': call => ifftShift(call.input, dims(call, 1, 'dim')),
   flatten: call => flatten(call.input, call.number(1, 'start_dim', 0), call.number(2, 'end_dim', -1)),
   flip: call => flip(call.input, call.numbers(1, 'dims')),
   fliplr: call => flip(call.input, 1), flipud: call => flip(call.input, 0),

@@ -1,26 +1,35 @@
 // Functions that read and write by index or mask.
 
-import { broadcastTo, Tensor } from '@bp/core'
-import { embedding, embeddingBag, index, indexAdd, indexCopy, indexFill, type IndexItem, indexPut, indexReduce, indexSelect, iota, maskedFill, maskedScatter, maskedSelect, putFlat, ravel, reshape, scatter, type ScatterReduction, takeAlong, takeFlat, atLeast1d } from '@bp/ops'
+import { Tensor } from '@bp/core'
+import { atLeast1d, embedding, embeddingBag, type EmbeddingOptions, index, indexAdd, indexCopy, indexFill, type IndexItem, type IndexList, indexPut, indexReduce, indexSelect, iota, maskedFill, maskedScatter, maskedSelect, putFlat, reshape, scatter, type ScatterReduction, takeAlong, takeAlongAxis, takeFlat } from '@bp/ops'
 import { Unsupported } from '../../compare.ts'
 import type { Adapter, Arguments, Slice, Value } from './arguments.ts'
 
-/** A Python index: a list that holds slices or lists was a tuple, one index an axis; a list of numbers indexes one axis. */
+/** A Python index: a list that holds more than numbers and truth values was a tuple, an item an axis; else it indexes one axis. */
 function itemsOf(value: Value | undefined): IndexItem[] {
-  if (Array.isArray(value)) return value.some(item => typeof item === 'object') ? (value as readonly Value[]).map(itemOf) : [value as readonly number[]]
+  if (Array.isArray(value) && !value.every(isEntry)) return (value as readonly Value[]).map(itemOf)
   return [itemOf(value ?? null)]
 }
+
+const isEntry = (value: Value): value is number | boolean => typeof value === 'number' || typeof value === 'boolean'
 
 const isSlice = (value: Value): value is Slice => typeof value === 'object' && value !== null && 'slice' in value && !Array.isArray(value)
 
 function itemOf(value: Value): IndexItem {
-  if (value === null || typeof value === 'number' || value instanceof Tensor) return value
-  if (Array.isArray(value) && value.every(item => typeof item === 'number')) return value
+  if (value === null || isEntry(value) || value instanceof Tensor) return value
+  if (value === '...' || value === 'Ellipsis') return '...'
+  if (Array.isArray(value)) return (value as readonly Value[]).map(entryOf)
   if (isSlice(value)) {
     const [start, end, step] = value.slice
-    return { ...start != null && { start }, ...end != null && { end }, ...step != null && { step } }
+    return { start: start ?? null, end: end ?? null, step: step ?? null }
   }
   throw new Unsupported(`index ${JSON.stringify(value)}`)
+}
+
+function entryOf(value: Value): IndexList[number] {
+  if (isEntry(value)) return value
+  if (Array.isArray(value)) return (value as readonly Value[]).map(entryOf)
+  throw new Unsupported(`index entry ${JSON.stringify(value)}`)
 }
 
 const placesLike = (x: Tensor): Tensor => reshape(iota(x.size, 'int32', x.backend), x.shape)
@@ -42,6 +51,18 @@ const gather: Adapter = call => {
   return i.rank < x.rank && i.size === 0 ? takeAlong(x, reshape(i, x.shape.map(() => 0)), 0) : takeAlong(x, i, axis)
 }
 
+/** The index and the table, whichever comes first. */
+function tableOf(call: Arguments): [Tensor, Tensor] {
+  const [a, b] = [call.input, call.tensor(1, 'weight')]
+  return a.dtype.startsWith('int') ? [a, b] : [b, a]
+}
+
+function tableOptions(call: Arguments, place: number): EmbeddingOptions {
+  const paddingIndex = call.maybeNumber(place, 'padding_idx')
+  const maxNorm = call.maybeNumber(3, 'max_norm')
+  return { ...paddingIndex !== undefined && { paddingIndex }, ...maxNorm !== undefined && { maxNorm }, normType: call.number(4, 'norm_type', 2) }
+}
+
 /** The adapters of this family. */
 export const indexing: Readonly<Record<string, Adapter>> = {
   __getitem__: call => index(call.input, itemsOf(call.value(1, 'index'))),
@@ -61,26 +82,18 @@ export const indexing: Readonly<Record<string, Adapter>> = {
   masked_scatter: call => maskedScatter(call.input, call.tensor(1, 'mask'), call.tensor(2, 'source')),
   masked_select: call => maskedSelect(call.input, call.tensor(1, 'mask')),
   'nn.functional.embedding': call => {
-    const padding = call.maybeNumber(2, 'padding_idx')
-    if (call.has(3, 'max_norm')) throw new Unsupported('max_norm, which changes the weights')
-    call.number(4, 'norm_type', 2)
     call.flag(6, 'sparse')
-    const [a, b] = [call.input, call.tensor(1, 'weight')]
-    const [i, weight] = a.dtype.startsWith('int') ? [a, b] : [b, a]
-    return embedding(i, weight, { ...padding !== undefined && { paddingIndex: padding }, scaleGradByFreq: call.flag(5, 'scale_grad_by_freq') })
+    return embedding(...tableOf(call), { ...tableOptions(call, 2), scaleGradByFreq: call.flag(5, 'scale_grad_by_freq') })
   },
   'nn.functional.embedding_bag': call => {
-    const [a, b] = [call.input, call.tensor(1, 'weight')]
-    const [i, weight] = a.dtype.startsWith('int') ? [a, b] : [b, a]
-    if (call.has(3, 'max_norm')) throw new Unsupported('max_norm, which changes the weights')
-    call.number(4, 'norm_type', 2)
     call.flag(7, 'sparse')
     const offsets = call.maybeTensor(2, 'offsets')
     const perSampleWeights = call.maybeTensor(8, 'per_sample_weights')
-    const paddingIndex = call.maybeNumber(10, 'padding_idx')
-    return embeddingBag(i, weight, {
-      ...offsets && { offsets }, ...perSampleWeights && { perSampleWeights }, ...paddingIndex !== undefined && { paddingIndex },
-      mode: call.text(6, 'mode', 'mean') as 'sum' | 'mean' | 'max', scaleGradByFreq: call.flag(5, 'scale_grad_by_freq'), includeLastOffset: call.flag(9, 'include_last_offset'),
+    const mode = call.text(6, 'mode', 'mean')
+    if (mode !== 'sum' && mode !== 'mean' && mode !== 'max') throw new Unsupported(`mode ${mode}`)
+    return embeddingBag(...tableOf(call), {
+      ...offsets && { offsets }, ...perSampleWeights && { perSampleWeights }, ...tableOptions(call, 10),
+      mode, scaleGradByFreq: call.flag(5, 'scale_grad_by_freq'), includeLastOffset: call.flag(9, 'include_last_offset'),
     })
   },
   put: call => putFlat(call.input, call.tensor(1, 'index'), call.tensor(2, 'source'), call.flag(3, 'accumulate')),
@@ -91,16 +104,5 @@ export const indexing: Readonly<Record<string, Adapter>> = {
   scatter_add: call => scatter(call.input, call.number(1, 'dim'), call.tensor(2, 'index'), call.tensor(3, 'src'), { reduce: 'sum' }),
   scatter_reduce: call => scatter(call.input, call.number(1, 'dim'), call.tensor(2, 'index'), call.tensor(3, 'src'), { reduce: reduction(call, 4, reductions), includeSelf: call.flag(5, 'include_self', true) }),
   take: call => takeFlat(call.input, call.tensor(1, 'index')),
-  take_along_dim: call => {
-    const axis = call.maybeNumber(2, 'dim')
-    if (axis === undefined) return takeAlong(ravel(call.input), ravel(call.tensor(1, 'indices')), 0)
-    return takeAlong(...broadcastBut(call.input, call.tensor(1, 'indices'), axis), axis)
-  },
-}
-
-/** A tensor and an index broadcast to each other along every axis but one. */
-function broadcastBut(x: Tensor, i: Tensor, axis: number): [Tensor, Tensor] {
-  const along = axis < 0 ? axis + x.rank : axis
-  const shape = x.shape.map((size, k) => Math.max(size, i.shape[k]!))
-  return [broadcastTo(x, shape.with(along, x.shape[along]!)), broadcastTo(i, shape.with(along, i.shape[along]!))]
+  take_along_dim: call => takeAlongAxis(call.input, call.tensor(1, 'indices'), call.maybeNumber(2, 'dim')),
 }

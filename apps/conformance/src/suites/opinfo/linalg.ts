@@ -153,6 +153,11 @@ export const linalg: Readonly<Record<string, Adapter>> = {
     return matrixNorm(dtype ? cast(call.input, dtype) : call.input, { ord, axes: call.numbers(2, 'dim', [-2, -1]) as [number, number], keepDims: call.flag(3, 'keepdim') })
   },
   'linalg.matrix_power': call => matrixPower(call.input, call.number(1, 'n')),
+  'linalg.norm/subgradients_at_zero': call => {
+    const p = order(call, 1, 2)
+    if (p === 2 || p === 0.5) throw new Unsupported('the second derivative of a norm at zero, which PyTorch gives as NaN')
+    return norm(call)
+  },
   'linalg.norm': norm, 'norm/nuc': norm, 'norm/fro': norm,
   pinverse: pseudo, 'linalg.pinv': pseudo,
   'linalg.pinv/singular': call => pinv(matmul(call.input, matrixTranspose(call.tensor(1, 'b')))),

@@ -22,12 +22,12 @@ export interface BinaryCrossEntropyWithLogitsOptions extends BinaryCrossEntropyO
 }
 
 /** What a logarithm is at the least. */
-const floor = -100
+const lowest = -100
 
 /** log x, but no less than −100, and flat there. */
 function cutLog(x: Tensor): Tensor {
-  const tiny = less(x, Math.exp(floor))
-  return select(tiny, floor, log(select(tiny, 1, x)))
+  const tiny = less(x, Math.exp(lowest))
+  return select(tiny, lowest, log(select(tiny, 1, x)))
 }
 
 /**

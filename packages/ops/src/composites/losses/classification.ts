@@ -2,14 +2,15 @@
 
 import { add, mul, type Tensor } from '@bp/core'
 import { describe, fail, isFloat, sameShape } from '@bp/core/extend'
-import { div, neg } from '../../rows/arithmetic.ts'
-import { cast, equal, notEqual, select } from '../../rows/compare.ts'
+import { div, neg, sub } from '../../rows/arithmetic.ts'
+import { cast, equal, logicalNot, select } from '../../rows/compare.ts'
 import { take } from '../../rows/indexing.ts'
 import { sum } from '../../rows/reduce.ts'
+import { iota } from '../../rows/source.ts'
 import { reshape, transpose } from '../../rows/view.ts'
 import { takeAlong } from '../along.ts'
-import { oneHot, squeeze, unsqueeze } from '../arrange.ts'
-import { softmaxCrossEntropy } from '../softmax.ts'
+import { squeeze, unsqueeze } from '../arrange.ts'
+import { logSoftmax, softmaxCrossEntropy } from '../softmax.ts'
 import { type LossOptions, reduce } from './reduction.ts'
 
 /** Options of {@link nllLoss}. */
@@ -40,21 +41,32 @@ export interface CrossEntropyOptions extends NllLossOptions {
  */
 export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
   if (logits.rank === 1) return single(crossEntropy, logits, target, options)
-  const { labelSmoothing = 0, weight, ignoreIndex = -100, reduction = 'mean' } = options
   if (logits.rank === 0) fail('shape', 'crossEntropy', `logits must be [n, classes, …] or [classes], got ${describe(logits)}`)
-  const classes = logits.shape[1]!
-  const byIndex = !isFloat(target.dtype)
-  if (byIndex) checkClasses('crossEntropy', logits, target, ignoreIndex)
-  else if (!sameShape(logits.shape, target.shape)) fail('shape', 'crossEntropy', `probabilities for logits ${describe(logits)} must have their shape, got ${describe(target)}`)
-  checkWeight('crossEntropy', classes, weight)
+  checkWeight('crossEntropy', logits.shape[1]!, options.weight)
+  return isFloat(target.dtype) ? reduce(softCrossEntropy(logits, target, options), options) : hardCrossEntropy(logits, target, options)
+}
+
+/** −Σ w·y·log softmax(x) over the classes, for probabilities y. */
+function softCrossEntropy(logits: Tensor, target: Tensor, { labelSmoothing = 0, weight }: CrossEntropyOptions): Tensor {
+  if (!sameShape(logits.shape, target.shape)) fail('shape', 'crossEntropy', `probabilities for logits ${describe(logits)} must have their shape, got ${describe(target)}`)
   const last = (x: Tensor): Tensor => transpose(x, [0, ...x.shape.slice(2).map((_, i) => i + 2), 1])
-  const hard = byIndex ? oneHot(target, classes, logits.dtype) : last(target)
-  const smooth = labelSmoothing === 0 ? hard : add(mul(hard, 1 - labelSmoothing), labelSmoothing / classes)
-  const losses = softmaxCrossEntropy(last(logits), weight ? mul(smooth, weight) : smooth)
-  if (!byIndex) return reduce(losses, options)
-  const counted = cast(notEqual(target, ignoreIndex), logits.dtype)
-  if (reduction !== 'mean') return reduce(mul(losses, counted), options)
-  return div(sum(mul(losses, counted)), sum(weight ? mul(sum(mul(hard, weight), -1), counted) : counted))
+  const hard = last(target)
+  const smooth = labelSmoothing === 0 ? hard : add(mul(hard, 1 - labelSmoothing), labelSmoothing / logits.shape[1]!)
+  return softmaxCrossEntropy(last(logits), weight ? mul(smooth, weight) : smooth)
+}
+
+/** −w[y]·log softmax(x)[y] for class indices y; classes of logit −∞ cost nothing where they are not the target. */
+function hardCrossEntropy(logits: Tensor, target: Tensor, { labelSmoothing = 0, weight, ignoreIndex = -100, ...options }: CrossEntropyOptions): Tensor {
+  checkClasses('crossEntropy', logits, target, ignoreIndex)
+  const classes = logits.shape[1]!
+  const alongClasses = (x: Tensor): Tensor => reshape(x, [classes, ...logits.shape.slice(2).map(() => 1)])
+  const chosen = equal(unsqueeze(target, 1), alongClasses(iota(classes, target.dtype, target.backend)))
+  const factors = weight && alongClasses(weight)
+  const scores = logSoftmax(logits, 1)
+  const weighted = factors ? mul(scores, factors) : scores
+  const hard = neg(sum(select(chosen, weighted, 0), 1))
+  const losses = labelSmoothing === 0 ? hard : sub(mul(hard, 1 - labelSmoothing), mul(sum(weighted, 1), labelSmoothing / classes))
+  return reduceCounted(losses, factors && sum(select(chosen, factors, 0), 1), equal(target, ignoreIndex), options)
 }
 
 /**
@@ -70,17 +82,22 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntro
  */
 export function nllLoss(x: Tensor, target: Tensor, options: NllLossOptions = {}): Tensor {
   if (x.rank === 1) return single(nllLoss, x, target, options)
-  const { weight, ignoreIndex = -100, reduction = 'mean' } = options
+  const { weight, ignoreIndex = -100 } = options
   if (x.rank === 0) fail('shape', 'nllLoss', `the input must be [n, classes, …] or [classes], got ${describe(x)}`)
   checkClasses('nllLoss', x, target, ignoreIndex)
   checkWeight('nllLoss', x.shape[1]!, weight)
   const ignored = equal(target, ignoreIndex)
   const index = select(ignored, 0, target)
-  const factors = weight ? take(weight, index) : null
+  const factors = weight && take(weight, index)
   const picked = neg(squeeze(takeAlong(x, unsqueeze(index, 1), 1), 1))
-  const losses = select(ignored, 0, factors ? mul(picked, factors) : picked)
-  if (reduction !== 'mean') return reduce(losses, options)
-  return div(sum(losses), sum(factors ? select(ignored, 0, factors) : cast(notEqual(target, ignoreIndex), x.dtype)))
+  return reduceCounted(factors ? mul(picked, factors) : picked, factors, ignored, options)
+}
+
+/** Losses of which some do not count; their mean is weighted by the factors. */
+function reduceCounted(losses: Tensor, factors: Tensor | undefined, ignored: Tensor, options: LossOptions): Tensor {
+  const counted = select(ignored, 0, losses)
+  if (options.reduction === 'none' || options.reduction === 'sum') return reduce(counted, options)
+  return div(sum(counted), sum(factors ? select(ignored, 0, factors) : cast(logicalNot(ignored), losses.dtype)))
 }
 
 /** The loss of one example, as a batch of one. */

@@ -37,26 +37,26 @@ export function cosineEmbeddingLoss(a: Tensor, b: Tensor, target: Tensor, { marg
   return reduce(add(alike, select(equal(target, -1), clamp(sub(cosine, margin), 0), 0)), options)
 }
 
-/** Options of {@link tripletMarginWithDistanceLoss}. */
-export interface TripletMarginWithDistanceLossOptions extends LossOptions {
-  /** How far apart two things are; {@link pairwiseDistance} unless given. */
-  readonly distance?: (a: Tensor, b: Tensor) => Tensor
+/** What both triplet losses can be told. */
+export interface TripletOptions extends LossOptions {
   /** 1 unless given. */
   readonly margin?: number
   /** Takes the distance of the negative from the positive where that is smaller (Balntas et al. 2016). */
   readonly swap?: boolean
 }
 
+/** Options of {@link tripletMarginWithDistanceLoss}. */
+export interface TripletMarginWithDistanceLossOptions extends TripletOptions {
+  /** How far apart two things are; {@link pairwiseDistance} unless given. */
+  readonly distance?: (a: Tensor, b: Tensor) => Tensor
+}
+
 /** Options of {@link tripletMarginLoss}. */
-export interface TripletMarginLossOptions extends LossOptions {
-  /** 1 unless given. */
-  readonly margin?: number
+export interface TripletMarginLossOptions extends TripletOptions {
   /** The order of the norm; 2 unless given. */
   readonly p?: number
   /** Added to every difference; 1e-6 unless given. */
   readonly eps?: number
-  /** Takes the distance of the negative from the positive where that is smaller (Balntas et al. 2016). */
-  readonly swap?: boolean
 }
 
 /**

@@ -12,7 +12,7 @@ import { reshape } from '../../rows/view.ts'
 import { clamp, square } from '../activations.ts'
 import { takeAlong } from '../along.ts'
 import { unsqueeze } from '../arrange.ts'
-import { checkAlike, type LossOptions, reduce } from './reduction.ts'
+import { type LossOptions, reduce } from './reduction.ts'
 
 /** Options of {@link marginRankingLoss}. */
 export interface MarginRankingLossOptions extends LossOptions {
@@ -40,7 +40,7 @@ export interface HingeEmbeddingLossOptions extends LossOptions {
 }
 
 /**
- * x where y = 1, max(0, margin − x) where y = −1: for distances x of pairs that are alike or not.
+ * x where y = 1, max(0, margin − x) where y = −1: for distances x of pairs that are alike or not. Elsewhere it is their sum.
  *
  * @example
  * ```ts
@@ -50,7 +50,7 @@ export interface HingeEmbeddingLossOptions extends LossOptions {
  * ```
  */
 export function hingeEmbeddingLoss(x: Tensor, target: Tensor, { margin = 1, ...options }: HingeEmbeddingLossOptions = {}): Tensor {
-  checkAlike('hingeEmbeddingLoss', x, target)
+  if (!sameShape(x.shape, target.shape)) fail('shape', 'hingeEmbeddingLoss', `input and target must have one shape, got ${describe(x)} and ${describe(target)}`)
   const apart = select(equal(target, 1), 0, clamp(sub(margin, x), 0))
   return reduce(add(apart, select(equal(target, -1), 0, x)), options)
 }
