@@ -10,17 +10,24 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2
 }
 
-/** Milliseconds of each repetition of each function, run in turn so that a noisy moment falls on all; after a warm-up. */
+/**
+ * Milliseconds of each repetition of each function, run in turn so that a noisy moment falls on all: at least as many as asked
+ * for, and for at least a second, after half a second of warm-up.
+ */
 export function time<K extends string>(functions: Readonly<Record<K, () => unknown>>, repetitions: number): Record<K, number[]> {
   const names = Object.keys(functions) as K[]
   const times = Object.fromEntries(names.map(name => [name, [] as number[]])) as Record<K, number[]>
-  for (let i = -3; i < repetitions; i++) {
+  const round = (record: boolean): void => {
     for (const name of names) {
       const start = performance.now()
       functions[name]()
-      if (i >= 0) times[name].push(performance.now() - start)
+      if (record) times[name].push(performance.now() - start)
     }
   }
+  const begin = performance.now()
+  while (performance.now() - begin < 500) round(false)
+  const warm = performance.now()
+  for (let i = 0; i < repetitions || performance.now() - warm < 1000; i++) round(true)
   return times
 }
 

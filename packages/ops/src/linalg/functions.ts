@@ -18,7 +18,7 @@ import { checkMatrix, checkSquare, countOf, eyeLike, matricesLike, matrixAt, mT,
 import { svdOf, svdvals } from './spectral.ts'
 
 /** Singular values up to the larger of `atol` and `rtol` times the largest count as 0. */
-interface PinvParams {
+export interface PinvParams {
   readonly rtol: number | null
   readonly atol: number
 }

@@ -7,7 +7,7 @@ import { matmul } from '../composites/matmul.ts'
 import { alignStacks, batchStacks, checkMatrix, checkSquare, countOf, eyeLike, lower, lowerHalf, matrixAt, mT, stacked, upper } from './matrices.ts'
 
 /** Which triangle is read, and whether its diagonal is taken for ones. */
-interface TriangleParams {
+export interface TriangleParams {
   readonly upper: boolean
   readonly unitriangular: boolean
 }

@@ -168,4 +168,4 @@ export const flip = (x: Tensor, axes?: number | readonly number[]): Tensor => bi
 export const detach = (x: Tensor): Tensor => bind(detachRow, [x], undefined)
 
 /** {@link detach} by the name that JAX and TensorFlow users look for. */
-export const stopGradient: (x: Tensor) => Tensor = detach
+export const stopGradient = (x: Tensor): Tensor => detach(x)
