@@ -15,7 +15,7 @@ export interface AddProductOptions {
 
 /** β·c + α·product, where c broadcasts to the product's shape. */
 function added(op: string, c: Tensor, product: Tensor, { beta = 1, alpha = 1 }: AddProductOptions): Tensor {
-  if (!broadcastsTo(c.shape, product.shape)) fail('shape', op, `${describe(c)} does not broadcast to the product, ${describe(product)}`)
+  if (!broadcastsTo(c.shape, product.shape)) fail('shape', op, `${describe(c)} does not broadcast to the product, ${describe(product)}. Reshape it, or use add, which broadcasts both`)
   const scaled = alpha === 1 ? product : mul(product, alpha)
   if (beta === 0) return scaled
   return add(beta === 1 ? c : mul(c, beta), scaled)

@@ -43,7 +43,7 @@ export function index(x: Tensor, items: readonly IndexItem[]): Tensor {
  * ```
  */
 export function indexPut(x: Tensor, items: readonly IndexItem[], values: TensorLike, { accumulate = false }: { readonly accumulate?: boolean } = {}): Tensor {
-  return putAt(x, index(placesOf(x), items), typeof values === 'number' ? full([], values, x.dtype, x.backend) : values, accumulate)
+  return putAt('indexPut', x, index(placesOf(x), items), typeof values === 'number' ? full([], values, x.dtype, x.backend) : values, accumulate)
 }
 
 /** The elements that index tensors name together: the axes they index become one, and so do the tensors. */

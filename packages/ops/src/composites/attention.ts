@@ -11,11 +11,11 @@ import { softmax } from './softmax.ts'
 /** Options of {@link scaledDotProductAttention}. */
 export interface AttentionOptions {
   /** bool, true where a query may look, or numbers that are added to the scores; broadcasts to [..., queries, keys]. */
-  readonly mask?: Tensor
+  readonly mask?: Tensor | undefined
   /** A query sees keys at its own place and before. */
   readonly causal?: boolean
   /** The factor of the scores; 1/√d unless given. */
-  readonly scale?: number
+  readonly scale?: number | undefined
 }
 
 /**

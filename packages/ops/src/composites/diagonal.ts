@@ -110,7 +110,7 @@ export const diagflat = (x: Tensor, offset = 0): Tensor => diagEmbed(ravel(x), {
  * diagonalScatter(tensor([[1, 2], [3, 4]]), tensor([8, 9])) // => tensor([[8, 2], [3, 9]], float32)
  * ```
  */
-export const diagonalScatter = (x: Tensor, values: Tensor, options: DiagonalOptions = {}): Tensor => replaceAt(x, diagonal(placesOf(x), options), values)
+export const diagonalScatter = (x: Tensor, values: Tensor, options: DiagonalOptions = {}): Tensor => replaceAt('diagonalScatter', x, diagonal(placesOf(x), options), values)
 
 /**
  * The sum of a matrix's diagonal.

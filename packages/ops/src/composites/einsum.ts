@@ -82,7 +82,11 @@ export function tensordot(a: Tensor, b: Tensor, axes: number | readonly [readonl
   const bs = b.shape.map((_, i) => `b${i}`)
   const [paired, partners] = [left.map(axis => normaliseAxis('tensordot', axis, a.rank)), right.map(axis => normaliseAxis('tensordot', axis, b.rank))]
   for (const list of [paired, partners]) if (new Set(list).size < list.length) fail('axis', 'tensordot', `an axis stands twice in [${list.join(',')}]. Each can be summed over once`)
-  paired.forEach((axis, i) => { bs[partners[i]!] = as[axis]! })
+  paired.forEach((axis, i) => {
+    const [m, n] = [a.shape[axis]!, b.shape[partners[i]!]!]
+    if (m !== n && m !== 1 && n !== 1) fail('shape', 'tensordot', `paired axes must be equal or 1, got ${m} and ${n} for axis ${axis} of ${describe(a)} and axis ${partners[i]!} of ${describe(b)}. Pair other axes`)
+    bs[partners[i]!] = as[axis]!
+  })
   return contract('tensordot', [a, b], { operands: [as, bs], result: [...as.filter((_, i) => !paired.includes(i)), ...bs.filter((_, i) => !partners.includes(i))] })
 }
 

@@ -5,7 +5,7 @@ import { describe, fail, normaliseAxis } from '@bp/core/extend'
 import { less, select } from '../rows/compare.ts'
 import { scatterAdd, take } from '../rows/indexing.ts'
 import { reshape } from '../rows/view.ts'
-import { lastSourceOf, putAt, putFrom, readAt, within } from './places.ts'
+import { lastSourceOf, likeDType, putAt, putFrom, readAt, within } from './places.ts'
 import { scatter, type ScatterReduction } from './scatter.ts'
 import { atLeast1d } from './shapes.ts'
 
@@ -22,7 +22,7 @@ function checkIndex(op: string, x: Tensor, axis: number, index: Tensor): { reado
 /** The same, and the values with an axis where `x` has one; they have an entry for each index. */
 function checkValues(op: string, x: Tensor, axis: number, index: Tensor, given: Tensor): { readonly at: number; readonly places: Tensor; readonly values: Tensor } {
   const { at, places } = checkIndex(op, x, axis, index)
-  const values = atLeast1d(given)
+  const values = atLeast1d(likeDType(op, x, given))
   if (values.rank !== x.rank || values.shape.some((size, i) => size !== (i === at ? places.size : x.shape[i]))) {
     fail('shape', op, `the values ${describe(given)} must be like ${describe(x)} with ${places.size} entries along axis ${at}, one for each index. Broadcast or slice them`)
   }
@@ -129,5 +129,5 @@ export const takeFlat = (x: Tensor, index: Tensor): Tensor => readAt(x, index)
  */
 export function putFlat(x: Tensor, index: Tensor, values: Tensor, accumulate = false): Tensor {
   if (index.size !== values.size) fail('shape', 'putFlat', `got ${index.size} places and ${values.size} values. Give one value for each`)
-  return putAt(x, within('putFlat', index, x.size), reshape(values, index.shape), accumulate)
+  return putAt('putFlat', x, within('putFlat', index, x.size), reshape(values, index.shape), accumulate)
 }

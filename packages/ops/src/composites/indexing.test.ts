@@ -77,6 +77,7 @@ test('writing by index: the last value for a place stays, or all are added', () 
   expect(indexPut(tensor([NaN, Infinity, 1]), [[0, 1]], tensor([1, 2])).toArray()).toEqual([1, 2, 1])
   expect(indexPut(tensor([true, true]), [[0]], tensor(false)).toArray()).toEqual([false, true])
   expect(indexPut(tensor([1n, 2n]), [[1]], 2 ** 40).toArray()).toEqual([1n, 2n ** 40n])
+  expect(() => indexPut(tensor([1, 2]), [0], ints(3))).toThrowErrorMatchingInlineSnapshot(`[BpError: indexPut: the values i32[1] must have the dtype of f32[2]. Convert them with cast(values, 'float32')]`)
   expect(putFlat(x, ints(-1, 0), tensor([50, 60])).toArray()).toEqual([[60, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 50]])
   const values = tensor([5, 6, 7], { requiresGrad: true })
   backward(sum(indexPut(z, [[1, 1, 3]], values)))
@@ -130,6 +131,9 @@ test('masks', () => {
   expect(maskedSelect(x, mask).toArray()).toEqual([0, 2, 4, 6, 8, 10])
   expect(maskedScatter(tensor([1, 2, 3, 4]), mask, tensor([9, 8])).toArray()).toEqual([9, 2, 8, 4])
   expect(nonzero(tensor([[0, 3], [5, 0]])).toArray()).toEqual([[0, 1], [1, 0]])
+  expect(nonzero(tensor([0, -0, 0.5], { dtype: 'float16' })).toArray()).toEqual([[2]])
+  expect(nonzero(tensor([0n, 5n])).toArray()).toEqual([[1]])
+  expect(maskedSelect(tensor([1, 2]), tensor([[true], [false], [true]])).toArray()).toEqual([1, 2, 1, 2])
 })
 
 test('arranging', () => {

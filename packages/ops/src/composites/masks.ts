@@ -61,6 +61,8 @@ export function nonzero(x: Tensor): Tensor {
 /** The flat places of a shape where what broadcasts to it is not 0, in order. */
 function nonzeroPlaces(x: Tensor, shape: Shape): Int32Array {
   const values = x.dataSync()
+  // float16 comes as bits, of which the first is the sign
+  const isZero = x.dtype === 'float16' ? (bits: number | bigint) => Number(bits) % 0x8000 === 0 : (value: number | bigint) => Number(value) === 0
   const lead = shape.length - x.rank
   const own = stridesOf(x.shape)
   const strides = shape.map((_, i) => i < lead || x.shape[i - lead] === 1 ? 0 : own[i - lead]!)
@@ -68,7 +70,7 @@ function nonzeroPlaces(x: Tensor, shape: Shape): Int32Array {
   const found: number[] = []
   const size = sizeOf(shape)
   for (let place = 0, from = 0; place < size; place++) {
-    if (Number(values[from]) !== 0) found.push(place)
+    if (!isZero(values[from]!)) found.push(place)
     for (let axis = shape.length - 1; axis >= 0; axis--) {
       from += strides[axis]!
       if (++index[axis]! < shape[axis]!) break

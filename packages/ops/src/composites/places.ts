@@ -1,7 +1,7 @@
 // Places: where elements lie in the flattened tensor, and reading, adding and putting there.
 
 import { add, broadcastTo, full, type Shape, type Tensor, tensor } from '@bp/core'
-import { sizeOf } from '@bp/core/extend'
+import { describe, fail, sizeOf } from '@bp/core/extend'
 import { maximum, sub } from '../rows/arithmetic.ts'
 import { less, select } from '../rows/compare.ts'
 import { asIndex, scatterAdd, take } from '../rows/indexing.ts'
@@ -41,13 +41,22 @@ export function putFrom(x: Tensor, source: Tensor, values: Tensor, axis: number)
 }
 
 /** `x` with values in place of what stands at flat places, none of which repeats. */
-export const replaceAt = (x: Tensor, places: Tensor, values: Tensor): Tensor => putFlatFrom(x, places, values, sourceOf)
+export const replaceAt = (op: string, x: Tensor, places: Tensor, values: Tensor): Tensor => putFlatFrom(op, x, places, values, sourceOf)
 
 /** `x` with values in place of, or added to, what stands at flat places; of values for one place the last one stays. */
-export const putAt = (x: Tensor, places: Tensor, values: Tensor, accumulate = false): Tensor =>
-  accumulate ? add(x, addAt(x.shape, places, values)) : putFlatFrom(x, places, values, lastSourceOf)
+export function putAt(op: string, x: Tensor, places: Tensor, values: Tensor, accumulate = false): Tensor {
+  if (!accumulate) return putFlatFrom(op, x, places, values, lastSourceOf)
+  return add(x, addAt(x.shape, places, likeDType(op, x, values)))
+}
 
-function putFlatFrom(x: Tensor, places: Tensor, values: Tensor, sources: typeof sourceOf): Tensor {
+function putFlatFrom(op: string, x: Tensor, places: Tensor, values: Tensor, sources: typeof sourceOf): Tensor {
+  const all = broadcastTo(likeDType(op, x, values), places.shape)
   const source = sources(reshape(places, [places.size]), x.size)
-  return reshape(putFrom(reshape(x, [x.size]), source, reshape(broadcastTo(values, places.shape), [places.size]), 0), x.shape)
+  return reshape(putFrom(reshape(x, [x.size]), source, reshape(all, [places.size]), 0), x.shape)
+}
+
+/** The values, which must have the dtype of what they are put into. */
+export function likeDType(op: string, x: Tensor, values: Tensor): Tensor {
+  if (values.dtype !== x.dtype) fail('dtype', op, `the values ${describe(values)} must have the dtype of ${describe(x)}. Convert them with cast(values, '${x.dtype}')`)
+  return values
 }

@@ -7,14 +7,11 @@ import { reshape } from '../rows/view.ts'
 import { tensordot } from './einsum.ts'
 import { matmul } from './matmul.ts'
 
-function checkRanks(op: string, a: Tensor, rankA: number, b: Tensor, rankB: number): void {
-  if (a.rank !== rankA || b.rank !== rankB) fail('shape', op, `needs operands of ${rankA} and ${rankB} axes, got ${describe(a)} and ${describe(b)}. Use matmul, which broadcasts`)
+function checkRanks(op: string, a: Tensor, rankA: number, b: Tensor, rankB: number, wayOut = 'Use matmul, which broadcasts'): void {
+  if (a.rank !== rankA || b.rank !== rankB) fail('shape', op, `needs operands of ${rankA} and ${rankB} axes, got ${describe(a)} and ${describe(b)}. ${wayOut}`)
 }
 
-function checkVectors(op: string, a: Tensor, b: Tensor): void {
-  checkRanks(op, a, 1, b, 1)
-  if (a.size !== b.size) fail('shape', op, `the vectors must have one length, got ${describe(a)} and ${describe(b)}`)
-}
+const flat = 'Flatten them with reshape(x, [-1])'
 
 /**
  * Σ a·b of two vectors. (`dot` is the name of the matrix product that everything here is made of.)
@@ -27,7 +24,8 @@ function checkVectors(op: string, a: Tensor, b: Tensor): void {
  * ```
  */
 export function vdot(a: Tensor, b: Tensor): Tensor {
-  checkVectors('vdot', a, b)
+  checkRanks('vdot', a, 1, b, 1, flat)
+  if (a.size !== b.size) fail('shape', 'vdot', `the vectors must have one length, got ${describe(a)} and ${describe(b)}. Use outer for all pairs`)
   return matmul(a, b)
 }
 
@@ -42,7 +40,7 @@ export function vdot(a: Tensor, b: Tensor): Tensor {
  * ```
  */
 export function outer(a: Tensor, b: Tensor): Tensor {
-  checkRanks('outer', a, 1, b, 1)
+  checkRanks('outer', a, 1, b, 1, flat)
   return mul(reshape(a, [a.size, 1]), b)
 }
 
@@ -58,7 +56,7 @@ export function outer(a: Tensor, b: Tensor): Tensor {
  */
 export function inner(a: Tensor, b: Tensor): Tensor {
   if (a.rank === 0 || b.rank === 0) return mul(a, b)
-  if (a.shape.at(-1) !== b.shape.at(-1)) fail('shape', 'inner', `the last axes must be equal, got ${describe(a)} and ${describe(b)}`)
+  if (a.shape.at(-1) !== b.shape.at(-1)) fail('shape', 'inner', `the last axes must be equal, got ${describe(a)} and ${describe(b)}. Use tensordot to choose the axes`)
   return tensordot(a, b, [[-1], [-1]])
 }
 

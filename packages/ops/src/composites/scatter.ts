@@ -8,7 +8,7 @@ import { scatterAdd } from '../rows/indexing.ts'
 import { scatterExtreme } from '../rows/scatter.ts'
 import { reshape, slice } from '../rows/view.ts'
 import { flatIndex } from './along.ts'
-import { putAt } from './places.ts'
+import { likeDType, putAt } from './places.ts'
 import { combinedAt } from './runs.ts'
 import { atLeast1d } from './shapes.ts'
 
@@ -43,8 +43,8 @@ export interface ScatterOptions {
 export function scatter(x: Tensor, axis: number, index: Tensor, values: TensorLike, { reduce, includeSelf = true }: ScatterOptions = {}): Tensor {
   if (x.rank === 0) return reshape(scatter(atLeast1d(x), axis, atLeast1d(index), typeof values === 'number' ? values : atLeast1d(values), { ...reduce && { reduce }, includeSelf }), [])
   const places = flatIndex('scatter', x.shape, index, normaliseAxis('scatter', axis, x.rank))
-  const own = typeof values === 'number' ? full(index.shape, values, x.dtype, x.backend) : fitted(values, index)
-  if (reduce === undefined) return putAt(x, places, own)
+  const own = typeof values === 'number' ? full(index.shape, values, x.dtype, x.backend) : fitted(likeDType('scatter', x, values), index)
+  if (reduce === undefined) return putAt('scatter', x, places, own)
   const flat = reduceAt(reshape(x, [x.size]), reshape(places, [index.size]), reshape(own, [index.size]), reduce, includeSelf)
   return reshape(flat, x.shape)
 }

@@ -65,7 +65,7 @@ export const asStrided = (x: Tensor, shape: Shape, strides: readonly number[], o
  * asStridedScatter(tensor([1, 2, 3, 4]), tensor([8, 9]), [2], [2], 1) // => tensor([1, 8, 3, 9], float32)
  * ```
  */
-export const asStridedScatter = (x: Tensor, values: Tensor, shape: Shape, strides: readonly number[], offset = 0): Tensor => putAt(x, strided('asStridedScatter', x, shape, strides, offset), values)
+export const asStridedScatter = (x: Tensor, values: Tensor, shape: Shape, strides: readonly number[], offset = 0): Tensor => putAt('asStridedScatter', x, strided('asStridedScatter', x, shape, strides, offset), values)
 
 /**
  * One entry of an axis, without the axis: PyTorch's `select`. Negative counts from the end.
@@ -94,7 +94,7 @@ export function at(x: Tensor, index: number, axis = 0): Tensor {
  * selectScatter(tensor([[1, 2], [3, 4]]), tensor([8, 9]), 0, 1) // => tensor([[1, 2], [8, 9]], float32)
  * ```
  */
-export const selectScatter = (x: Tensor, values: Tensor, axis: number, index: number): Tensor => replaceAt(x, at(placesOf(x), index, axis), values)
+export const selectScatter = (x: Tensor, values: Tensor, axis: number, index: number): Tensor => replaceAt('selectScatter', x, at(placesOf(x), index, axis), values)
 
 /**
  * `x` with `values` in place of what `slice(x, starts, ends, steps)` reads: PyTorch's `slice_scatter`.
@@ -106,7 +106,7 @@ export const selectScatter = (x: Tensor, values: Tensor, axis: number, index: nu
  * sliceScatter(tensor([1, 2, 3, 4]), tensor([8, 9]), [0], [4], [2]) // => tensor([8, 2, 9, 4], float32)
  * ```
  */
-export const sliceScatter = (x: Tensor, values: Tensor, starts: readonly number[], ends: readonly number[] = [], steps: readonly number[] = []): Tensor => replaceAt(x, slice(placesOf(x), starts, ends, steps), values)
+export const sliceScatter = (x: Tensor, values: Tensor, starts: readonly number[], ends: readonly number[] = [], steps: readonly number[] = []): Tensor => replaceAt('sliceScatter', x, slice(placesOf(x), starts, ends, steps), values)
 
 /**
  * Entries of an axis repeated: each the same number of times, or as often as a list (or an integer tensor, whose values are

@@ -6,7 +6,7 @@ import { Unsupported } from '../../compare.ts'
 import type { Adapter, Arguments } from './arguments.ts'
 
 /** The reduction, by its place or by the two flags that came before it. */
-function reductionOf<R extends string = 'mean' | 'sum' | 'none'>(call: Arguments, place: number, allowed: readonly R[] = ['mean', 'sum', 'none'] as unknown as readonly R[]): { readonly reduction: R } {
+function reductionAmong<R extends string>(call: Arguments, place: number, allowed: readonly R[]): { readonly reduction: R } {
   const old = call.has(-1, 'size_average') || call.has(-1, 'reduce')
   const legacy = !call.flag(-1, 'reduce', true) ? 'none' : call.flag(-1, 'size_average', true) ? 'mean' : 'sum'
   const name = old ? legacy : call.text(place, 'reduction', 'mean')
@@ -15,8 +15,8 @@ function reductionOf<R extends string = 'mean' | 'sum' | 'none'>(call: Arguments
   return { reduction }
 }
 
-/** An option that is left out where the argument is. */
-const maybe = <K extends string>(name: K, value: Tensor | undefined): Partial<Record<K, Tensor>> => value ? { [name]: value } as Record<K, Tensor> : {}
+/** One of the reductions that every loss has. */
+const reductionOf = (call: Arguments, place: number): LossOptions => reductionAmong(call, place, ['mean', 'sum', 'none'])
 
 /** A loss of an input and a target without arguments of its own; size_average and reduce come before the reduction. */
 const plain = (f: (x: Tensor, target: Tensor, options: LossOptions) => Tensor): Adapter => call => f(call.input, call.tensor(1, 'target'), reductionOf(call, 4))
@@ -30,18 +30,18 @@ export const losses: Readonly<Record<string, Adapter>> = {
   'nn.functional.smooth_l1_loss': call => smoothL1Loss(call.input, call.tensor(1, 'target'), { ...reductionOf(call, 4), beta: call.number(5, 'beta', 1) }),
   'nn.functional.huber_loss': call => huberLoss(call.input, call.tensor(1, 'target'), { ...reductionOf(call, 2), delta: call.number(3, 'delta', 1) }),
   'nn.functional.cross_entropy': call => crossEntropy(call.input, call.tensor(1, 'target'), {
-    ...maybe('weight', call.maybeTensor(2, 'weight')), ignoreIndex: call.number(4, 'ignore_index', -100), ...reductionOf(call, 6), labelSmoothing: call.number(7, 'label_smoothing', 0),
+    weight: call.maybeTensor(2, 'weight'), ignoreIndex: call.number(4, 'ignore_index', -100), ...reductionOf(call, 6), labelSmoothing: call.number(7, 'label_smoothing', 0),
   }),
   'nn.functional.nll_loss': call => nllLoss(call.input, call.tensor(1, 'target'), {
-    ...maybe('weight', call.maybeTensor(2, 'weight')), ignoreIndex: call.number(4, 'ignore_index', -100), ...reductionOf(call, 6),
+    weight: call.maybeTensor(2, 'weight'), ignoreIndex: call.number(4, 'ignore_index', -100), ...reductionOf(call, 6),
   }),
-  'nn.functional.binary_cross_entropy': call => binaryCrossEntropy(call.input, call.tensor(1, 'target'), { ...maybe('weight', call.maybeTensor(2, 'weight')), ...reductionOf(call, 5) }),
+  'nn.functional.binary_cross_entropy': call => binaryCrossEntropy(call.input, call.tensor(1, 'target'), { weight: call.maybeTensor(2, 'weight'), ...reductionOf(call, 5) }),
   'nn.functional.binary_cross_entropy_with_logits': call => binaryCrossEntropyWithLogits(call.input, call.tensor(1, 'target'), {
-    ...maybe('weight', call.maybeTensor(2, 'weight')), ...reductionOf(call, 5), ...maybe('posWeight', call.maybeTensor(6, 'pos_weight')),
+    weight: call.maybeTensor(2, 'weight'), ...reductionOf(call, 5), posWeight: call.maybeTensor(6, 'pos_weight'),
   }),
-  'nn.functional.multilabel_soft_margin_loss': call => multilabelSoftMarginLoss(call.input, call.tensor(1, 'target'), { ...maybe('weight', call.maybeTensor(2, 'weight')), ...reductionOf(call, 5) }),
+  'nn.functional.multilabel_soft_margin_loss': call => multilabelSoftMarginLoss(call.input, call.tensor(1, 'target'), { weight: call.maybeTensor(2, 'weight'), ...reductionOf(call, 5) }),
   'nn.functional.kl_div': call => klDiv(call.input, call.tensor(1, 'target'), {
-    ...reductionOf(call, 4, ['mean', 'sum', 'none', 'batchmean'] as const), logTarget: call.flag(5, 'log_target'),
+    ...reductionAmong(call, 4, ['mean', 'sum', 'none', 'batchmean']), logTarget: call.flag(5, 'log_target'),
   }),
   'nn.functional.poisson_nll_loss': call => poissonNllLoss(call.input, call.tensor(1, 'target'), {
     logInput: call.flag(2, 'log_input', true), full: call.flag(3, 'full'), eps: call.number(5, 'eps', 1e-8), ...reductionOf(call, 7),
@@ -55,7 +55,7 @@ export const losses: Readonly<Record<string, Adapter>> = {
   'nn.functional.multi_margin_loss': call => {
     const p = call.number(2, 'p', 1)
     if (p !== 1 && p !== 2) throw new Unsupported(`argument p = ${p}`)
-    return multiMarginLoss(call.input, call.tensor(1, 'target'), { p, margin: call.number(3, 'margin', 1), ...maybe('weight', call.maybeTensor(4, 'weight')), ...reductionOf(call, 7) })
+    return multiMarginLoss(call.input, call.tensor(1, 'target'), { p, margin: call.number(3, 'margin', 1), weight: call.maybeTensor(4, 'weight'), ...reductionOf(call, 7) })
   },
   'nn.functional.triplet_margin_loss': call => tripletMarginLoss(call.input, call.tensor(1, 'positive'), call.tensor(2, 'negative'), {
     margin: call.number(3, 'margin', 1), p: call.number(4, 'p', 2), eps: call.number(5, 'eps', 1e-6), swap: call.flag(6, 'swap'), ...reductionOf(call, 9),

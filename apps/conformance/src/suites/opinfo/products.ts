@@ -32,7 +32,7 @@ function attention(call: Arguments): Parameters<typeof scaledDotProductAttention
   const mask = call.maybeTensor(3, 'attn_mask')
   const dropout = call.number(4, 'dropout_p', 0)
   if (dropout !== 0) throw new Unsupported(`argument dropout_p = ${dropout}: random`)
-  return [call.input, call.tensor(1, 'key'), call.tensor(2, 'value'), mask ? { mask } : {}]
+  return [call.input, call.tensor(1, 'key'), call.tensor(2, 'value'), { mask }]
 }
 
 /** The adapters of this family. */
@@ -76,7 +76,6 @@ export const products: Readonly<Record<string, Adapter>> = {
   },
   'nn.functional.scaled_dot_product_attention': call => {
     const [q, k, v, options] = attention(call)
-    const scale = call.maybeNumber(6, 'scale')
-    return scaledDotProductAttention(q, k, v, { ...options, causal: call.flag(5, 'is_causal'), ...scale !== undefined && { scale } })
+    return scaledDotProductAttention(q, k, v, { ...options, causal: call.flag(5, 'is_causal'), scale: call.maybeNumber(6, 'scale') })
   },
 }

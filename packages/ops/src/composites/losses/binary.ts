@@ -12,13 +12,13 @@ import { checkAlike, type LossOptions, reduce } from './reduction.ts'
 /** Options of {@link binaryCrossEntropy}. */
 export interface BinaryCrossEntropyOptions extends LossOptions {
   /** A factor for each element; broadcasts. */
-  readonly weight?: Tensor
+  readonly weight?: Tensor | undefined
 }
 
 /** Options of {@link binaryCrossEntropyWithLogits}. */
 export interface BinaryCrossEntropyWithLogitsOptions extends BinaryCrossEntropyOptions {
   /** A factor for the positive targets, for each class; broadcasts. */
-  readonly posWeight?: Tensor
+  readonly posWeight?: Tensor | undefined
 }
 
 /** What a logarithm is at the least. */
@@ -84,7 +84,7 @@ export function binaryCrossEntropyWithLogits(x: Tensor, target: Tensor, { weight
 /** Options of {@link multilabelSoftMarginLoss}. */
 export interface MultilabelSoftMarginLossOptions extends LossOptions {
   /** A factor for each class; broadcasts. */
-  readonly weight?: Tensor
+  readonly weight?: Tensor | undefined
 }
 
 /**
@@ -98,7 +98,7 @@ export interface MultilabelSoftMarginLossOptions extends LossOptions {
  * ```
  */
 export function multilabelSoftMarginLoss(x: Tensor, target: Tensor, { weight, ...options }: MultilabelSoftMarginLossOptions = {}): Tensor {
-  return reduce(mean(binaryCrossEntropyWithLogits(x, target, { reduction: 'none', ...weight && { weight } }), -1), options)
+  return reduce(mean(binaryCrossEntropyWithLogits(x, target, { reduction: 'none', weight }), -1), options)
 }
 
 /**

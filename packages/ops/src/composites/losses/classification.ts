@@ -11,12 +11,13 @@ import { reshape, transpose } from '../../rows/view.ts'
 import { takeAlong } from '../along.ts'
 import { squeeze, unsqueeze } from '../arrange.ts'
 import { logSoftmax, softmaxCrossEntropy } from '../softmax.ts'
+import { checkClasses } from './classes.ts'
 import { type LossOptions, reduce } from './reduction.ts'
 
 /** Options of {@link nllLoss}. */
 export interface NllLossOptions extends LossOptions {
   /** A factor for each class; the mean is then weighted. */
-  readonly weight?: Tensor
+  readonly weight?: Tensor | undefined
   /** Class indices with this value do not count; −100 unless given. */
   readonly ignoreIndex?: number
 }
@@ -57,7 +58,7 @@ function softCrossEntropy(logits: Tensor, target: Tensor, { labelSmoothing = 0, 
 
 /** −w[y]·log softmax(x)[y] for class indices y; classes of logit −∞ cost nothing where they are not the target. */
 function hardCrossEntropy(logits: Tensor, target: Tensor, { labelSmoothing = 0, weight, ignoreIndex = -100, ...options }: CrossEntropyOptions): Tensor {
-  checkClasses('crossEntropy', logits, target, ignoreIndex)
+  checkTarget('crossEntropy', logits, target, ignoreIndex)
   const classes = logits.shape[1]!
   const alongClasses = (x: Tensor): Tensor => reshape(x, [classes, ...logits.shape.slice(2).map(() => 1)])
   const chosen = equal(unsqueeze(target, 1), alongClasses(iota(classes, target.dtype, target.backend)))
@@ -84,7 +85,7 @@ export function nllLoss(x: Tensor, target: Tensor, options: NllLossOptions = {})
   if (x.rank === 1) return single(nllLoss, x, target, options)
   const { weight, ignoreIndex = -100 } = options
   if (x.rank === 0) fail('shape', 'nllLoss', `the input must be [n, classes, …] or [classes], got ${describe(x)}`)
-  checkClasses('nllLoss', x, target, ignoreIndex)
+  checkTarget('nllLoss', x, target, ignoreIndex)
   checkWeight('nllLoss', x.shape[1]!, weight)
   const ignored = equal(target, ignoreIndex)
   const index = select(ignored, 0, target)
@@ -110,13 +111,9 @@ function checkWeight(op: string, classes: number, weight: Tensor | undefined): v
   if (weight && !sameShape(weight.shape, [classes])) fail('shape', op, `the weight must have one factor for each of the ${classes} classes, got ${describe(weight)}`)
 }
 
-/** Throws where class indices do not fit the scores: by their shape, and by their values where those can be read at once. */
-function checkClasses(op: string, x: Tensor, target: Tensor, ignore: number): void {
-  const classes = x.shape[1]!
+/** Throws where class indices do not fit the scores. */
+function checkTarget(op: string, x: Tensor, target: Tensor, ignoreIndex: number): void {
   const want = [x.shape[0]!, ...x.shape.slice(2)]
   if (!sameShape(target.shape, want)) fail('shape', op, `class indices for ${describe(x)} must be [${want.join(',')}], got ${describe(target)}`)
-  if (target.storage && target.backend.readSync) {
-    const bad = target.dataSync().find((c: number | bigint) => (c < 0 || c >= classes) && Number(c) !== ignore)
-    if (bad !== undefined) fail('value', op, `class ${bad} is outside 0 … ${classes - 1}, the classes of ${describe(x)}. Use ignoreIndex for targets that should not count`)
-  }
+  checkClasses(op, x, x.shape[1]!, target, index => index === ignoreIndex, 'Use ignoreIndex for targets that should not count')
 }

@@ -1,6 +1,6 @@
 // Losses that ask for a margin: between two scores, or between the right classes and the others.
 
-import { mul, add, type Tensor } from '@bp/core'
+import { add, mul, type Tensor } from '@bp/core'
 import { describe, fail, sameShape } from '@bp/core/extend'
 import { div, neg, sub } from '../../rows/arithmetic.ts'
 import { cast, equal, less, logicalAnd, select } from '../../rows/compare.ts'
@@ -12,6 +12,7 @@ import { reshape } from '../../rows/view.ts'
 import { clamp, square } from '../activations.ts'
 import { takeAlong } from '../along.ts'
 import { unsqueeze } from '../arrange.ts'
+import { checkClasses } from './classes.ts'
 import { type LossOptions, reduce } from './reduction.ts'
 
 /** Options of {@link marginRankingLoss}. */
@@ -62,7 +63,7 @@ export interface MultiMarginLossOptions extends LossOptions {
   /** 1 unless given. */
   readonly margin?: number
   /** A factor for each class, by the class that is right. */
-  readonly weight?: Tensor
+  readonly weight?: Tensor | undefined
 }
 
 /**
@@ -81,6 +82,7 @@ export function multiMarginLoss(x: Tensor, target: Tensor, { p = 1, margin = 1, 
   const n = x.rank === 2 ? x.shape[0]! : 1
   if (x.rank > 2 || target.rank > 1 || target.size !== n) fail('shape', 'multiMarginLoss', `needs scores [n, classes] and n class indices, or [classes] and one, got ${describe(x)} and ${describe(target)}`)
   if (weight && !sameShape(weight.shape, [classes])) fail('shape', 'multiMarginLoss', `the weight must have one factor for each of the ${classes} classes, got ${describe(weight)}`)
+  checkClasses('multiMarginLoss', x, classes, target, () => false, 'Leave out what should not count')
   const scores = reshape(x, [n, classes])
   const index = reshape(target, [n, 1])
   const hinge = relu(add(sub(margin, takeAlong(scores, index, 1)), scores))
@@ -106,6 +108,7 @@ export function multilabelMarginLoss(x: Tensor, target: Tensor, options: LossOpt
   if (x.rank > 2 || !sameShape(x.shape, target.shape)) fail('shape', 'multilabelMarginLoss', `scores and class indices must both be [n, classes] or [classes], got ${describe(x)} and ${describe(target)}`)
   const classes = x.shape.at(-1) ?? 1
   const n = x.rank === 2 ? x.shape[0]! : 1
+  checkClasses('multilabelMarginLoss', x, classes, target, index => index < 0, 'End a row of labels with -1')
   const scores = reshape(x, [n, classes])
   const index = cast(reshape(target, [n, classes]), 'int32')
   const listed = equal(cumSum(cast(less(index, 0), 'int32'), 1), 0)
