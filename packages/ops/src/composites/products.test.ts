@@ -30,7 +30,7 @@ function plainEinsum(equation: string, xs: readonly Tensor[]): Tensor {
   const [left, result] = equation.split('->') as [string, string]
   const terms = left.split(',')
   const sizes = new Map<string, number>()
-  terms.forEach((term, i) => Array.from(term).forEach((label, axis) => sizes.set(label, xs[i]!.shape[axis] === 1 ? sizes.get(label) ?? 1 : xs[i]!.shape[axis]!)))
+  terms.forEach((term, i) => { Array.from(term).forEach((label, axis) => sizes.set(label, xs[i]!.shape[axis] === 1 ? sizes.get(label) ?? 1 : xs[i]!.shape[axis]!)) })
   const labels = [...sizes.keys()]
   const shape = Array.from(result, label => sizes.get(label)!)
   const out = new Float64Array(shape.reduce((a, b) => a * b, 1))
