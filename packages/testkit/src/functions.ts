@@ -3,6 +3,7 @@
 import type { Tensor } from '@bp/core'
 import { type AnyRow, defineComposite } from '@bp/core/extend'
 import { arrangeFunctions } from './functions/arrange.ts'
+import { basicFunctions } from './functions/basics.ts'
 import { elementwiseFunctions } from './functions/elementwise.ts'
 import { linalgFunctions } from './functions/linalg.ts'
 import { lossFunctions } from './functions/losses.ts'
@@ -23,6 +24,7 @@ export const asComposite = (name: string, { f }: FunctionSample): AnyRow => defi
 /** Samples by the name of the function, family by family. */
 export const functionSamples: Readonly<Record<string, readonly FunctionSample[]>> = {
   ...arrangeFunctions,
+  ...basicFunctions,
   ...elementwiseFunctions,
   ...linalgFunctions,
   ...lossFunctions,
