@@ -2,7 +2,8 @@
 
 import { cpu } from '@bp/backend-cpu'
 import { add, customVjp, grad, gradients, jvp, mul, type Tensor, tensor, use, valueAndGrad, vjp, zerosLike } from '@bp/core'
-import { convolve, div, Generator, matmul, maxPool, mean, oneHot, relu, reshape, sin, softmaxCrossEntropy, standardise, sub, sum, tanh } from '@bp/ops'
+import { BatchNorm2d, Conv2d, crossEntropy, Flatten, Linear, manualSeed, MaxPool2d, ReLU, Sequential, Tanh } from '@bp/nn'
+import { convolve, detach, div, Generator, matmul, maxPool, mean, oneHot, relu, reshape, sin, softmaxCrossEntropy, standardise, sub, sum, tanh } from '@bp/ops'
 import { describe, expect, test } from 'vitest'
 
 use(cpu())
@@ -71,6 +72,32 @@ describe('a CNN: convolution, batch normalisation, pooling, dense', () => {
     loss(Object.fromEntries(names.map((key, i) => [key, sub(leaves[key]!, mul(first[i]!, rate))]))).backward()
     const wanted = grad((p: Params) => loss(map((q, g) => sub(q, mul(g, rate)), p, grad(loss)(p))))(params)
     for (const key of names) expect(Math.max(...(sub(leaves[key]!.grad!, wanted[key]!).dataSync() as Float64Array).map(Math.abs))).toBeLessThan(1e-12)
+  })
+})
+
+test('a Hessian–vector product of a model of layers: convolution, batch normalisation, pooling, by PyTorch’s surface', () => {
+  manualSeed(5)
+  const f64 = { dtype: 'float64' } as const
+  const model = new Sequential(new Conv2d(1, 4, 3, { padding: 1, ...f64 }), new BatchNorm2d(4, f64), new ReLU(), new MaxPool2d(2), new Conv2d(4, 4, 3, f64), new Tanh(), new Flatten(), new Linear(16, 3, f64))
+  const random = new Generator(6)
+  const x = normal(random, [6, 1, 8, 8])
+  const y = tensor([0, 1, 2, 0, 1, 2], { dtype: 'int32' })
+  const params = model.parameters()
+  const loss = (): Tensor => crossEntropy(model.forward(x), y)
+  const directions = params.map(p => normal(random, [...p.shape]))
+  const first = gradients(loss(), params, { createGraph: true })
+  const product = gradients(first.map((g, i) => sum(mul(g!, directions[i]!))).reduce((a, b) => add(a, b)), params)
+  const start = params.map(p => detach(p))
+  const h = 1e-5
+  const at = (step: number): Tensor[] => {
+    params.forEach((p, i) => { p.assign(add(start[i]!, mul(directions[i]!, step))) })
+    return gradients(loss(), params) as Tensor[]
+  }
+  const [high, low] = [at(h), at(-h)]
+  product.forEach((hv, i) => {
+    const expected = div(sub(high[i]!, low[i]!), 2 * h).dataSync() as Float64Array
+    const scale = Math.max(1, ...expected.map(Math.abs))
+    ;(hv!.dataSync() as Float64Array).forEach((value, j) => { expect(Math.abs(value - expected[j]!), `parameter ${i}`).toBeLessThan(1e-5 * scale) })
   })
 })
 
