@@ -3,7 +3,7 @@
 import { cpu } from '@bp/backend-cpu'
 import { log, sqrt } from '@bp/ops'
 import { expect, test } from 'vitest'
-import { add, backward, detectAnomaly, enableGrad, inferenceMode, isGradEnabled, mul, registerHook, type Tensor, tensor, use } from './index.ts'
+import { add, backward, detectAnomaly, enableGrad, GradientTape, inferenceMode, isGradEnabled, mul, registerHook, savedTensorsHooks, type Tensor, tensor, use } from './index.ts'
 
 use(cpu())
 
@@ -51,4 +51,12 @@ test('inference mode keeps recording off, whatever is inside', () => {
   const x = tensor(2, { requiresGrad: true })
   expect(inferenceMode(() => [mul(x, x).requiresGrad, enableGrad(() => mul(x, x).requiresGrad), isGradEnabled()])).toEqual([false, false, false])
   expect(mul(inferenceMode(() => mul(x, x)), x).requiresGrad).toBe(true)
+})
+
+test('async functions are refused, for what holds in them would not last', () => {
+  const x = tensor(1, { requiresGrad: true })
+  const f = async (): Promise<Tensor> => mul(await Promise.resolve(x), x)
+  for (const run of [() => detectAnomaly(f), () => savedTensorsHooks(z => z, z => z, f), () => new GradientTape().record(f), () => inferenceMode(f)]) {
+    expect(run).toThrow(/the function is async/)
+  }
 })

@@ -3,6 +3,7 @@
 import { BpError } from './errors.ts'
 import { type Node, type Observer, observer, setObserver } from './node.ts'
 import { describe } from './shape.ts'
+import { synchronous } from './synchronous.ts'
 import type { Tensor } from './tensor.ts'
 
 const hasNaN = (x: Tensor | null): boolean => x?.storage != null && x.backend.readSync !== undefined && (x.dataSync() as Float64Array).some(Number.isNaN)
@@ -53,7 +54,7 @@ class Detector implements Observer {
 export function detectAnomaly<R>(f: () => R): R {
   const before = setObserver(new Detector(observer))
   try {
-    return f()
+    return synchronous('detectAnomaly', f())
   } finally {
     setObserver(before)
   }

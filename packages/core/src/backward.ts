@@ -4,6 +4,7 @@ import { fail } from './errors.ts'
 import { current, type Interpreter } from './interpreter.ts'
 import { pull } from './pull.ts'
 import { describe, sameShape } from './shape.ts'
+import { synchronous } from './synchronous.ts'
 import type { Tensor } from './tensor.ts'
 import { add, onesLike } from './vector.ts'
 
@@ -138,9 +139,7 @@ function recordingEverywhere<R>(op: string, on: boolean, f: () => R): R {
     level.recording = on
   }
   try {
-    const result = f()
-    if (result instanceof Promise) fail('value', op, 'the function is async, so the setting would not last past its first await. Await first, then compute inside a plain function')
-    return result
+    return synchronous(op, f())
   } finally {
     for (const { level, before } of levels) level.recording = before
   }

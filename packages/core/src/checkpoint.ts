@@ -6,6 +6,7 @@ import { fail } from './errors.ts'
 import { current, type Interpreter, runIn } from './interpreter.ts'
 import { isPacked, isTensor, type Packed, type Saver, saver, withSaver } from './node.ts'
 import { describe, type Shape } from './shape.ts'
+import { synchronous } from './synchronous.ts'
 import type { Tensor, Variable } from './tensor.ts'
 import { flatten, type Tree, unflatten } from './tree.ts'
 
@@ -172,7 +173,7 @@ function opened(x: Abstract): Tensor {
  */
 export function checkpoint<A extends readonly Tree[], R extends Tree>(f: (...args: A) => R, ...args: A): R {
   const inputs = flatten('checkpoint', args)
-  const call = (xs: Tensor[]): R => f(...unflatten(args, xs))
+  const call = (xs: Tensor[]): R => synchronous('checkpoint', f(...unflatten(args, xs)))
   return current.recording ? withSaver(new Frame(call, inputs), () => call(inputs)) : call(inputs)
 }
 

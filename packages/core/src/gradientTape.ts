@@ -7,6 +7,7 @@ import { current, withRecording } from './interpreter.ts'
 import { leaf, type Node, type Observer, observer, setObserver } from './node.ts'
 import { pull } from './pull.ts'
 import { describe } from './shape.ts'
+import { synchronous } from './synchronous.ts'
 import { Tensor } from './tensor.ts'
 import { flatten, type Tree } from './tree.ts'
 import { onesLike } from './vector.ts'
@@ -67,7 +68,7 @@ export class GradientTape {
     setObserver(own)
     recordingTapes++
     try {
-      return withRecording(true, f)
+      return withRecording(true, () => synchronous('GradientTape', f()))
     } finally {
       recordingTapes--
       setObserver(outer)

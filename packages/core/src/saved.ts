@@ -5,6 +5,7 @@ import type { DType } from './dtype.ts'
 import { fail } from './errors.ts'
 import { type Packed, type Saver, saver, withSaver } from './node.ts'
 import { describe, type Shape } from './shape.ts'
+import { synchronous } from './synchronous.ts'
 import { Tensor } from './tensor.ts'
 
 /** A saved tensor in the form that `pack` gave it. */
@@ -62,5 +63,5 @@ export function savedTensorsHooks<P, R>(pack: (x: Tensor) => P, unpack: (packed:
     save: (x): Abstract => new Held(x.aval, withSaver(null, () => pack(x)), unpack),
     assigning: variable => { outer?.assigning(variable) },
   }
-  return withSaver(inner, f)
+  return withSaver(inner, () => synchronous('savedTensorsHooks', f()))
 }
