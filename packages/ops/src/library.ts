@@ -1,9 +1,12 @@
 // The table of library primitives: ops that compute on the host or by decomposition, on any backend, so that no backend needs a kernel for them.
 
 import { specialLibrary } from './composites/elementwiseLibrary.ts'
-import { functionsLibrary } from './linalg/functions.ts'
+import { determinantLibrary } from './linalg/determinant.ts'
+import { exponentialLibrary } from './linalg/exponential.ts'
 import { luLibrary } from './linalg/lu.ts'
 import { orthogonalLibrary } from './linalg/orthogonal.ts'
+import { pinvLibrary } from './linalg/pinv.ts'
+import { solveLibrary } from './linalg/solve.ts'
 import { spectralLibrary } from './linalg/spectral.ts'
 import { triangularLibrary } from './linalg/triangular.ts'
 import { maskedLibrary } from './composites/maskedAlong.ts'
@@ -14,10 +17,13 @@ import { scatterLibrary } from './rows/scatter.ts'
 export const library = {
   ...specialLibrary,
   ...luLibrary,
+  ...solveLibrary,
+  ...determinantLibrary,
   ...triangularLibrary,
   ...orthogonalLibrary,
   ...spectralLibrary,
-  ...functionsLibrary,
+  ...pinvLibrary,
+  ...exponentialLibrary,
   ...maskedLibrary,
   ...poolLibrary,
   ...scatterLibrary,

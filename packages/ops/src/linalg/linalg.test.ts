@@ -81,12 +81,6 @@ describe.each([1, 4, 30])('square, of %s', n => {
   })
 })
 
-test('a determinant above the size that is eliminated in ops', () => {
-  const a = randn(40, 40)
-  const [sign, log] = slogdet(a)
-  expect(det(a).item()).toBeCloseTo(sign.item() * Math.exp(log.item()), 0)
-})
-
 test('matrices without elements', () => {
   const none = tensor([], { shape: [0, 0], dtype: 'float64' })
   expect([det(none).item(), slogdet(none)[0].item(), inv(none).shape, cholesky(none).shape, eigh(none)[0].shape, svd(none)[1].shape]).toEqual([1, 1, [0, 0], [0, 0], [0], [0]])
@@ -123,8 +117,8 @@ test('float32 is computed in double and rounded', () => {
 
 test('errors name the fault and the way out', () => {
   expect(() => inv(randn(2, 3))).toThrowErrorMatchingInlineSnapshot(`[BpError: inv: needs square matrices, got f64[2,3]. Use lstsq or pinv for others]`)
-  expect(() => solve(tensor([[1, 2], [2, 4]]), tensor([1, 2]))).toThrowErrorMatchingInlineSnapshot(`[BpError: solve: the matrix is singular: pivot 2 of 2 is zero. Use pinv or lstsq]`)
-  expect(() => cholesky(tensor([[1, 2], [2, 1]]))).toThrowErrorMatchingInlineSnapshot(`[BpError: cholesky: the matrix is not positive definite: its leading minor of order 2 is not positive. Add a multiple of the identity, or use eigh]`)
+  expect(() => solve(tensor([[1, 2], [2, 4]]), tensor([1, 2]))).toThrowErrorMatchingInlineSnapshot(`[BpError: solve: the matrix is singular: pivot 2 of 2 is zero. Use pinv or lstsq, or solveEx, which reports it]`)
+  expect(() => cholesky(tensor([[1, 2], [2, 1]]))).toThrowErrorMatchingInlineSnapshot(`[BpError: cholesky: the matrix is not positive definite: its leading minor of order 2 is not positive. Add a multiple of the identity, use eigh, or choleskyEx, which reports it]`)
   expect(() => solveTriangular(randn(3, 3), randn(2, 1), { upper: true })).toThrowErrorMatchingInlineSnapshot(`[BpError: solveTriangular: the right side f64[2,1] must have 3 rows, as f64[3,3] has]`)
   expect(() => det(tensor([1, 2]))).toThrowErrorMatchingInlineSnapshot(`[BpError: det: needs a matrix or a stack of them, got f32[2]. Reshape it to [rows, columns]]`)
   expect(() => svd(tensor([[1, 2]], { dtype: 'int32' }))).toThrowErrorMatchingInlineSnapshot(`[BpError: svd: needs floating-point numbers, got i32[1,2]. Convert it with cast(x, 'float64')]`)

@@ -3,6 +3,7 @@
 import { add, broadcastTo, mul, type Shape, type Tensor } from '@bp/core'
 import { type Abstract, Aval, allocate, broadcastShapes, describe, fail, type HostOperand, isFloat, sizeOf } from '@bp/core/extend'
 import { cast, equal, less, lessEqual, select } from '../rows/compare.ts'
+import { amax, argMax, sum } from '../rows/reduce.ts'
 import { iota } from '../rows/source.ts'
 import { reshape, transpose } from '../rows/view.ts'
 
@@ -100,4 +101,16 @@ export const lowerHalf = (x: Tensor): Tensor => mul(x, add(cast(less(columnIndex
 export function eyeLike(like: Tensor, n: number): Tensor {
   const i = iota(n, 'int32', like.backend)
   return cast(equal(reshape(i, [n, 1]), reshape(i, [1, n])), like.dtype)
+}
+
+/** Each row times a factor of its own. */
+export const scaleRows = (x: Tensor, factors: Tensor): Tensor => mul(x, reshape(factors, [...factors.shape, 1]))
+
+/** Each column times a factor of its own. */
+export const scaleColumns = (x: Tensor, factors: Tensor): Tensor => mul(x, reshape(factors, [...factors.shape.slice(0, -1), 1, factors.shape.at(-1)!]))
+
+/** For each row of a mask, as int32, the place of the first that is true, counted from 1; 0 where none is. */
+export function firstTrue(mask: Tensor): Tensor {
+  const found = cast(mask, 'int32')
+  return mask.shape.at(-1) === 0 ? sum(found, -1) : mul(add(argMax(found, -1), 1), amax(found, -1))
 }

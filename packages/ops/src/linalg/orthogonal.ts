@@ -1,58 +1,20 @@
 // Orthogonal factors: QR by Householder reflections, and products of reflections.
 
-import { add, broadcastTo, mul, type Tensor } from '@bp/core'
+import { add, broadcastTo, full, mul, type Tensor } from '@bp/core'
 import { Aval, bindMany, defineOp, describe, fail } from '@bp/core/extend'
+import { matmul } from '../composites/matmul.ts'
 import { sub } from '../rows/arithmetic.ts'
 import { concat, narrow, reshape } from '../rows/view.ts'
-import { matmul } from '../composites/matmul.ts'
-import { checkMatrix, countOf, eyeLike, identityMatrix, lower, type Matrix, matricesLike, matrixAt, mT, stacked } from './matrices.ts'
+import { checkMatrix, countOf, eyeLike, lower, matricesLike, matrixAt, mT, stacked } from './matrices.ts'
+import { productOf, triangularise } from './reflections.ts'
 import { solveTriangular } from './triangular.ts'
 
-/** Which part of Q and R is made: as many columns and rows as the smaller side has, or all. */
-export interface QrParams {
+/** Whether all columns of Q and rows of R are made, or as many as the smaller side has. */
+interface QrParams {
   readonly complete: boolean
 }
 
-/** H = I − τ·v·vᵀ applied to the rows of a matrix from `k` on; v has a one at `k` and the rest in `v` */
-function reflect(a: Matrix, k: number, tau: number, v: ArrayLike<number>): void {
-  const { rows, columns, data } = a
-  for (let c = 0; c < columns; c++) {
-    let dot = 0
-    for (let i = k; i < rows; i++) dot += v[i]! * data[i * columns + c]!
-    for (let i = k; i < rows; i++) data[i * columns + c]! -= tau * v[i]! * dot
-  }
-}
-
-/** The Householder QR of a matrix, with LAPACK's signs (Golub & Van Loan 2013, "Matrix Computations", algorithm 5.2.1). */
-export function householder(a: Matrix, complete: boolean): { q: Matrix; r: Matrix } {
-  const { rows: m, columns: n } = a
-  const r: Matrix = { ...a, data: a.data.slice() }
-  const steps = Math.min(m, n)
-  const reflections: { readonly tau: number; readonly v: Float64Array }[] = []
-  for (let k = 0; k < steps; k++) {
-    const v = new Float64Array(m)
-    let tail = 0
-    for (let i = k + 1; i < m; i++) tail = Math.hypot(tail, r.data[i * n + k]!)
-    const alpha = r.data[k * n + k]!
-    v[k] = 1
-    // nothing below the diagonal: H = I, and the diagonal keeps its sign
-    const beta = tail === 0 ? alpha : -Math.sign(alpha || 1) * Math.hypot(alpha, tail)
-    const tau = tail === 0 ? 0 : (beta - alpha) / beta
-    if (tau !== 0) for (let i = k + 1; i < m; i++) v[i] = r.data[i * n + k]! / (alpha - beta)
-    reflect(r, k, tau, v)
-    reflections.push({ tau, v })
-  }
-  const q = identityMatrix(m)
-  for (let k = steps - 1; k >= 0; k--) reflect(q, k, reflections[k]!.tau, reflections[k]!.v)
-  const width = complete ? m : steps
-  return { q: columnsOf(q, width), r: { rows: width, columns: n, data: r.data.slice(0, width * n).map((value, i) => Math.floor(i / n) > i % n ? 0 : value) } }
-}
-
-function columnsOf({ rows, columns, data }: Matrix, width: number): Matrix {
-  return { rows, columns: width, data: Float64Array.from({ length: rows * width }, (_, i) => data[Math.floor(i / width) * columns + i % width]!) }
-}
-
-/** A = Q·R,   Ā = (Q̄ + Q·copyltu(R·R̄ᵀ − Q̄ᵀ·Q))·R⁻ᵀ for at least as many rows as columns (Walter & Lehmann 2010, "Algorithmic Differentiation of Linear Algebra Functions", eq. 35) */
+/** A = Q·R,   Ā = (Q̄ + Q·sym(tril(M)))·R⁻ᵀ with M = R·R̄ᵀ − Q̄ᵀ·Q and sym(tril) the lower triangle mirrored, for at least as many rows as columns (Walter & Lehmann 2010, "Algorithmic Differentiation of Linear Algebra Functions", eq. 35) */
 export const qrRow = /* @__PURE__ */ defineOp({
   name: 'qr', arity: 1, fuse: 'opaque', saves: 'y',
   infer: ([a], p: QrParams) => {
@@ -63,26 +25,36 @@ export const qrRow = /* @__PURE__ */ defineOp({
   },
   diff: {
     kind: 'custom', why: 'a decomposition has no weaker derivative than that of its defining equation',
-    vjp: ([dq, dr], _xs, [y, z], p) => {
+    vjp: ([dq, dr], _xs, [y, z]) => {
       const [q, r] = [y!, z!]
-      if (p.complete && q.shape.at(-1) !== r.shape.at(-1)) fail('grad', 'qr', `the complete factors of ${describe(new Aval([...q.shape.slice(0, -1), r.shape.at(-1)!], q.dtype))} are not unique and have no derivative. Use mode 'reduced'`)
+      if (q.shape.at(-1) !== r.shape.at(-1)) fail('grad', 'qr', `the complete factors of ${describe(new Aval([...q.shape.slice(0, -1), r.shape.at(-1)!], q.dtype))} are not unique and have no derivative. Use mode 'reduced'`)
       const m = sub(matmul(r, mT(dr!)), matmul(mT(dq!), q))
       const symmetric = add(lower(m), mT(lower(m, -1)))
-      return [mT(solveTriangular(r, mT(add(dq!, matmul(q, symmetric))), { upper: true }))]
+      return [solveTriangular(r, add(dq!, matmul(q, symmetric)), { upper: true, left: false, transpose: true })]
     },
   },
   host: ([a], { complete }, out) => stacked(countOf(a), out, k => {
-    const { q, r } = householder(matrixAt(a, k), complete)
-    return [q, r]
+    const { rows: m, columns: n, data } = matrixAt(a, k)
+    const { hs, r } = triangularise({ rows: m, columns: n, data })
+    const width = complete ? m : Math.min(m, n)
+    return [productOf(hs, m, width), { rows: width, columns: n, data: r.data.slice(0, width * n) }]
   }),
   batch: ([a], _batched, _size, p) => factors(a, p),
 })
 
 const factors = (a: Tensor, p: QrParams): [Tensor, Tensor] => bindMany(qrRow, [a], p) as [Tensor, Tensor]
 
+/** Options of {@link qr}. */
+export interface QrOptions {
+  /** As many columns of Q and rows of R as the smaller side has (unless given), all, or R alone with nothing, [0], for Q. */
+  readonly mode?: 'reduced' | 'complete' | 'r'
+}
+
 /**
  * A = Q·R with orthonormal columns in Q and upper triangular R: [m, k] and [k, n] with k the smaller of m and n, or all of them,
- * [m, m] and [m, n], in mode `complete`.
+ * [m, m] and [m, n], in mode `complete`. The signs are LAPACK's.
+ *
+ * The derivative throws in mode `complete` for more rows than columns, where Q is not unique.
  *
  * @example
  * ```ts
@@ -92,8 +64,9 @@ const factors = (a: Tensor, p: QrParams): [Tensor, Tensor] => bindMany(qrRow, [a
  * r // => tensor([[-5, -2.2], [0, 0.4]], float32)
  * ```
  */
-export function qr(a: Tensor, { mode = 'reduced' }: { readonly mode?: 'reduced' | 'complete' } = {}): [q: Tensor, r: Tensor] {
+export function qr(a: Tensor, { mode = 'reduced' }: QrOptions = {}): [q: Tensor, r: Tensor] {
   checkMatrix('qr', a)
+  if (mode === 'r') return [full([0], 0, a.dtype, a.backend), qr(a)[1]]
   const [m, n] = a.shape.slice(-2) as [number, number]
   if (m >= n) return factors(a, { complete: mode === 'complete' })
   // a wide matrix: its first columns decide Q, which turns the others
@@ -104,21 +77,28 @@ export function qr(a: Tensor, { mode = 'reduced' }: { readonly mode?: 'reduced' 
 /**
  * The first columns of H₁·H₂·…, with Hᵢ = I − τᵢ·vᵢ·vᵢᵀ and vᵢ the i-th column of `a` below its diagonal, with a one on it:
  * LAPACK's `orgqr`.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { householderProduct } from '@bp/ops'
+ * householderProduct(tensor([[0], [1]]), tensor([1])) // => tensor([[0], [-1]], float32)
+ * ```
  */
 export function householderProduct(a: Tensor, tau: Tensor): Tensor {
   checkMatrix('householderProduct', a)
-  const n = a.shape.at(-1)!
-  const vectors = add(lower(a, -1), narrow(eyeLike(a, a.shape.at(-2)!), -1, 0, n))
-  let q = broadcastTo(narrow(eyeLike(a, a.shape.at(-2)!), -1, 0, n), a.shape)
-  for (let i = tau.shape.at(-1)! - 1; i >= 0; i--) {
+  const [m, n] = a.shape.slice(-2) as [number, number]
+  const count = tau.shape.at(-1) ?? -1
+  if (n > m || count > n || count < 0) fail('shape', 'householderProduct', `needs at least as many rows as columns, and no more factors than columns, got ${describe(a)} and ${describe(tau)}`)
+  const eye = narrow(eyeLike(a, m), -1, 0, n)
+  const vectors = add(lower(a, -1), eye)
+  let q = broadcastTo(eye, a.shape)
+  for (let i = count - 1; i >= 0; i--) {
     const v = narrow(vectors, -1, i, 1)
-    const t = unsqueezed(narrow(tau, -1, i, 1))
-    q = sub(q, mul(t, matmul(v, matmul(mT(v), q))))
+    q = sub(q, mul(reshape(narrow(tau, -1, i, 1), [...tau.shape.slice(0, -1), 1, 1]), matmul(v, matmul(mT(v), q))))
   }
   return q
 }
-
-const unsqueezed = (x: Tensor): Tensor => reshape(x, [...x.shape, 1])
 
 /** The rows of this file, by name. */
 export const orthogonalLibrary = { qr: qrRow }

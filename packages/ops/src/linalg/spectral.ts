@@ -1,198 +1,150 @@
-// Eigenvalues of symmetric matrices and singular values of any, by Jacobi's rotations.
+// Eigenvalues of symmetric matrices and singular values of any, with their vectors.
 
 import { add, mul, type Tensor } from '@bp/core'
 import { bindMany, defineOp } from '@bp/core/extend'
+import { diagEmbed, diagonal } from '../composites/diagonal.ts'
+import { matmul } from '../composites/matmul.ts'
 import { div, sub } from '../rows/arithmetic.ts'
 import { equal, select } from '../rows/compare.ts'
-import { matmul } from '../composites/matmul.ts'
-import { reshape } from '../rows/view.ts'
-import { diagEmbed } from '../composites/diagonal.ts'
-import { checkMatrix, checkSquare, countOf, eyeLike, identityMatrix, type Matrix, matricesLike, matrixAt, mT, stacked, stackOf, transposed } from './matrices.ts'
-import { householder } from './orthogonal.ts'
+import { narrow, reshape } from '../rows/view.ts'
+import { eigenOf } from './eigen.ts'
+import { checkMatrix, checkSquare, countOf, matricesLike, matrixAt, mT, scaleColumns, scaleRows, stacked, stackOf, transposed } from './matrices.ts'
+import { svdOf } from './singular.ts'
 
-const sweeps = 60
-
-/** The rotation (c, s) that makes the off-diagonal element q between p and r vanish. */
-function rotation(p: number, q: number, r: number): { c: number; s: number; t: number } {
-  const theta = (r - p) / (2 * q)
-  const t = Math.abs(theta) > 1e150 ? 0.5 / theta : (theta >= 0 ? 1 : -1) / (Math.abs(theta) + Math.sqrt(theta * theta + 1))
-  const c = 1 / Math.sqrt(t * t + 1)
-  return { c, s: t * c, t }
+/** 1/x, and 0 where x is 0: what belongs to a direction that does not exist counts for nothing. */
+function reciprocal(x: Tensor): Tensor {
+  const zero = equal(x, 0)
+  return select(zero, 0, div(1, select(zero, 1, x)))
 }
 
-/** Eigenvalues in rising order and eigenvectors as columns, by cyclic Jacobi (Golub & Van Loan 2013, "Matrix Computations", §8.5.3). */
-function eigen(a: Matrix): { values: Float64Array; vectors: Matrix } {
-  const n = a.rows
-  const m = a.data.map((value, at) => (value + a.data[at % n * n + Math.floor(at / n)]!) / 2)
-  const v = identityMatrix(n).data
-  for (let sweep = 0; sweep < sweeps; sweep++) {
-    let off = 0
-    let scale = 0
-    m.forEach((value, at) => {
-      if (at % (n + 1) === 0) scale += value * value
-      else off += value * value
-    })
-    if (off <= 1e-34 * (scale + off)) break
-    for (let p = 0; p < n - 1; p++) {
-      for (let q = p + 1; q < n; q++) {
-        if (m[p * n + q] === 0) continue
-        const { c, s } = rotation(m[p * n + p]!, m[p * n + q]!, m[q * n + q]!)
-        for (let k = 0; k < n; k++) turn(m, k * n + p, k * n + q, c, s)
-        for (let k = 0; k < n; k++) turn(m, p * n + k, q * n + k, c, s)
-        m[p * n + q] = m[q * n + p] = 0
-        for (let k = 0; k < n; k++) turn(v, k * n + p, k * n + q, c, s)
-      }
-    }
-  }
-  const order = Array.from({ length: n }, (_, i) => i).sort((i, j) => m[i * n + i]! - m[j * n + j]!)
-  return { values: Float64Array.from(order, i => m[i * n + i]!), vectors: { rows: n, columns: n, data: v.map((_, at) => v[Math.floor(at / n) * n + order[at % n]!]!) } }
+/** Each vector as a row and as a column: what they make at i, j is made of xⱼ and xᵢ. */
+const acrossAndDown = (x: Tensor): [Tensor, Tensor] => [reshape(x, [...x.shape.slice(0, -1), 1, x.shape.at(-1)!]), reshape(x, [...x.shape, 1])]
+
+/** Which triangle is read. */
+interface EighParams {
+  readonly upper: boolean
 }
-
-function turn(x: Float64Array, i: number, j: number, c: number, s: number): void {
-  const [a, b] = [x[i]!, x[j]!]
-  x[i] = c * a - s * b
-  x[j] = s * a + c * b
-}
-
-/** The singular value decomposition of a matrix of at least as many rows as columns, by one-sided Jacobi (ibid., §8.6.4). */
-function singular(a: Matrix): { u: Matrix; s: Float64Array; v: Matrix } {
-  const { rows: m, columns: n } = a
-  const w = a.data.slice()
-  const v = identityMatrix(n).data
-  for (let sweep = 0, turned = true; turned && sweep < sweeps; sweep++) {
-    turned = false
-    for (let p = 0; p < n - 1; p++) {
-      for (let q = p + 1; q < n; q++) {
-        let [pp, pq, qq] = [0, 0, 0]
-        for (let k = 0; k < m; k++) {
-          const [x, y] = [w[k * n + p]!, w[k * n + q]!]
-          pp += x * x
-          pq += x * y
-          qq += y * y
-        }
-        if (pq === 0 || Math.abs(pq) <= 1e-16 * Math.sqrt(pp * qq)) continue
-        turned = true
-        const { c, s } = rotation(pp, pq, qq)
-        for (let k = 0; k < m; k++) turn(w, k * n + p, k * n + q, c, s)
-        for (let k = 0; k < n; k++) turn(v, k * n + p, k * n + q, c, s)
-      }
-    }
-  }
-  const norms = Array.from({ length: n }, (_, j) => {
-    let sum = 0
-    for (let k = 0; k < m; k++) sum = Math.hypot(sum, w[k * n + j]!)
-    return sum
-  })
-  const order = norms.map((_, i) => i).sort((i, j) => norms[j]! - norms[i]!)
-  const s = Float64Array.from(order, i => norms[i]!)
-  const tiny = (s[0] ?? 0) * 1e-15 * Math.max(m, n)
-  // columns of no length are replaced by any that are orthogonal to the others
-  const known = order.filter(i => norms[i]! > tiny)
-  const q = householder({ rows: m, columns: known.length, data: Float64Array.from({ length: m * known.length }, (_, at) => w[Math.floor(at / known.length) * n + known[at % known.length]!]!) }, true).q
-  const u = Float64Array.from({ length: m * n }, (_, at) => {
-    const [i, j] = [Math.floor(at / n), at % n]
-    return j < known.length ? w[i * n + order[j]!]! / s[j]! : q.data[i * m + j]!
-  })
-  return { u: { rows: m, columns: n, data: u }, s, v: { rows: n, columns: n, data: v.map((_, at) => v[Math.floor(at / n) * n + order[at % n]!]!) } }
-}
-
-/** The same for any matrix: U, S and Vᵀ of the smaller side's size. */
-export function svdOf(a: Matrix): { u: Matrix; s: Float64Array; vh: Matrix } {
-  if (a.rows < a.columns) {
-    const { u, s, v } = singular(transposed(a))
-    return { u: v, s, vh: transposed(u) }
-  }
-  const { u, s, v } = singular(a)
-  return { u, s, vh: transposed(v) }
-}
-
-/** 1/(xⱼ − xᵢ) off the diagonal, 0 on it, for each vector x */
-function inverseGaps(x: Tensor): Tensor {
-  const n = x.shape.at(-1)!
-  const gaps = sub(reshape(x, [...x.shape.slice(0, -1), 1, n]), reshape(x, [...x.shape, 1]))
-  const own = equal(eyeLike(x, n), 1)
-  return select(own, 0, div(1, select(own, 1, gaps)))
-}
-
-const scaleRows = (x: Tensor, factors: Tensor): Tensor => mul(x, reshape(factors, [...factors.shape, 1]))
-const scaleColumns = (x: Tensor, factors: Tensor): Tensor => mul(x, reshape(factors, [...factors.shape.slice(0, -1), 1, factors.shape.at(-1)!]))
-
-/** V·diag(w)·Vᵀ = the symmetric part of A,   Ā = sym(V·(diag(w̄) + (Vᵀ·V̄) ∘ F)·Vᵀ), Fᵢⱼ = 1/(wⱼ − wᵢ) (Giles 2008, "Collected Matrix Derivative Results", §3.1) */
-export const eighRow = /* @__PURE__ */ defineOp({
-  name: 'eigh', arity: 1, fuse: 'opaque', saves: 'y',
-  infer: ([a]) => {
-    const n = checkSquare('eigh', a)
-    return [stackOf(a, [n]), a.aval]
-  },
-  diff: {
-    kind: 'custom', why: 'a decomposition has no weaker derivative than that of its defining equation',
-    vjp: ([dw, dv], _xs, [y, z]) => {
-      const [w, v] = [y!, z!]
-      const inner = add(diagEmbed(dw!), mul(matmul(mT(v), dv!), inverseGaps(w)))
-      const full = matmul(v, matmul(inner, mT(v)))
-      return [mul(0.5, add(full, mT(full)))]
-    },
-  },
-  host: ([a], _p, out) => stacked(countOf(a), out, k => {
-    const { values, vectors } = eigen(matrixAt(a, k))
-    return [values, vectors]
-  }),
-  batch: ([a]) => eigh(a),
-})
 
 /**
- * The eigenvalues of symmetric matrices in rising order, and orthonormal eigenvectors as columns; of other matrices the
- * symmetric part is taken. Eigenvectors are defined up to their sign, and their derivative is finite only where eigenvalues differ.
+ * V·diag(w)·Vᵀ = A, symmetric, of which one triangle is read,   dw = diag M and dV = V·(M ∘ F) with M = Vᵀ·dA·V,
+ * Ā = sym(V·(diag(w̄) + (Vᵀ·V̄) ∘ F)·Vᵀ), Fᵢⱼ = 1/(wⱼ − wᵢ) (Giles 2008, "Collected Matrix Derivative Results", §3.1). Not among the
+ * library's rows, whose laws move operands in every direction: tangents are taken for symmetric as A is.
+ */
+const eighRow = /* @__PURE__ */ defineOp({
+  name: 'eigh', arity: 1, fuse: 'opaque', saves: 'y',
+  infer: ([a], _p: EighParams) => [stackOf(a, [checkSquare('eigh', a)]), a.aval],
+  diff: {
+    kind: 'custom', why: 'a decomposition has no weaker derivative than that of its defining equation',
+    vjp: ([dw, dv], _xs, [w, v]) => {
+      const inner = add(diagEmbed(dw!), mul(matmul(mT(v!), dv!), inverseGaps(w!)))
+      const whole = matmul(v!, matmul(inner, mT(v!)))
+      return [mul(0.5, add(whole, mT(whole)))]
+    },
+    jvp: ([t], _xs, [w, v]) => {
+      const m = matmul(mT(v!), matmul(t!, v!))
+      return [diagonal(m, { axes: [-2, -1] }), matmul(v!, mul(m, inverseGaps(w!)))]
+    },
+  },
+  host: ([a], { upper }, out) => stacked(countOf(a), out, k => {
+    const { values, vectors } = eigenOf(matrixAt(a, k), upper)
+    return [values, transposed(vectors)]
+  }),
+  batch: ([a], _batched, _size, { upper }) => eigh(a, { upper }),
+})
+
+/** 1/(wⱼ − wᵢ) */
+function inverseGaps(w: Tensor): Tensor {
+  const [across, down] = acrossAndDown(w)
+  return reciprocal(sub(across, down))
+}
+
+/** Options of {@link eigh}. */
+export interface EighOptions {
+  /** Reads the upper triangle of the matrices; the lower one unless given. */
+  readonly upper?: boolean
+}
+
+/**
+ * The eigenvalues of symmetric matrices in rising order, and orthonormal eigenvectors as columns; one triangle is read. The
+ * gradient is symmetric, as the matrices are. Eigenvectors are defined up to their sign, which is LAPACK's here as far as
+ * rounding does not decide it; where eigenvalues are equal their vectors have no derivative, and none is given.
  *
  * @example
  * ```ts
  * import { tensor } from '@bp/core'
  * import { eigh } from '@bp/ops'
- * eigh(tensor([[2, 1], [1, 2]]))[0] // => tensor([1, 3], float32)
+ * eigh(tensor([[2, 1], [1, 2]])) // => [tensor([1, 3], float32), tensor([[-0.707107, 0.707107], [0.707107, 0.707107]], float32)]
  * ```
  */
-export const eigh = (a: Tensor): [w: Tensor, v: Tensor] => bindMany(eighRow, [a], undefined) as [Tensor, Tensor]
+export const eigh = (a: Tensor, { upper = false }: EighOptions = {}): [w: Tensor, v: Tensor] => bindMany(eighRow, [a], { upper }) as [Tensor, Tensor]
 
-/** The eigenvalues of symmetric matrices in rising order; see {@link eigh}. */
-export const eigvalsh = (a: Tensor): Tensor => eigh(a)[0]
+/**
+ * The eigenvalues of symmetric matrices in rising order; see {@link eigh}.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { eigvalsh } from '@bp/ops'
+ * eigvalsh(tensor([[2, 1], [1, 2]])) // => tensor([1, 3], float32)
+ * ```
+ */
+export const eigvalsh = (a: Tensor, options: EighOptions = {}): Tensor => eigh(a, options)[0]
+
+/** Whether all columns of U and rows of Vᵀ are made, or as many as there are singular values. */
+interface SvdParams {
+  readonly full: boolean
+}
 
 /**
  * A = U·diag(s)·Vᵀ,   Ā = U·(diag(s̄) + (F ∘ (UᵀŪ − ŪᵀU))·S + S·(F ∘ (VᵀV̄ − V̄ᵀV)))·Vᵀ + (I − UUᵀ)·Ū·S⁻¹·Vᵀ + U·S⁻¹·V̄ᵀ·(I − VVᵀ),
- * Fᵢⱼ = 1/(sⱼ² − sᵢ²) (Townsend 2016, "Differentiating the Singular Value Decomposition")
+ * Fᵢⱼ = 1/(sⱼ² − sᵢ²), for the vectors that belong to singular values; the others are constant (Townsend 2016, "Differentiating the
+ * Singular Value Decomposition")
  */
 export const svdRow = /* @__PURE__ */ defineOp({
   name: 'svd', arity: 1, fuse: 'opaque', saves: 'y',
-  infer: ([a]) => {
+  infer: ([a], p: SvdParams) => {
     checkMatrix('svd', a)
     const [m, n] = a.shape.slice(-2) as [number, number]
     const k = Math.min(m, n)
-    return [matricesLike(a, m, k), stackOf(a, [k]), matricesLike(a, k, n)]
+    return [matricesLike(a, m, p.full ? m : k), stackOf(a, [k]), matricesLike(a, p.full ? n : k, n)]
   },
   diff: {
     kind: 'custom', why: 'a decomposition has no weaker derivative than that of its defining equation',
-    vjp: ([du, ds, dvh], _xs, ys) => {
-      const [u, s, vh] = ys as [Tensor, Tensor, Tensor]
-      const [uh, v] = [mT(u), mT(vh)]
-      const f = inverseGaps(mul(s, s))
-      const [pu, pv] = [matmul(uh, du!), matmul(vh, mT(dvh!))]
-      const core = add(diagEmbed(ds!), add(scaleColumns(mul(f, sub(pu, mT(pu))), s), scaleRows(mul(f, sub(pv, mT(pv))), s)))
-      const inverse = div(1, s)
-      const beside = scaleColumns(sub(du!, matmul(u, pu)), inverse)
-      const below = scaleRows(sub(dvh!, matmul(matmul(dvh!, v), vh)), inverse)
-      return [add(matmul(u, matmul(core, vh)), add(matmul(beside, vh), matmul(u, below)))]
+    vjp: (cts, _xs, ys) => {
+      const k = ys[1]!.shape.at(-1)!
+      const [u, s, vh] = own(ys, k)
+      const [du, ds, dvh] = own(cts, k)
+      const [across, down] = acrossAndDown(s)
+      const f = reciprocal(mul(sub(across, down), add(across, down)))
+      const [pu, pv] = [matmul(mT(u), du), matmul(vh, mT(dvh))]
+      const core = add(diagEmbed(ds), add(scaleColumns(mul(f, sub(pu, mT(pu))), s), scaleRows(mul(f, sub(pv, mT(pv))), s)))
+      const inside = matmul(u, matmul(core, vh))
+      const inverse = reciprocal(s)
+      if (u.shape.at(-2)! > k) return [add(inside, matmul(scaleColumns(sub(du, matmul(u, pu)), inverse), vh))]
+      return [vh.shape.at(-1)! > k ? add(inside, matmul(u, scaleRows(sub(dvh, matmul(mT(pv), vh)), inverse))) : inside]
     },
   },
-  host: ([a], _p, out) => stacked(countOf(a), out, k => {
-    const { u, s, vh } = svdOf(matrixAt(a, k))
+  host: ([a], { full }, out) => stacked(countOf(a), out, k => {
+    const { u, s, vh } = svdOf(matrixAt(a, k), full)
     return [u, s, vh]
   }),
-  batch: ([a]) => svd(a),
+  batch: ([a], _batched, _size, { full }) => svd(a, { fullMatrices: full }),
 })
+
+/** Of U, s and Vᵀ, or their cotangents, what belongs to the k singular values. */
+const own = ([u, s, vh]: readonly Tensor[], k: number): [Tensor, Tensor, Tensor] => [narrow(u!, -1, 0, k), s!, narrow(vh!, -2, 0, k)]
+
+/** Options of {@link svd}. */
+export interface SvdOptions {
+  /** Makes U and Vᵀ square: the vectors that belong to no singular value too, which are constant to derivatives. */
+  readonly fullMatrices?: boolean
+}
 
 /**
  * A = U·diag(s)·Vᵀ with orthonormal columns in U and rows in Vᵀ, and singular values in falling order: [m, k], [k] and [k, n]
- * with k the smaller of m and n. Singular vectors are defined up to their sign; their derivative is finite only where singular
- * values differ and none is 0.
+ * with k the smaller of m and n, or [m, m], [k] and [n, n]. Singular vectors are defined up to a common sign, which is LAPACK's
+ * here as far as rounding does not decide it; where singular values are equal or 0 their vectors have no derivative, and none
+ * is given.
  *
  * @example
  * ```ts
@@ -201,10 +153,20 @@ export const svdRow = /* @__PURE__ */ defineOp({
  * svd(tensor([[0, 2], [1, 0]]))[1] // => tensor([2, 1], float32)
  * ```
  */
-export const svd = (a: Tensor): [u: Tensor, s: Tensor, vh: Tensor] => bindMany(svdRow, [a], undefined) as [Tensor, Tensor, Tensor]
+export const svd = (a: Tensor, { fullMatrices = false }: SvdOptions = {}): [u: Tensor, s: Tensor, vh: Tensor] =>
+  bindMany(svdRow, [a], { full: fullMatrices }) as [Tensor, Tensor, Tensor]
 
-/** The singular values in falling order; see {@link svd}. Their derivative needs no vectors to be unique. */
+/**
+ * The singular values in falling order; see {@link svd}. Their derivative needs no vectors to be unique.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { svdvals } from '@bp/ops'
+ * svdvals(tensor([[0, 2], [1, 0]])) // => tensor([2, 1], float32)
+ * ```
+ */
 export const svdvals = (a: Tensor): Tensor => svd(a)[1]
 
 /** The rows of this file, by name. */
-export const spectralLibrary = { eigh: eighRow, svd: svdRow }
+export const spectralLibrary = { svd: svdRow }

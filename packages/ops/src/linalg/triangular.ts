@@ -1,21 +1,21 @@
-// Triangular systems and Cholesky factors.
+// Triangular systems.
 
-import { add, mul, type Tensor } from '@bp/core'
+import { add, type Tensor } from '@bp/core'
 import { bind, defineOp, describe, fail, type HostOperand } from '@bp/core/extend'
-import { neg } from '../rows/arithmetic.ts'
 import { matmul } from '../composites/matmul.ts'
-import { alignStacks, batchStacks, checkMatrix, checkSquare, countOf, eyeLike, lower, lowerHalf, matrixAt, mT, stacked, upper } from './matrices.ts'
+import { neg } from '../rows/arithmetic.ts'
+import { substitute, type Triangle } from './elimination.ts'
+import { alignStacks, batchStacks, checkMatrix, checkSquare, countOf, lower, matrixAt, mT, stacked, upper } from './matrices.ts'
 
-/** Which triangle is read, and whether its diagonal is taken for ones. */
-export interface TriangleParams {
-  readonly upper: boolean
-  readonly unitriangular: boolean
+/** A triangle, and whether tangents of A count in it alone or, where they are taken for triangular as A is, whole. */
+interface SolveTriangularParams extends Triangle {
+  readonly tangents: 'triangle' | 'whole'
 }
 
 /** X = A⁻¹·B with A a triangle,   B̄ = A⁻ᵀ·X̄,   Ā = −(B̄·Xᵀ) in the triangle */
 export const solveTriangularRow = /* @__PURE__ */ defineOp({
   name: 'solveTriangular', arity: 2, fuse: 'opaque', saves: 'xy',
-  infer: ([a, b], _p: TriangleParams) => {
+  infer: ([a, b], _p: SolveTriangularParams) => {
     const n = checkSquare('solveTriangular', a)
     checkMatrix('solveTriangular', b)
     if (b.shape.at(-2) !== n) fail('shape', 'solveTriangular', `the right side ${describe(b)} must have ${n} rows, as ${describe(a)} has`)
@@ -23,33 +23,26 @@ export const solveTriangularRow = /* @__PURE__ */ defineOp({
   },
   diff: {
     kind: 'custom', why: 'linear in B, but not in A',
-    vjp: ([ct], [a], [x], p) => {
+    vjp: ([ct], [a], [x], p, want) => {
       const right = apply(mT(a), ct!, { ...p, upper: !p.upper })
-      return [neg(inTriangle(matmul(right, mT(x!)), p)), right]
+      return [want[0] ? neg(inTriangle(matmul(right, mT(x!)), p)) : null, right]
     },
     jvp: ([da, db], [a], [x], p) => {
-      const parts = [...db ? [db] : [], ...da ? [neg(matmul(inTriangle(da, p), x!))] : []]
+      const parts = [...db ? [db] : [], ...da ? [neg(matmul(p.tangents === 'whole' ? da : inTriangle(da, p), x!))] : []]
       return [apply(a, parts.reduce((s, t) => add(s, t)), p)]
     },
   },
   host: ([a, b]: HostOperand[], p, out) => stacked(countOf(a!), out, k => {
-    const [{ rows: n, data }, { columns, data: x }] = [matrixAt(a!, k), matrixAt(b!, k)]
-    for (let c = 0; c < columns; c++) {
-      for (let step = 0; step < n; step++) {
-        const i = p.upper ? n - 1 - step : step
-        let sum = x[i * columns + c]!
-        for (let j = p.upper ? i + 1 : 0; p.upper ? j < n : j < i; j++) sum -= data[i * n + j]! * x[j * columns + c]!
-        x[i * columns + c] = p.unitriangular ? sum : sum / data[i * n + i]!
-      }
-    }
+    const x = matrixAt(b!, k)
+    substitute(matrixAt(a!, k), x, p)
     return [x]
   }),
   batch: (xs, batched, size, p) => batchStacks(([a, b]: Tensor[]) => apply(a!, b!, p))(xs, batched, size),
 })
 
-const apply = (a: Tensor, b: Tensor, p: TriangleParams): Tensor => bind(solveTriangularRow, [a, b], p)
+const apply = (a: Tensor, b: Tensor, p: SolveTriangularParams): Tensor => bind(solveTriangularRow, [a, b], p)
 
-const inTriangle = (x: Tensor, { upper: up, unitriangular }: TriangleParams): Tensor => up ? upper(x, unitriangular ? 1 : 0) : lower(x, unitriangular ? -1 : 0)
+const inTriangle = (x: Tensor, { upper: up, unitriangular }: Triangle): Tensor => up ? upper(x, unitriangular ? 1 : 0) : lower(x, unitriangular ? -1 : 0)
 
 /** Options of {@link solveTriangular}. */
 export interface SolveTriangularOptions {
@@ -57,6 +50,8 @@ export interface SolveTriangularOptions {
   readonly upper: boolean
   /** Solves A·X = B, or X·A = B where false. */
   readonly left?: boolean
+  /** Solves with Aᵀ in place of A. */
+  readonly transpose?: boolean
   /** Takes A's diagonal for ones. */
   readonly unitriangular?: boolean
 }
@@ -72,71 +67,37 @@ export interface SolveTriangularOptions {
  * solveTriangular(tensor([[2, 1], [0, 4]]), tensor([[4], [8]]), { upper: true }) // => tensor([[1], [2]], float32)
  * ```
  */
-export function solveTriangular(a: Tensor, b: Tensor, { upper: up, left = true, unitriangular = false }: SolveTriangularOptions): Tensor {
-  if (!left) return mT(solveTriangular(mT(a), mT(b), { upper: !up, unitriangular }))
-  return apply(...alignStacks('solveTriangular', a, b), { upper: up, unitriangular })
+export const solveTriangular = (a: Tensor, b: Tensor, options: SolveTriangularOptions): Tensor => solution(a, b, options, 'triangle')
+
+function solution(a: Tensor, b: Tensor, { upper: up, left = true, transpose = false, unitriangular = false }: SolveTriangularOptions, tangents: 'triangle' | 'whole'): Tensor {
+  if (!left) return mT(solution(a, mT(b), { upper: up, transpose: !transpose, unitriangular }, tangents))
+  const [x, y] = alignStacks('solveTriangular', a, b)
+  return transpose ? apply(mT(x), y, { upper: !up, unitriangular, tangents }) : apply(x, y, { upper: up, unitriangular, tangents })
 }
 
-/** L·Lᵀ = the symmetric part of A,   Ā = sym(L⁻ᵀ·Φ(Lᵀ·L̄)·L⁻¹), Φ the lower triangle with half the diagonal (Murray 2016, "Differentiation of the Cholesky Decomposition", eq. 10) */
-export const choleskyRow = /* @__PURE__ */ defineOp({
-  name: 'cholesky', arity: 1, fuse: 'opaque', saves: 'y',
-  infer: ([a]) => {
-    checkSquare('cholesky', a)
-    return a.aval
-  },
-  diff: {
-    kind: 'custom', why: 'a decomposition has no weaker derivative than that of its defining equation',
-    vjp: ([ct], _xs, [y]) => {
-      const l = y!
-      const middle = lowerHalf(matmul(mT(l), lower(ct!)))
-      const left = solveTriangular(mT(l), middle, { upper: true })
-      const full = mT(solveTriangular(mT(l), mT(left), { upper: true }))
-      return [mul(0.5, add(full, mT(full)))]
-    },
-  },
-  host: ([a], _p, out) => stacked(countOf(a), out, k => {
-    const { rows: n, data } = matrixAt(a, k)
-    const l = new Float64Array(n * n)
-    for (let j = 0; j < n; j++) {
-      for (let i = j; i < n; i++) {
-        let sum = (data[i * n + j]! + data[j * n + i]!) / 2
-        for (let c = 0; c < j; c++) sum -= l[i * n + c]! * l[j * n + c]!
-        if (i > j) l[i * n + j] = sum / l[j * n + j]!
-        else if (sum > 0) l[j * n + j] = Math.sqrt(sum)
-        else fail('value', 'cholesky', `the matrix is not positive definite: its leading minor of order ${j + 1} is not positive. Add a multiple of the identity, or use eigh`)
-      }
-    }
-    return [l]
-  }),
-  batch: ([a]) => cholesky(a),
-})
+/** Options of {@link triangularSolve}. */
+export interface TriangularSolveOptions {
+  /** Which triangle of A is read; the upper one unless given. */
+  readonly upper?: boolean
+  /** Solves with Aᵀ in place of A. */
+  readonly transpose?: boolean
+  /** Takes A's diagonal for ones. */
+  readonly unitriangular?: boolean
+}
 
 /**
- * The lower triangular L with A = L·Lᵀ (or, `upper`, R with A = Rᵀ·R) for positive definite A, whose symmetric
- * part is taken.
- *
- * Throws where A is not positive definite, and names the leading minor.
+ * {@link solveTriangular} by the rules of PyTorch's older `triangular_solve`: B comes first, A is handed on beside the solution,
+ * and tangents of A count whole, for they are taken for triangular as A is.
  *
  * @example
  * ```ts
  * import { tensor } from '@bp/core'
- * import { cholesky } from '@bp/ops'
- * cholesky(tensor([[4, 2], [2, 5]])) // => tensor([[2, 0], [1, 2]], float32)
+ * import { triangularSolve } from '@bp/ops'
+ * triangularSolve(tensor([[4], [8]]), tensor([[2, 1], [0, 4]]))[0] // => tensor([[1], [2]], float32)
  * ```
  */
-export function cholesky(a: Tensor, { upper: up = false }: { readonly upper?: boolean } = {}): Tensor {
-  const l = bind(choleskyRow, [a], undefined)
-  return up ? mT(l) : l
-}
-
-/** A·X = B solved by the Cholesky factor of A. */
-export function choleskySolve(b: Tensor, factor: Tensor, { upper: up = false }: { readonly upper?: boolean } = {}): Tensor {
-  const l = up ? mT(factor) : factor
-  return solveTriangular(mT(l), solveTriangular(l, b, { upper: false }), { upper: true })
-}
-
-/** A⁻¹ from the Cholesky factor of A. */
-export const choleskyInverse = (factor: Tensor, options: { readonly upper?: boolean } = {}): Tensor => choleskySolve(eyeLike(factor, checkSquare('choleskyInverse', factor)), factor, options)
+export const triangularSolve = (b: Tensor, a: Tensor, options: TriangularSolveOptions = {}): [solution: Tensor, a: Tensor] =>
+  [solution(a, b, { upper: true, ...options }, 'whole'), a]
 
 /** The rows of this file, by name. */
-export const triangularLibrary = { solveTriangular: solveTriangularRow, cholesky: choleskyRow }
+export const triangularLibrary = { solveTriangular: solveTriangularRow }

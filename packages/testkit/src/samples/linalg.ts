@@ -1,11 +1,11 @@
-// Samples of linear algebra: matrices far from singular, with eigenvalues and singular values apart.
+// Samples of linear algebra: matrices far from singular, with singular values apart.
 
 import type { Library } from '@bp/ops/extend'
 import { fixed, given, operand, type SamplesOf } from '../sample.ts'
 
 const square = operand([3, 3], given(4, 1, -0.5, 0.75, 3, 1.25, -1, 0.5, 2.5))
 const stack = operand([2, 2, 2], given(3, 0.5, -1, 2, 1.5, 0.25, 0.5, -2.5))
-const definite = operand([3, 3], given(4, 1, 0.5, 1, 3, -0.75, 0.5, -0.75, 2))
+const singular = operand([3, 3], given(1, 2, 3, 2, 4, 6, 1, 0.5, -1))
 const tall = operand([4, 2], given(1, 0.5, -2, 1.5, 0.75, 3, 1.25, -1))
 const wide = operand([2, 3], given(1, 0.5, -2, 1.5, -0.75, 3))
 
@@ -14,16 +14,16 @@ export const linalgSamples = {
   pivots: [{ operands: [square] }, { operands: [tall] }],
   pivotOrder: [{ operands: [fixed([3], 'int32', given(2, 3, 3))], params: { rows: 4 } }],
   luSquare: [{ operands: [square] }, { operands: [stack] }],
-  solve: [{ operands: [square, operand([3, 2])] }, { operands: [stack, operand([2, 2, 1])] }],
+  solve: [{ operands: [square, operand([3, 2])], params: { refuse: 'solve' } }, { operands: [stack, operand([2, 2, 1])], params: { refuse: null } }],
+  det: [{ operands: [square] }, { operands: [stack] }, { operands: [singular] }],
+  cofactors: [{ operands: [square] }, { operands: [stack] }, { operands: [singular] }],
   slogdet: [{ operands: [square] }, { operands: [stack] }],
   solveTriangular: [
-    { operands: [square, operand([3, 2])], params: { upper: true, unitriangular: false } },
-    { operands: [stack, operand([2, 2, 2])], params: { upper: false, unitriangular: true } },
+    { operands: [square, operand([3, 2])], params: { upper: true, unitriangular: false, tangents: 'triangle' } },
+    { operands: [stack, operand([2, 2, 2])], params: { upper: false, unitriangular: true, tangents: 'triangle' } },
   ],
-  cholesky: [{ operands: [definite] }],
   qr: [{ operands: [square], params: { complete: false } }, { operands: [tall], params: { complete: false } }, { operands: [square], params: { complete: true } }],
-  eigh: [{ operands: [definite] }],
-  svd: [{ operands: [square] }, { operands: [tall] }, { operands: [wide] }],
-  pinv: [{ operands: [square], params: { rtol: null, atol: 0 } }, { operands: [tall], params: { rtol: null, atol: 0 } }, { operands: [wide], params: { rtol: 1e-9, atol: 1e-9 } }],
+  svd: [{ operands: [square], params: { full: false } }, { operands: [tall], params: { full: false } }, { operands: [wide], params: { full: false } }, { operands: [square], params: { full: true } }],
+  pinv: [{ operands: [square, fixed([2], 'float64', given(0, 1e-9))], params: { hermitian: false } }, { operands: [tall, fixed([2], 'float64', given(1e-9, 0))], params: { hermitian: false } }, { operands: [wide, fixed([2], 'float64', given(0, 0))], params: { hermitian: false } }],
   matrixExp: [{ operands: [operand([3, 3])] }, { operands: [square] }],
-} satisfies SamplesOf<Pick<Library, 'pivots' | 'pivotOrder' | 'luSquare' | 'solve' | 'slogdet' | 'solveTriangular' | 'cholesky' | 'qr' | 'eigh' | 'svd' | 'pinv' | 'matrixExp'>>
+} satisfies SamplesOf<Pick<Library, 'pivots' | 'pivotOrder' | 'luSquare' | 'solve' | 'det' | 'cofactors' | 'slogdet' | 'solveTriangular' | 'qr' | 'svd' | 'pinv' | 'matrixExp'>>
