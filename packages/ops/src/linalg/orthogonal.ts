@@ -10,7 +10,7 @@ import { productOf, triangularise } from './reflections.ts'
 import { solveTriangular } from './triangular.ts'
 
 /** Whether all columns of Q and rows of R are made, or as many as the smaller side has. */
-interface QrParams {
+export interface QrParams {
   readonly complete: boolean
 }
 

@@ -13,7 +13,7 @@ import { isVector } from './solve.ts'
 import { eigvalsh, svdvals } from './spectral.ts'
 
 /** Whether A is taken for symmetric, and its lower triangle read. */
-interface PinvParams {
+export interface PinvParams {
   readonly hermitian: boolean
 }
 

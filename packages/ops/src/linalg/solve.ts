@@ -10,7 +10,7 @@ import { luFactorEx } from './lu.ts'
 import { alignStacks, batchStacks, checkMatrix, checkSquare, countOf, eyeLike, matrixAt, mT, stacked } from './matrices.ts'
 
 /** The function that refuses singular matrices; `null` where they give infinities and NaN. */
-interface SolveParams {
+export interface SolveParams {
   readonly refuse: 'solve' | 'inv' | null
 }
 

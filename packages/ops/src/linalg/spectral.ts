@@ -91,7 +91,7 @@ export const eigh = (a: Tensor, { upper = false }: EighOptions = {}): [w: Tensor
 export const eigvalsh = (a: Tensor, options: EighOptions = {}): Tensor => eigh(a, options)[0]
 
 /** Whether all columns of U and rows of Vᵀ are made, or as many as there are singular values. */
-interface SvdParams {
+export interface SvdParams {
   readonly full: boolean
 }
 

@@ -8,7 +8,7 @@ import { substitute, type Triangle } from './elimination.ts'
 import { alignStacks, batchStacks, checkMatrix, checkSquare, countOf, lower, matrixAt, mT, stacked, upper } from './matrices.ts'
 
 /** A triangle, and whether tangents of A count in it alone or, where they are taken for triangular as A is, whole. */
-interface SolveTriangularParams extends Triangle {
+export interface SolveTriangularParams extends Triangle {
   readonly tangents: 'triangle' | 'whole'
 }
 
