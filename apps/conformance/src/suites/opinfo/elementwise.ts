@@ -108,7 +108,7 @@ export const elementwise: Readonly<Record<string, Adapter>> = {
   },
   real: unary(real), conj: unary(conj), conj_physical: unary(conj), resolve_conj: unary(x => x), resolve_neg: unary(x => x), angle: unary(angle),
   clone: unary(x => x), contiguous: unary(x => x),
-  double: unary(x => cast(x, 'float64')), float: unary(x => cast(x, 'float32')),
+  double: unary(x => cast(x, 'float64')), float: unary(x => cast(x, 'float32')), half: unary(x => cast(x, 'float16')),
   zero_: unary(zerosLike),
   fill: call => {
     const value = call.operand(1, 'value')
