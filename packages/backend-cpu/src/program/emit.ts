@@ -1,0 +1,18 @@
+// What a kernel's emitter is given: the program's module, the library's functions, memory for scratch, and the machine's features.
+
+import type { Callee, ModuleBuilder } from '../wasm/module.ts'
+import type { Simd } from '../wasm/simd.ts'
+import type { LibraryName } from './library.ts'
+
+/** The surroundings of emitted code. */
+export interface Emit {
+  readonly module: ModuleBuilder
+  /** The shared kernels, imported by name. */
+  readonly library: Readonly<Record<LibraryName, Callee>>
+  readonly floats: Simd
+  readonly doubles: Simd
+  /** How many threads may take part; results must not depend on how many do. */
+  readonly threads: number
+  /** Reserves bytes for the tasks being emitted, 64-byte aligned; they may be reused by other nodes' tasks. */
+  scratch(bytes: number): number
+}
