@@ -1,9 +1,11 @@
 // @bp/backend-cpu: tensors in typed arrays, computed in TypeScript; runs wherever JavaScript does.
 
 import type { Backend } from '@bp/core'
-import { allocate, throughFloat32 } from '@bp/core/extend'
+import { allocate, type Program, throughFloat32 } from '@bp/core/extend'
 import type { KernelTable } from '@bp/ops/extend'
 import { conv, convInput, convWeight, dot } from './contract.ts'
+import { sharedEngine } from './engine.ts'
+import { lower } from './program/lower.ts'
 import { gather, scatterAdd } from './indexing.ts'
 import { maps } from './maps.ts'
 import { amax, argMax, argSort, cumSum, sumTo } from './reduce.ts'
@@ -52,4 +54,10 @@ const backend: Backend<CpuStorage> = {
   readSync: storage => storage.slice(),
   bytes: storage => storage.byteLength,
   kernels,
+  lower(graph, options) {
+    const engine = sharedEngine()
+    if (!engine) return null
+    engine.backend = backend
+    return lower(engine, graph, options) as Program<CpuStorage> | null
+  },
 }

@@ -3,6 +3,7 @@
 import type { Abstract, Aval } from './aval.ts'
 import type { TypedArray } from './dtype.ts'
 import { fail } from './errors.ts'
+import type { Graph } from './graph.ts'
 
 /** What a kernel is given for an operand: its storage, and its shape and dtype. */
 export interface Operand<S extends object = object> extends Abstract {
@@ -45,6 +46,31 @@ export interface Backend<S extends object = object> {
   bytes(storage: S): number
   /** Kernels by row name. */
   readonly kernels: Readonly<Record<string, Kernel<S>>>
+  /** Makes a program of a graph of primitives; without it, and where it gives `null`, `compile` runs a graph's kernels one by one. */
+  lower?(graph: Graph, options: LowerOptions): Program<S> | null
+}
+
+/** What `compile` asks of a program. */
+export interface LowerOptions {
+  /** How many bytes its values may take up. */
+  readonly maxBytes?: number
+}
+
+/** A graph as a backend runs it. */
+export interface Program<S extends object = object> {
+  /**
+   * Runs it once: storages of the inputs and the numbers of the graph's `live` scalars in, storages of the outputs out. It
+   * gives variables their new storages itself.
+   */
+  run(inputs: readonly S[], live: readonly number[]): S[]
+  /** The most bytes that its values take up at once, known before it runs. */
+  readonly bytes: number
+  /** What was fused, what was not, and why: lines for people. */
+  readonly notes: readonly string[]
+  /** The program after each step of its making. */
+  readonly dump: readonly { readonly pass: string; readonly text: string }[]
+  /** Milliseconds of each part in one run, made for the measuring. */
+  profile?(inputs: readonly S[], live: readonly number[]): { readonly name: string; readonly milliseconds: number }[]
 }
 
 let chosen: Backend | null = null

@@ -2,6 +2,7 @@
 
 import { fail } from './errors.ts'
 import { current, type Interpreter } from './interpreter.ts'
+import type { Node } from './node.ts'
 import { pull } from './pull.ts'
 import { describe, sameShape } from './shape.ts'
 import { synchronous } from './synchronous.ts'
@@ -49,7 +50,10 @@ export function backward(y: Tensor, options: BackwardOptions = {}): void {
   const recording = current.recording
   current.recording = createGraph
   try {
-    for (const { node, ct } of leaves) node.grad = node.grad ? add(node.grad, ct) : ct
+    for (const { node, ct } of leaves) {
+      if (current.grads) collect(current.grads, node)
+      node.grad = node.grad ? add(node.grad, ct) : ct
+    }
   } finally {
     current.recording = recording
   }
@@ -85,6 +89,12 @@ function seed(op: string, y: Tensor, given: Tensor | undefined): Tensor {
   }
   if (y.size !== 1) fail('grad', op, `needs a scalar, got ${describe(y)}. Reduce it with sum or mean, or pass ${op === 'backward' ? '{ gradient }' : '{ gradOutputs }'}`)
   return onesLike(y)
+}
+
+/** In a function being compiled, gradients live from its zeroGrad to its end. */
+function collect(grads: Set<Node>, node: Node): void {
+  if (node.grad?.storage) fail('grad', 'compile', "a parameter already has a gradient from outside the compiled function, which would be added in every run. Call optimiser.zeroGrad() at the start of the compiled function")
+  grads.add(node)
 }
 
 function notRecorded(op: string): never {

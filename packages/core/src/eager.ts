@@ -63,7 +63,7 @@ function backendOf(params: unknown): Backend {
 }
 
 /** Finds the kernel that `backend` has for `row`, and keeps it in the row. */
-function lookUp(row: AnyRow, backend: Backend): Kernel | null {
+export function lookUp(row: AnyRow, backend: Backend): Kernel | null {
   const own = Object.hasOwn(backend.kernels, row.name) ? backend.kernels[row.name] : undefined
   row.kernel = own ?? row.kernels?.[backend.name] as Kernel | undefined ?? (row.host && (backend.readSync || !row.decompose) ? hostKernel(row, backend) : null)
   row.backend = backend

@@ -1,7 +1,7 @@
 // The one error class of the framework: every message names the op, the rule, what it got, and the way out.
 
 /** What kind of mistake an error reports. */
-export type ErrorCode = 'shape' | 'dtype' | 'axis' | 'value' | 'grad' | 'backend' | 'data'
+export type ErrorCode = 'shape' | 'dtype' | 'axis' | 'value' | 'grad' | 'backend' | 'data' | 'memory'
 
 /**
  * Every error that `@bp/*` raises on bad input.

@@ -6,6 +6,7 @@ import { current } from './interpreter.ts'
 import type { AnyRow } from './row.ts'
 import { describe } from './shape.ts'
 import type { Tensor, Variable } from './tensor.ts'
+import { full } from './vector.ts'
 
 /** The number by which a graph knows a value. */
 export type Id = number
@@ -31,6 +32,10 @@ export interface Graph {
   readonly outputs: readonly Id[]
   /** What variables hold at the end. */
   readonly updates: { readonly variable: Variable; readonly id: Id }[]
+  /** Scalars that are read anew before every run; see {@link live}. */
+  readonly live: { readonly id: Id; readonly aval: Aval; readonly read: () => number }[]
+  /** What else happens after every run; see {@link effect}. */
+  readonly effects: readonly (() => void)[]
 }
 
 /** Runs a graph op by op in the current interpreter, updates its variables, and returns its outputs. */
@@ -43,6 +48,7 @@ export function runGraph(graph: Graph, args: readonly Tensor[]): Tensor[] {
     values.set(id, x)
   })
   for (const { id, value } of [...graph.constants, ...graph.variables]) values.set(id, value)
+  for (const { id, aval, read } of graph.live) values.set(id, full([], read(), aval.dtype))
   for (const { row, params, inputs, outputs } of graph.nodes) {
     const ys = [current.bind(row, inputs.map(id => values.get(id)!), params)].flat()
     outputs.forEach((id, i) => values.set(id, ys[i]!))
@@ -50,6 +56,7 @@ export function runGraph(graph: Graph, args: readonly Tensor[]): Tensor[] {
   const results = graph.outputs.map(id => values.get(id)!)
   const updates = graph.updates.map(({ variable, id }) => ({ variable, value: values.get(id)! }))
   for (const { variable, value } of updates) variable.assign(value)
+  for (const happen of graph.effects) happen()
   return results
 }
 
@@ -59,6 +66,7 @@ export function printGraph(graph: Graph): string {
   const lines = [
     ...graph.constants.map(({ id, aval }) => `${value(id, aval)} = constant`),
     ...graph.variables.map(({ id, aval }) => `${value(id, aval)} = variable`),
+    ...graph.live.map(({ id, aval }) => `${value(id, aval)} = live`),
     ...graph.nodes.map(({ row, params, inputs, outputs, avals }) =>
       `${outputs.map((id, i) => value(id, avals[i]!)).join(', ')} = ${row.name}(${inputs.map(id => `%${id}`).join(', ')})${printParams(params)}`),
     ...graph.updates.map(({ variable, id }) => `assign(%${graph.variables.find(({ value }) => value === variable)!.id}, %${id})`),

@@ -1,6 +1,8 @@
 // The current interpreter: the one module variable that decides what binding an op means.
 
 import { noBackend } from './backend.ts'
+import type { DType } from './dtype.ts'
+import type { Node } from './node.ts'
 import type { AnyRow, Row, Arity, Tuple } from './row.ts'
 import type { Tensor, Variable } from './tensor.ts'
 
@@ -18,6 +20,12 @@ export interface Interpreter {
   assign(variable: Variable, value: Tensor): void
   /** What a variable holds now, as a tensor that later assignments do not change. */
   read(variable: Variable): Tensor
+  /** A scalar to be read anew whenever what is being written down runs; absent where ops run at once. */
+  live?(read: () => number, dtype: DType): Tensor
+  /** Collects the leaves whose `.grad` is set while ops are written down. */
+  readonly grads?: Set<Node>
+  /** Something to happen whenever what is being written down has run. */
+  effect?(happen: () => void): void
   /** Cuts `ys`, made of `xs` by ordinary ops, off from those and gives them derivative rules of their own; see custom.ts. */
   seal?(rules: CustomRules, xs: Tensor[], residuals: Tensor[], ys: Tensor[]): Tensor[]
 }

@@ -133,7 +133,7 @@ export class Tensor implements Abstract {
   }
 
   private materialised(op: string): object {
-    return this.storage ?? fail('data', op, `${describe(this)} has no value: it is being traced, or belongs to a transform that has ended. Read results outside of grad, jvp, vmap or trace`)
+    return this.storage ?? fail('data', op, `${describe(this)} has no value: it is being traced, or belongs to a transform that has ended. Read results outside of grad, jvp, vmap, trace or compile, of what the function returns`)
   }
 }
 

@@ -6,7 +6,8 @@ import type { DType } from './dtype.ts'
 import type { Graph, Id } from './graph.ts'
 import { shapesOf } from './infer.ts'
 import { current, type Interpreter, runIn } from './interpreter.ts'
-import { record } from './node.ts'
+import { bindComposite } from './composite.ts'
+import { type Node, record } from './node.ts'
 import type { AnyRow } from './row.ts'
 import type { Shape } from './shape.ts'
 import { Tensor, Variable } from './tensor.ts'
@@ -31,10 +32,16 @@ class Trace implements Interpreter {
   readonly constants = new Map<Tensor, Symbolic>()
   /** What each variable holds at this point of the program. */
   readonly assigned = new Map<Variable, Symbolic>()
+  readonly lives: { readonly symbol: Symbolic; readonly read: () => number }[] = []
+  readonly effects: (() => void)[] = []
+  /** Leaves whose `.grad` was set while tracing: what they hold then means nothing afterwards. */
+  readonly grads = new Set<Node>()
+  private readonly inlines: (row: AnyRow) => boolean
   private next = 0
 
-  constructor(outer: Interpreter) {
+  constructor(outer: Interpreter, inlines: (row: AnyRow) => boolean) {
     this.outer = outer
+    this.inlines = inlines
   }
 
   fresh(aval: Aval, backend: Backend): Symbolic {
@@ -43,6 +50,7 @@ class Trace implements Interpreter {
 
   bind(row: AnyRow, xs: Tensor[], params: unknown): Tensor | Tensor[] {
     const inputs = xs.map(x => this.symbol(x))
+    if (row.decompose !== null && this.inlines(row)) return bindComposite(this, row, inputs, params, null)
     const backend = xs[0]?.backend ?? (params as { readonly backend?: Backend } | undefined)?.backend ?? defaultBackend()
     const out = shapesOf(row, inputs, params)
     const list = Array.isArray(out) ? out : [out]
@@ -67,6 +75,16 @@ class Trace implements Interpreter {
     return this.lift(variable)
   }
 
+  live(read: () => number, dtype: DType): Tensor {
+    const symbol = this.fresh(new Aval([], dtype), defaultBackend())
+    this.lives.push({ symbol, read })
+    return symbol
+  }
+
+  effect(happen: () => void): void {
+    this.effects.push(happen)
+  }
+
   /** What stands in the graph for `x`: itself, a variable's present value, or a constant. */
   symbol(x: Tensor): Symbolic {
     if (x instanceof Symbolic && x.trace === this) return x
@@ -86,9 +104,16 @@ export interface InputSpec {
   readonly dtype: DType
 }
 
+/** Options of {@link trace}. */
+export interface TraceOptions {
+  /** Which ops with a decomposition are written down as that; none unless given. */
+  readonly inlines?: (row: AnyRow) => boolean
+}
+
 /**
  * Writes down what `f` does to arguments of the given shapes, as a graph. Tensors that `f` closes over become the graph's
- * constants, variables stay variables, and `assign` becomes an update at the graph's end. Composites stay whole.
+ * constants, variables stay variables, and `assign` becomes an update at the graph's end. Composites stay whole,
+ * unless `inlines` says otherwise.
  *
  * @example
  * ```ts
@@ -98,10 +123,15 @@ export interface InputSpec {
  * graph.nodes.map(node => node.row.name) // => [mul, add]
  * ```
  */
-export function trace(f: (...xs: Tensor[]) => Tree, inputs: readonly InputSpec[]): Graph {
-  const level = new Trace(current)
+export function trace(f: (...xs: Tensor[]) => Tree, inputs: readonly InputSpec[], { inlines = () => false }: TraceOptions = {}): Graph {
+  const level = new Trace(current, inlines)
   const xs = inputs.map(({ shape, dtype }) => level.fresh(new Aval(shape, dtype), defaultBackend()))
-  const ys = flatten('trace', runIn(level, () => f(...xs))).map(y => level.symbol(y))
+  let ys: Symbolic[]
+  try {
+    ys = flatten('trace', runIn(level, () => f(...xs))).map(y => level.symbol(y))
+  } finally {
+    for (const leaf of level.grads) leaf.grad = null
+  }
   const captured = [...level.constants].map(([value, { id, aval }]) => ({ id, aval, value }))
   return {
     inputs: xs.map(({ id, aval }) => ({ id, aval })),
@@ -110,5 +140,7 @@ export function trace(f: (...xs: Tensor[]) => Tree, inputs: readonly InputSpec[]
     nodes: level.nodes,
     outputs: ys.map(y => y.id),
     updates: [...level.assigned].map(([variable, { id }]) => ({ variable, id })),
+    live: level.lives.map(({ symbol: { id, aval }, read }) => ({ id, aval, read })),
+    effects: level.effects,
   }
 }

@@ -1,5 +1,6 @@
 // What the engine's WebAssembly can do, found by asking its validator.
 
+import { engine } from './engine.ts'
 import { f32x4, i32, type V128, v128 } from './instructions.ts'
 import { ModuleBuilder } from './module.ts'
 
@@ -20,11 +21,11 @@ export function features(): Features | null {
 }
 
 function look(): Features | null {
-  if (typeof WebAssembly === 'undefined') return null
+  if (!('WebAssembly' in globalThis)) return null
   try {
     if (!validates(false, a => f32x4.add(a, a))) return null
     // a strict content security policy validates modules, and refuses to compile them
-    new WebAssembly.Module(probe(false, a => a))
+    new (engine().Module)(probe(false, a => a))
     return {
       relaxed: validates(false, a => f32x4.relaxedMadd(a, a, a)),
       shared: typeof SharedArrayBuffer !== 'undefined' && validates(true, a => a),
@@ -34,7 +35,7 @@ function look(): Features | null {
   }
 }
 
-const validates = (shared: boolean, f: (a: V128) => V128): boolean => WebAssembly.validate(probe(shared, f))
+const validates = (shared: boolean, f: (a: V128) => V128): boolean => engine().validate(probe(shared, f))
 
 function probe(shared: boolean, f: (a: V128) => V128): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder({ pages: 1, maxPages: 1, shared })

@@ -94,6 +94,7 @@ export const v128 = {
   load32Zero: load('v128', 2, ...simd(92)), load64Zero: load('v128', 2, ...simd(93)),
   store: store<'v128'>(2, ...simd(11)),
   storeLane32: (base: Int, value: V128, i: number, offset = 0): Code => [int(base).code, value.code, simd(90), 2, unsigned(offset), i],
+  storeLane16: (base: Int, value: V128, i: number, offset = 0): Code => [int(base).code, value.code, simd(89), 1, unsigned(offset), i],
   storeLane64: (base: Int, value: V128, i: number, offset = 0): Code => [int(base).code, value.code, simd(91), 2, unsigned(offset), i],
   loadLane32: (base: Int, value: V128, i: number, offset = 0): V128 => expr('v128', [int(base).code, value.code, simd(86), 2, unsigned(offset), i]),
   loadLane64: (base: Int, value: V128, i: number, offset = 0): V128 => expr('v128', [int(base).code, value.code, simd(87), 2, unsigned(offset), i]),

@@ -1,0 +1,107 @@
+// The memory that WebAssembly sees: one block, shared by threads where the engine allows, given out in pieces.
+
+import { fail } from '@bp/core/extend'
+import { type DType, type TypedArray } from '@bp/core'
+import { engine, type WasmMemory } from './wasm/engine.ts'
+import type { Features } from './wasm/features.ts'
+
+const page = 65536
+/** Addresses stay below 2³¹, so that they may be compared as signed numbers. */
+const maxPages = 32767
+/** Bytes at the start that threads talk through; see threads/control.ts. */
+const reserved = 4096
+
+const aligned = (bytes: number): number => Math.max(64, Math.ceil(bytes / 64) * 64)
+
+interface Hole {
+  start: number
+  size: number
+}
+
+/** Gives out and takes back pieces of one WebAssembly memory, each aligned to 64 bytes. */
+export class Heap {
+  readonly memory: WasmMemory
+  readonly maxPages: number
+  readonly shared: boolean
+  private readonly holes: Hole[] = []
+  private readonly sizes = new Map<number, number>()
+  private end = reserved
+
+  constructor({ shared }: Features) {
+    this.shared = shared
+    const [memory, pages] = reserve(shared)
+    this.memory = memory
+    this.maxPages = pages
+  }
+
+  /** The address of `bytes` new bytes, which hold anything. */
+  allocate(bytes: number): number {
+    const size = aligned(bytes)
+    let best = -1
+    for (let i = 0; i < this.holes.length; i++) if (this.holes[i]!.size >= size && (best < 0 || this.holes[i]!.size < this.holes[best]!.size)) best = i
+    if (best < 0) return this.append(size)
+    const hole = this.holes[best]!
+    const { start } = hole
+    hole.start += size
+    hole.size -= size
+    if (hole.size === 0) this.holes.splice(best, 1)
+    this.sizes.set(start, size)
+    return start
+  }
+
+  /** Takes a piece back. */
+  free(start: number): void {
+    const size = this.sizes.get(start)
+    if (size === undefined) return
+    this.sizes.delete(start)
+    const after = this.holes.findIndex(hole => hole.start > start)
+    const i = after < 0 ? this.holes.length : after
+    this.holes.splice(i, 0, { start, size })
+    this.join(i)
+    if (i > 0) this.join(i - 1)
+  }
+
+  /** Elements of the memory as a typed array, which later writes to the memory show in. */
+  view(dtype: DType, address: number, length: number): TypedArray {
+    return new arrays[dtype](this.memory.buffer, address, length)
+  }
+
+  private join(i: number): void {
+    const a = this.holes[i]!
+    const b = this.holes[i + 1]
+    if (b && a.start + a.size === b.start) {
+      a.size += b.size
+      this.holes.splice(i + 1, 1)
+    }
+  }
+
+  private append(size: number): number {
+    const start = this.end
+    const missing = start + size - this.memory.buffer.byteLength
+    if (missing > 0) {
+      try {
+        this.memory.grow(Math.ceil(missing / page))
+      } catch {
+        return fail('memory', 'cpu', `${size} more bytes do not fit: the ${this.memory.buffer.byteLength} bytes of WebAssembly memory cannot grow beyond ${this.maxPages * page}. Use smaller batches, compile with { maxBytes }, or drop compiled functions that are no longer needed`)
+      }
+    }
+    this.end = start + size
+    this.sizes.set(start, size)
+    return start
+  }
+}
+
+const arrays: Record<DType, new (buffer: ArrayBufferLike, offset: number, length: number) => TypedArray> = {
+  float64: Float64Array, float32: Float32Array, float16: Uint16Array, int64: BigInt64Array, int32: Int32Array, uint8: Uint8Array, bool: Uint8Array,
+}
+
+/** As much address space as the engine gives: little of it is used at first. */
+function reserve(shared: boolean): [WasmMemory, number] {
+  for (let pages = maxPages; ; pages = pages >> 1) {
+    try {
+      return [new (engine().Memory)({ initial: 16, maximum: pages, shared }), pages]
+    } catch (error) {
+      if (pages < 64) throw error
+    }
+  }
+}

@@ -1,0 +1,141 @@
+// A program in memory: brings arguments in, runs its parts on all threads, carries results out.
+
+import type { Tensor, TypedArray } from '@bp/core'
+import { allocate, type Aval, fail, type Graph, type Id, lookUp, type Operand, type Program, sizeOf } from '@bp/core/extend'
+import type { Engine } from '../engine.ts'
+import { control } from '../threads/control.ts'
+import type { Loaded } from '../threads/pool.ts'
+import { engine as host } from '../wasm/engine.ts'
+import { readStrided } from '../strided.ts'
+import { isDense } from './space.ts'
+import { outsOf, type Step, type Steps } from './steps.ts'
+import type { Task } from './task.ts'
+
+/** A piece of a program: tasks in WebAssembly, or one op in TypeScript. */
+export type Part =
+  | { readonly kind: 'segment'; readonly index: number }
+  | { readonly kind: 'island'; readonly step: Step }
+
+/** What lowering has made. */
+export interface Lowered {
+  readonly arena: number
+  readonly bytes: number
+  readonly addresses: ReadonlyMap<Id, { readonly address: number }>
+  readonly counters: number
+  readonly taskCount: number
+  readonly parts: readonly Part[]
+  readonly tasks: readonly (readonly Task[])[]
+  readonly module: Uint8Array<ArrayBuffer>
+  readonly notes: readonly string[]
+  readonly dump: Program['dump']
+}
+
+/** Elements that make threads worth waking: about what one core does in ten microseconds. */
+const worthSharing = 2
+
+/** A lowered graph. Its memory is given back when nobody holds it any longer. */
+export class Executable implements Program {
+  readonly bytes: number
+  readonly notes: readonly string[]
+  readonly dump: Program['dump']
+  private readonly engine: Engine
+  private readonly graph: Graph
+  private readonly steps: Steps
+  private readonly lowered: Lowered
+  private readonly program: Loaded
+  private readonly share: readonly boolean[]
+
+  constructor(engine: Engine, graph: Graph, steps: Steps, lowered: Lowered) {
+    this.engine = engine
+    this.graph = graph
+    this.steps = steps
+    this.lowered = lowered
+    this.bytes = lowered.bytes
+    this.notes = lowered.notes
+    this.dump = lowered.dump
+    const module = new (host().Module)(lowered.module)
+    const { run } = new (host().Instance)(module, { env: { memory: engine.heap.memory, ...engine.kernels } }).exports
+    this.program = engine.pool.load(engine.library, module, run as Loaded['run'])
+    this.share = lowered.tasks.map(tasks => tasks.some(({ units }) => units >= worthSharing))
+    released.register(this, { engine, places: [lowered.arena, lowered.counters], program: this.program })
+  }
+
+  run(inputs: readonly object[], live: readonly number[]): object[] {
+    this.bringIn(inputs as readonly TypedArray[], live)
+    for (const part of this.lowered.parts) this.runPart(part)
+    return this.carryOut()
+  }
+
+  profile(inputs: readonly object[], live: readonly number[]): { readonly name: string; readonly milliseconds: number }[] {
+    this.bringIn(inputs as readonly TypedArray[], live)
+    const out = this.lowered.parts.map(part => {
+      const begin = performance.now()
+      this.runPart(part)
+      const milliseconds = performance.now() - begin
+      return { name: part.kind === 'island' ? `${part.step.name} (TypeScript)` : this.lowered.tasks[part.index]!.map(({ name }) => name).join(', '), milliseconds }
+    })
+    this.carryOut()
+    return out
+  }
+
+  private runPart(part: Part): void {
+    if (part.kind === 'island') this.island(part.step)
+    else this.engine.pool.run(this.program, part.index, this.share[part.index]!)
+  }
+
+  private view(id: Id): TypedArray {
+    const { dtype, shape } = this.steps.avals.get(id)!
+    return this.engine.heap.view(dtype, this.lowered.addresses.get(id)!.address, sizeOf(shape))
+  }
+
+  private bringIn(inputs: readonly TypedArray[], live: readonly number[]): void {
+    const { graph, lowered, engine } = this
+    graph.inputs.forEach(({ id }, i) => { if (lowered.addresses.has(id)) this.view(id).set(inputs[i] as never) })
+    graph.live.forEach(({ id }, i) => { if (lowered.addresses.has(id)) this.view(id)[0] = live[i]! })
+    for (const { value } of graph.variables) engine.settle(value)
+    new Int32Array(engine.heap.memory.buffer, lowered.counters, lowered.taskCount).fill(0)
+    new Int32Array(engine.heap.memory.buffer, control.error, 1)[0] = 0
+  }
+
+  private carryOut(): TypedArray[] {
+    const { graph, steps, lowered, engine } = this
+    if (new Int32Array(engine.heap.memory.buffer, control.error, 1)[0] !== 0) fail('value', 'gather', 'an index is out of range. Run the function without compile to see which op it is')
+    const outputs = steps.outputs.map(id => this.view(id).slice())
+    // all new values are there before the first variable changes
+    const moved = graph.updates.flatMap(({ variable }, i) => {
+      const home = this.homeOf(variable)
+      return lowered.addresses.get(steps.updates[i]!)!.address === home.byteOffset ? [] : [{ home, value: this.view(steps.updates[i]!) }]
+    })
+    const values = moved.length > 1 ? moved.map(({ value }) => value.slice()) : moved.map(({ value }) => value)
+    moved.forEach(({ home }, i) => { home.set(values[i] as never) })
+    return outputs
+  }
+
+  private homeOf(variable: Tensor): TypedArray {
+    return this.engine.heap.view(variable.dtype, this.engine.residence(variable as Parameters<Engine['residence']>[0]), sizeOf(variable.shape))
+  }
+
+  /** An op without a kernel here: the backend's own runs on the memory. */
+  private island(step: Step): void {
+    const operands = step.ins.map((ref): Operand<TypedArray> => {
+      const aval: Aval = { shape: ref.layout.shape, dtype: ref.dtype } as Aval
+      const storage = 'constant' in ref ? allocate(ref.dtype, sizeOf(ref.layout.shape)).fill(ref.constant as never) : isDense(ref.layout) ? this.view(ref.base) : readStrided(this.view(ref.base), ref.layout.offset, ref.layout.strides, ref.layout.shape, allocate(ref.dtype, sizeOf(ref.layout.shape)))
+      return { storage, aval, shape: aval.shape, dtype: aval.dtype }
+    })
+    const outs = outsOf(step)
+    if (step.name === 'copy') {
+      this.view(outs[0]!).set(operands[0]!.storage as never)
+      return
+    }
+    const { node, avals } = step as Step & { readonly kind: 'island' }
+    const kernel = lookUp(node.row, this.engine.backend)!
+    const storages = [kernel(operands, node.params as never, (avals.length === 1 ? avals[0]! : avals) as Aval & readonly Aval[])].flat() as TypedArray[]
+    outs.forEach((id, i) => { this.view(id).set(storages[i] as never) })
+  }
+}
+
+/** Gives back the memory of programs that were let go. */
+const released = /* @__PURE__ */ new FinalizationRegistry<{ readonly engine: Engine; readonly places: readonly number[]; readonly program: Loaded }>(({ engine, places, program }) => {
+  engine.pool.unload(program)
+  for (const place of places) engine.heap.free(place)
+})

@@ -1,0 +1,237 @@
+// Fusion: elementwise ops and reductions that can share a loop nest are put into one, so that what lies between stays in registers.
+
+import type { Aval, Id } from '@bp/core/extend'
+import { sizeOf, stridesOf } from '@bp/core/extend'
+import { broadcast, refine, refineStrides } from './space.ts'
+import { outsOf, type Ref, type Step, type Steps } from './steps.ts'
+
+type LoopStep = Step & { readonly kind: 'map' | 'reduce' }
+
+/** Steps that run as one. */
+export interface Group {
+  readonly steps: readonly Step[]
+  /** The axes of the loop nest, and which run within a row; only of loops. */
+  readonly space: Space | null
+}
+
+/** The axes that a group's steps share, in memory order; `within` is `null` while nothing is reduced by rows or columns. */
+export interface Space {
+  readonly axes: readonly number[]
+  readonly within: readonly boolean[] | null
+}
+
+/** How an op's shape spans a group's axes: all of them, or those of rows only. */
+export type Span = 'all' | 'rows'
+
+/** The strides of an operand along a group's axes: `shape` is that of the op that reads it. */
+export function stridesIn(space: Space, ref: Ref, shape: readonly number[], span: Span): number[] {
+  return spread(space, refineStrides(broadcast(ref.layout, shape), axesOf(space, span)), span)
+}
+
+/** The strides at which a group leaves a result that lies dense and spans its rows, its columns or everything. */
+export function denseIn({ axes, within }: Space, kept: 'all' | 'rows' | 'columns' | 'none'): number[] {
+  const keeps = (axis: number): boolean => kept === 'all' || (kept !== 'none' && within![axis] === (kept === 'columns'))
+  const strides = stridesOf(axes.map((size, axis) => keeps(axis) ? size : 1))
+  return strides.map((stride, axis) => keeps(axis) ? stride : 0)
+}
+
+const axesOf = ({ axes, within }: Space, span: Span): number[] => span === 'all' ? [...axes] : axes.filter((_, axis) => !within![axis])
+
+function spread({ axes, within }: Space, strides: readonly number[], span: Span): number[] {
+  if (span === 'all') return [...strides]
+  let k = 0
+  return axes.map((_, axis) => within![axis] ? 0 : strides[k++]!)
+}
+
+/** The shape whose elements a step visits. */
+const domain = (step: LoopStep): readonly number[] => step.kind === 'map' ? step.aval.shape : step.ins[0].layout.shape
+
+/** How a reduction keeps its group's axes. */
+export type Kept = 'rows' | 'columns' | 'none'
+
+/** What a member of a group is, found while the group is put together. */
+export interface Member {
+  readonly step: LoopStep
+  readonly span: Span
+  /** Of a reduction. */
+  readonly kept: Kept | null
+}
+
+/** Steps as one loop nest, or `null` where they do not share one. */
+export function assemble(steps: readonly LoopStep[]): { readonly space: Space; readonly members: readonly Member[] } | null {
+  const axes = steps.map(domain).filter((shape, _, all) => sizeOf(shape) === Math.max(...all.map(sizeOf))).reduce<readonly number[] | null>((a, b) => a && refine(a, b), [...domain(steps.reduce((a, b) => sizeOf(domain(a)) >= sizeOf(domain(b)) ? a : b))].filter(n => n !== 1))
+  if (!axes) return null
+  const total = axes.reduce((n, size) => n * size, 1)
+  let within: readonly boolean[] | null = null
+  const members: Member[] = []
+  for (const step of steps) {
+    if (step.kind === 'reduce' && sizeOf(domain(step)) === total) {
+      const shape = domain(step)
+      const flags = refineStrides({ shape, strides: shape.map((_, axis) => step.axes.includes(axis) ? 1 : 0) }, axes).map(stride => stride !== 0)
+      if (flags.every(flag => flag)) {
+        members.push({ step, span: 'all', kept: 'none' })
+        continue
+      }
+      if (!flags.includes(true)) return null
+      const rows: boolean = within ? same(flags, within) : flags.at(-1)!
+      if (within && !rows && !same(flags.map(flag => !flag), within)) return null
+      within ??= rows ? flags : flags.map(flag => !flag)
+      members.push({ step, span: 'all', kept: rows ? 'rows' : 'columns' })
+    } else members.push({ step, span: 'all', kept: null })
+  }
+  const space: Space = { axes, within }
+  const rowCount = within ? axes.reduce((n, size, axis) => within![axis] ? n : n * size, 1) : total
+  for (const [i, member] of members.entries()) {
+    const size = sizeOf(domain(member.step))
+    if (size === total) continue
+    if (!within || size !== rowCount || member.step.kind === 'reduce' || !spansRows(space, domain(member.step))) return null
+    members[i] = { ...member, span: 'rows' }
+  }
+  return connected(space, members) ? { space, members } : null
+}
+
+const same = (a: readonly boolean[], b: readonly boolean[]): boolean => a.every((flag, i) => flag === b[i])
+
+/** Whether a shape's axes divide into those of the rows. */
+function spansRows(space: Space, shape: readonly number[]): boolean {
+  const rows = axesOf(space, 'rows')
+  const fine = refine(rows, shape)
+  return fine !== null && fine.length === rows.filter(n => n !== 1).length
+}
+
+/** Whether every operand that the group itself makes is read at the very element, or row, at which it is made. */
+function connected(space: Space, members: readonly Member[]): boolean {
+  const made = new Map<Id, Member>()
+  for (const member of members) {
+    const { step, span } = member
+    for (const ref of step.ins) {
+      const maker = 'base' in ref ? made.get(ref.base) : undefined
+      if (!maker) continue
+      const kept = keptBy(maker)
+      if (kept === 'columns' || kept === 'none') return false
+      const expected = denseIn(space, kept)
+      const strides = stridesIn(space, ref, domain(step), span)
+      if (ref.layout.offset !== 0 || strides.some((stride, axis) => stride !== expected[axis] && space.axes[axis] !== 1)) return false
+    }
+    made.set(step.out, member)
+  }
+  return true
+}
+
+/** The axes that a member's result has. */
+export const keptBy = ({ kept, span }: Member): 'all' | 'rows' | 'columns' | 'none' => kept ?? (span === 'all' ? 'all' : 'rows')
+
+/** Puts steps into groups, and the groups into an order in which they can run. */
+export function fuse({ steps, avals }: Pick<Steps, 'steps' | 'avals'>): Group[] {
+  return new Fusion(steps, avals).run()
+}
+
+interface Building {
+  steps: Step[]
+  space: Space | null
+  readonly order: number
+  mark: number
+}
+
+class Fusion {
+  private readonly steps: readonly Step[]
+  private readonly avals: ReadonlyMap<Id, Aval>
+  private readonly makers = new Map<Id, Building>()
+  private search = 0
+
+  constructor(steps: readonly Step[], avals: ReadonlyMap<Id, Aval>) {
+    this.steps = steps
+    this.avals = avals
+  }
+
+  run(): Group[] {
+    const all = new Set<Building>()
+    for (const [order, step] of this.steps.entries()) {
+      let group: Building = { steps: [step], space: null, order, mark: 0 }
+      if (step.kind === 'map' || step.kind === 'reduce') group = this.join(step, group)
+      all.add(group)
+      for (const member of group.steps) {
+        for (const id of outsOf(member)) {
+          const before = this.makers.get(id)
+          if (before && before !== group) all.delete(before)
+          this.makers.set(id, group)
+        }
+      }
+    }
+    return this.sorted(all)
+  }
+
+  /** A step joined to the groups that make its operands, to as many as can be. */
+  private join(step: LoopStep, alone: Building): Building {
+    const near = [...new Set(step.ins.flatMap(ref => 'base' in ref ? this.makers.get(ref.base) ?? [] : []))].filter(group => group.space !== null)
+    const choices = near.length > 1 ? [near, ...near.map(group => [group]).reverse()] : near.map(group => [group])
+    for (const groups of choices) {
+      const steps = [...groups].sort((a, b) => a.order - b.order).flatMap(group => group.steps)
+      const members = this.inOrder([...steps, step])
+      const made = assemble(members as LoopStep[])
+      if (made && !this.cycle(groups, members)) return { steps: members, space: made.space, order: groups[0]!.order, mark: 0 }
+    }
+    return { ...alone, space: assemble([step])?.space ?? null }
+  }
+
+  private inOrder(steps: readonly Step[]): Step[] {
+    const place = new Map(this.steps.map((step, i) => [step, i]))
+    return [...steps].sort((a, b) => place.get(a)! - place.get(b)!)
+  }
+
+  /** Whether what the steps read from outside depends on one of the groups. */
+  private cycle(groups: readonly Building[], steps: readonly Step[]): boolean {
+    const mark = ++this.search
+    const pending: Building[] = []
+    const visit = (list: readonly Step[]): void => {
+      for (const step of list) {
+        for (const ref of step.ins) {
+          const maker = 'base' in ref ? this.makers.get(ref.base) : undefined
+          if (maker && maker.mark !== mark) {
+            maker.mark = mark
+            pending.push(maker)
+          }
+        }
+      }
+    }
+    for (const group of groups) group.mark = mark
+    visit(steps)
+    // what is reached from outside must not lead back in
+    for (const group of groups) group.mark = 0
+    for (let group = pending.pop(); group; group = pending.pop()) {
+      for (const step of group.steps) {
+        for (const ref of step.ins) {
+          const maker = 'base' in ref ? this.makers.get(ref.base) : undefined
+          if (!maker || maker.mark === mark) continue
+          if (groups.includes(maker)) return true
+          maker.mark = mark
+          pending.push(maker)
+        }
+      }
+    }
+    return false
+  }
+
+  /** Groups after those that they read from, else in the order of the graph. */
+  private sorted(all: Set<Building>): Group[] {
+    const out: Group[] = []
+    const mark = ++this.search
+    const visit = (group: Building): void => {
+      if (group.mark === mark) return
+      group.mark = mark
+      for (const step of group.steps) {
+        for (const ref of step.ins) {
+          const maker = 'base' in ref ? this.makers.get(ref.base) : undefined
+          if (maker && maker !== group) visit(maker)
+        }
+      }
+      out.push({ steps: group.steps, space: group.space })
+    }
+    for (const group of [...all].sort((a, b) => last(a) - last(b))) visit(group)
+    return out
+
+    function last(group: Building): number {
+      return group.order
+    }
+  }
+}

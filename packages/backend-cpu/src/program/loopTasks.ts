@@ -1,0 +1,87 @@
+// A group of fused steps as tasks: the loop, and the totals of what it reduces over rows.
+
+import { bytesPerElement, type Id, sizeOf } from '@bp/core/extend'
+import { i32 } from '../wasm/instructions.ts'
+import type { Emit } from './emit.ts'
+import { denseIn, type Group, keptBy, type Member, assemble, stridesIn } from './fuse.ts'
+import { emitLoop } from './loop.ts'
+import { byColumns, cut } from './loopCut.ts'
+import type { Arg, LoopOp, LoopSpec, Place } from './loopSpec.ts'
+import { columnsPerUnit, emitReduceUnits } from './reduceUnits.ts'
+import type { Region } from './region.ts'
+import type { Step } from './steps.ts'
+import type { Task } from './task.ts'
+
+/** Where values lie: the address of each that has one. */
+export type Addresses = ReadonlyMap<Id, { readonly address: number; readonly bytes: number }>
+
+type LoopStep = Step & { readonly kind: 'map' | 'reduce' }
+
+/** A group as a loop over addresses. `kept` are the values that are needed outside of it. */
+export function loopOf(group: Group, addresses: Addresses, kept: ReadonlySet<Id>): { readonly spec: LoopSpec; readonly members: readonly Member[] } {
+  const { space, members } = assemble(group.steps as readonly LoopStep[])!
+  const loads: Place[] = []
+  const loadKeys = new Map<string, number>()
+  const places = new Map<Id, number>()
+  const ops: LoopOp[] = []
+  const stores: { op: number; to: Place }[] = []
+  members.forEach(({ step, span, kept: reach }, i) => {
+    const shape = step.kind === 'map' ? step.aval.shape : step.ins[0].layout.shape
+    const args = step.ins.map((ref): Arg => {
+      if ('constant' in ref) return { kind: 'constant', value: ref.constant, dtype: ref.dtype }
+      const made = places.get(ref.base)
+      if (made !== undefined) return { kind: 'value', at: made }
+      const strides = stridesIn(space, ref, shape, span)
+      const key = `${ref.base} ${ref.layout.offset} ${strides.join()}`
+      let at = loadKeys.get(key)
+      if (at === undefined) {
+        at = loads.push({ address: addresses.get(ref.base)!.address + ref.layout.offset * bytesPerElement(ref.dtype), dtype: ref.dtype, strides }) - 1
+        loadKeys.set(key, at)
+      }
+      return { kind: 'load', at }
+    })
+    ops.push(step.kind === 'map'
+      ? { kind: 'map', name: step.name, dtype: step.aval.dtype, args, argTypes: step.ins.map(({ dtype }) => dtype) }
+      : { kind: 'reduce', how: step.how, reach: reach === 'rows' ? 'row' : reach === 'columns' ? 'column' : 'all', dtype: step.aval.dtype, arg: args[0]! })
+    places.set(step.out, i)
+    // what is reduced over rows is written by the task that totals it
+    if (kept.has(step.out) && (reach === null || reach === 'rows')) {
+      stores.push({ op: i, to: { address: addresses.get(step.out)!.address, dtype: step.aval.dtype, strides: denseIn(space, keptBy(members[i]!)) } })
+    }
+  })
+  return { spec: { name: [...new Set(members.map(({ step }) => step.name))].join('+'), axes: space.axes, within: space.within, loads, ops, stores }, members }
+}
+
+/** The tasks of a group of fused steps. */
+export function loopTasks(emit: Emit, group: Group, addresses: Addresses, kept: ReadonlySet<Id>, reads: readonly Region[], writes: readonly Region[]): Task[] {
+  const { spec, members } = loopOf(group, addresses, kept)
+  const how = cut(spec)
+  const own: Region[] = []
+  const scratch = (bytes: number): number => {
+    const start = emit.scratch(bytes)
+    own.push({ start, end: start + bytes })
+    return start
+  }
+  const { func: kernel, partials } = emitLoop({ ...emit, scratch }, spec, how, how.units)
+  const run = emit.module.func(['i32', 'i32'])
+  const [unit, thread] = run.params
+  const start = run.let(i32.mul(unit, how.piece))
+  const split = byColumns(how)
+  const end = run.let(i32.minS(i32.add(start, how.piece), split ? how.columnCount : how.rowCount))
+  if (split) run.call(kernel, 0, 1, start, end, unit, thread)
+  else run.call(kernel, start, end, 0, how.columnCount, unit, thread)
+  const parts = [...partials].map(([op, { address, bytes }]) => {
+    const { step } = members[op]! as Member & { readonly step: Step & { readonly kind: 'reduce' } }
+    return { how: step.how, dtype: step.aval.dtype, address, bytes, units: how.units, count: sizeOf(step.aval.shape), to: addresses.get(step.out)!.address }
+  })
+  const totals = parts.map(part => emitReduceUnits(emit, part))
+  if (how.units === 1) {
+    // the only unit totals at once: there is nobody to wait for
+    parts.forEach(({ count }, i) => { run.for(0, Math.ceil(count / columnsPerUnit), 1, columns => { run.call(totals[i]!, columns, thread) }) })
+    return [{ name: spec.name, units: 1, reads, writes: [...writes, ...own], run }]
+  }
+  return [
+    { name: spec.name, units: how.units, reads, writes: [...writes, ...own], run },
+    ...parts.map(({ count, to, dtype }, i): Task => ({ name: `${spec.name} (total)`, units: Math.ceil(count / columnsPerUnit), reads: own, writes: [{ start: to, end: to + count * bytesPerElement(dtype) }], run: totals[i]! })),
+  ]
+}

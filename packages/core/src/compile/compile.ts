@@ -1,0 +1,146 @@
+// compile: a function of tensors traced once for each shape of its arguments, and run from then on as one program.
+
+import { type Backend, defaultBackend, type Program } from '../backend.ts'
+import { lookUp } from '../eager.ts'
+import { fail } from '../errors.ts'
+import { type Graph, printGraph } from '../graph.ts'
+import { current } from '../interpreter.ts'
+import type { AnyRow } from '../row.ts'
+import { describe } from '../shape.ts'
+import { Tensor } from '../tensor.ts'
+import { trace } from '../trace.ts'
+import { flatten, type Tree, unflatten } from '../tree.ts'
+import { interpret } from './interpret.ts'
+import { simplify } from './simplify.ts'
+
+/** Options of {@link compile}. */
+export interface CompileOptions {
+  /** How many bytes the values of one run may take up at once. */
+  readonly maxBytes?: number
+  /** For how many shapes of arguments programs are kept; the one used longest ago goes first. 16 unless given. */
+  readonly cacheSize?: number
+}
+
+/** A compiled function: what it was made of, and what became of it. */
+export interface Compiled<A extends readonly Tree[], R extends Tree> {
+  (...args: A): R
+  /** What was simplified and fused for arguments like these, what was not, and why. */
+  explain(...args: A): string
+  /** The graph after each pass. */
+  dump(...args: A): string
+  /** The most bytes that values take up at once, known before anything runs. */
+  bytes(...args: A): number
+  /** Where the time of one run goes: milliseconds of each part, longest first. Runs the function once. */
+  profile(...args: A): { readonly name: string; readonly milliseconds: number }[]
+  /** Forgets all programs: the next call traces again. */
+  clear(): void
+  /** How many programs are kept. */
+  readonly size: number
+}
+
+/** A program with what surrounds it. */
+interface Entry {
+  readonly backend: Backend
+  readonly graph: Graph
+  readonly program: Program
+  readonly result: Tree
+  readonly notes: readonly string[]
+  readonly passes: readonly { readonly pass: string; readonly text: string }[]
+}
+
+/**
+ * Compiles a function of tensors, a whole training step if you like: its ops are traced once for each combination of shapes
+ * and dtypes of the arguments, simplified, fused and planned, and run from then on as one program.
+ *
+ * What happens besides tensors happens once, while tracing: branches on JavaScript values, `model.train()`, logging. Parameters
+ * and other variables are read and assigned in every run; optimisers count their steps and read their learning rate in every
+ * run. Gradients that `backward` leaves in `.grad` are gone when the function ends: return what you want to keep. Inside of
+ * `grad`, `vmap`, `jvp` or another compiled function, and on tensors that require grad, the function itself runs.
+ *
+ * Throws what the function throws on shapes, and where it reads a value (`item()`), which does not exist while tracing.
+ *
+ * @example
+ * ```ts
+ * import { add, compile, mul, tensor } from '@bp/core'
+ * const f = compile((x, y) => add(mul(x, x), y))
+ * f(tensor([1, 2]), tensor([3, 4])) // => tensor([4, 8], float32)
+ * ```
+ */
+export function compile<A extends readonly Tree[] = readonly Tensor[], R extends Tree = Tensor>(fn: (...args: A) => R, { maxBytes, cacheSize = 16 }: CompileOptions = {}): Compiled<A, R> {
+  const cache = new Map<string, Entry>()
+  const entryFor = (args: A): { readonly entry: Entry; readonly inputs: readonly Tensor[] } => {
+    const inputs = flatten('compile', args)
+    const key = keyFor(args, inputs)
+    let entry = cache.get(key)
+    if (entry) cache.delete(key)
+    else entry = build(fn, args, inputs, maxBytes)
+    cache.set(key, entry)
+    if (cache.size > cacheSize) cache.delete(cache.keys().next().value!)
+    return { entry, inputs }
+  }
+  const call = (...args: A): R => {
+    if (current.outer !== null) return fn(...args)
+    const { entry, inputs } = entryFor(args)
+    // a node means that somebody will differentiate: then ops are recorded one by one
+    if (current.recording && inputs.some(x => x.node !== null)) return fn(...args)
+    return start(entry, inputs) as R
+  }
+  const compiled = Object.assign(call, {
+    explain: (...args: A): string => entryFor(args).entry.notes.join('\n'),
+    dump: (...args: A): string => entryFor(args).entry.passes.map(({ pass, text }) => `-- ${pass}\n${text}`).join('\n\n'),
+    bytes: (...args: A): number => entryFor(args).entry.program.bytes,
+    profile: (...args: A) => {
+      const { entry, inputs } = entryFor(args)
+      return measure(entry, inputs)
+    },
+    clear: (): void => { cache.clear() },
+    size: 0,
+  })
+  return Object.defineProperty(compiled, 'size', { get: () => cache.size })
+}
+
+function measure({ program, graph, backend }: Entry, inputs: readonly Tensor[]): { readonly name: string; readonly milliseconds: number }[] {
+  if (!program.profile) return fail('backend', 'profile', `programs of the ${backend.name} backend do not tell where their time goes. Time whole calls instead`)
+  const parts = program.profile(inputs.map(x => x.storage!), graph.live.map(({ read }) => read()))
+  finish(graph)
+  return parts.sort((a, b) => b.milliseconds - a.milliseconds)
+}
+
+/** Where each tensor stands in the arguments, its shape and dtype. */
+function keyFor(args: readonly Tree[], inputs: readonly Tensor[]): string {
+  const form = (tree: Tree): string => tree instanceof Tensor ? '.' : Array.isArray(tree) ? `[${tree.map(form).join()}]` : `{${Object.entries(tree).map(([key, child]) => `${key}:${form(child as Tree)}`).join()}}`
+  return `${args.every(arg => arg instanceof Tensor) ? '' : args.map(form).join()} ${inputs.map(describe).join()} ${defaultBackend().name}`
+}
+
+function build<A extends readonly Tree[]>(fn: (...args: A) => Tree, args: A, inputs: readonly Tensor[], maxBytes: number | undefined): Entry {
+  const backend = inputs[0]?.backend ?? defaultBackend()
+  let result: Tree = []
+  const inlines = (row: AnyRow): boolean => row.diff.kind === 'composite' ? lookUp(row, backend) === null : lookUp(row, backend) === null && row.decompose !== null
+  const traced = trace((...xs) => {
+    result = fn(...unflatten(args as unknown as Tree, xs) as unknown as A)
+    return result
+  }, inputs, { inlines })
+  const { graph, repeated, unused } = simplify(traced)
+  const options = maxBytes === undefined ? {} : { maxBytes }
+  const program = backend.lower?.(graph, options) ?? interpret(graph, backend, options)
+  const notes = [
+    `${traced.nodes.length} ops traced; ${repeated} computed before and ${unused} not needed: ${graph.nodes.length} are left.`,
+    ...program.notes,
+    `At most ${program.bytes.toLocaleString('en')} bytes at once.`,
+  ]
+  return { backend, graph, program, result, notes, passes: [{ pass: 'traced', text: printGraph(traced) }, { pass: 'simplified', text: printGraph(graph) }, ...program.dump] }
+}
+
+function start({ backend, graph, program, result }: Entry, inputs: readonly Tensor[]): Tree {
+  for (const x of inputs) if (x.backend !== backend) fail('backend', 'compile', `an argument is on ${x.backend.name}, the function was compiled for ${backend.name}. Move it with await to(x, backend)`)
+  const storages = program.run(inputs.map(x => x.storage!), graph.live.map(({ read }) => read()))
+  finish(graph)
+  let next = 0
+  return unflatten(result, flatten('compile', result).map(y => new Tensor(y.aval, storages[next++]!, backend)))
+}
+
+/** What happens after every run. */
+function finish(graph: Graph): void {
+  for (const { variable } of graph.updates) variable.version++
+  for (const happen of graph.effects) happen()
+}
