@@ -1,0 +1,179 @@
+// The matrix product as tasks: operands packed into panels by all threads, then blocks of the result multiplied by all threads.
+
+import type { Emit } from '../../program/emit.ts'
+import type { Region } from '../../program/region.ts'
+import type { Epilogue, Task } from '../../program/task.ts'
+import { i32, type I32, type Int } from '../instructions.ts'
+import type { Func } from '../module.ts'
+import { tileColumns, tileRows } from './library.ts'
+
+/** Where a matrix lies: the address of its first element, and distances in elements between rows and between columns. */
+export interface MatrixAt {
+  readonly address: number
+  readonly row: number
+  readonly column: number
+}
+
+/** An axis of a stack of matrices: its size, and how far apart its entries lie, in elements. */
+export interface StackAxis {
+  readonly size: number
+  readonly a: number
+  readonly b: number
+  readonly c: number
+}
+
+/** C = A·B for each entry of a stack. C's rows lie dense along its columns. */
+export interface GemmJob {
+  readonly name: string
+  readonly bits: 32 | 64
+  readonly m: number
+  readonly n: number
+  readonly k: number
+  readonly a: MatrixAt
+  readonly b: MatrixAt
+  readonly c: { readonly address: number; readonly row: number }
+  readonly stack: readonly StackAxis[]
+  /** The bytes of a, b and c; those of the epilogue too. */
+  readonly reads: readonly Region[]
+  readonly writes: readonly Region[]
+  /** What happens to each finished block; rows are counted through the stack. */
+  readonly epilogue?: Epilogue | undefined
+  /** The epilogue needs complete rows. */
+  readonly wholeRows?: boolean | undefined
+}
+
+/** Multiplications that make a unit of work: some tens of microseconds. */
+const unitWork = 1 << 20
+/** Rows of a block: with a slice of k this much of A fits the second cache. */
+const blockRows = 96
+/** Matrices up to this many multiplications are packed and multiplied by one thread in one go. */
+const small = 1 << 19
+
+const sizeOf = (stack: readonly StackAxis[]): number => stack.reduce((n, { size }) => n * size, 1)
+const up = (n: number, to: number): number => Math.ceil(n / to) * to
+
+/** The tasks of a product. */
+export function gemm(emit: Emit, job: GemmJob): Task[] {
+  return job.m * job.n * job.k <= small ? [whole(emit, job)] : inBlocks(emit, job)
+}
+
+/** Where an entry of the stack begins: an address plus the entry's distances. */
+function entryAt(func: Func, job: GemmJob, address: number, side: 'a' | 'b' | 'c', entry: I32): I32 {
+  const bytes = job.bits / 8
+  const live = job.stack.filter(({ size }) => size > 1)
+  let after = 1
+  let at: I32 = i32.const(address)
+  for (let i = live.length - 1; i >= 0; i--) {
+    const axis = live[i]!
+    const index = i === 0 ? i32.divU(entry, after) : i32.remU(i32.divU(entry, after), axis.size)
+    if (axis[side] !== 0) at = i32.add(at, i32.mul(index, axis[side] * bytes))
+    after *= axis.size
+  }
+  return func.let(at)
+}
+
+interface Packed {
+  readonly address: number
+  /** Bytes of one matrix, packed. */
+  readonly bytes: number
+}
+
+/** Emits the packing of panels [first, end) of one matrix. */
+function packPanels(func: Func, emit: Emit, job: GemmJob, side: 'a' | 'b', from: I32, to: I32, first: Int, end: Int): void {
+  const bytes = job.bits / 8
+  const simd = job.bits === 64 ? emit.doubles : emit.floats
+  const width = side === 'a' ? tileRows : tileColumns(simd)
+  const lanes = side === 'a' ? job.m : job.n
+  const laneStep = (side === 'a' ? job.a.row : job.b.column) * bytes
+  const kStep = (side === 'a' ? job.a.column : job.b.row) * bytes
+  const pack = side === 'a' ? emit.library[`gemmPackA${job.bits}`] : emit.library[`gemmPackB${job.bits}`]
+  func.for(first, end, 1, panel => {
+    func.call(pack, i32.add(from, i32.mul(panel, width * laneStep)), kStep, laneStep, job.k, i32.minS(width, i32.sub(lanes, i32.mul(panel, width))), i32.add(to, i32.mul(panel, width * job.k * bytes)))
+  })
+}
+
+/** One matrix of the stack a unit, several where they are tiny. */
+function whole(emit: Emit, job: GemmJob): Task {
+  const { m, n, k, bits } = job
+  const bytes = bits / 8
+  const simd = bits === 64 ? emit.doubles : emit.floats
+  const panelsA = Math.ceil(m / tileRows)
+  const panelsB = Math.ceil(n / tileColumns(simd))
+  const sizeA = up(panelsA * tileRows * k * bytes, 64)
+  const size = sizeA + up(panelsB * tileColumns(simd) * k * bytes, 64) + 256
+  const start = emit.scratch(size * emit.threads)
+  const entries = sizeOf(job.stack)
+  const each = Math.max(1, Math.min(entries, Math.floor(unitWork / 8 / Math.max(1, m * n * k))))
+  const run = emit.module.func(['i32', 'i32'])
+  const [unit, thread] = run.params
+  const own = run.let(i32.add(i32.mul(thread, size), start))
+  const ownB = run.let(i32.add(own, sizeA))
+  const first = run.let(i32.mul(unit, each))
+  run.for(first, i32.minS(i32.add(first, each), entries), 1, entry => {
+    const func = run as unknown as Func
+    packPanels(func, emit, job, 'a', entryAt(func, job, job.a.address, 'a', entry), own, 0, panelsA)
+    packPanels(func, emit, job, 'b', entryAt(func, job, job.b.address, 'b', entry), ownB, 0, panelsB)
+    const c = entryAt(func, job, job.c.address, 'c', entry)
+    run.call(emit.library[`gemmBlock${bits}`], own, ownB, k, c, job.c.row * bytes, m, n, i32.add(own, size - 256))
+    job.epilogue?.(func, i32.mul(entry, m), i32.add(i32.mul(entry, m), m), i32.const(0), i32.const(n))
+  })
+  return { name: job.name, units: Math.ceil(entries / each), reads: job.reads, writes: [...job.writes, { start, end: start + size * emit.threads }], run }
+}
+
+/** Panels of each operand are packed first; then each unit multiplies a block of rows by a range of columns. */
+function inBlocks(emit: Emit, job: GemmJob): Task[] {
+  const { m, n, k, bits } = job
+  const bytes = bits / 8
+  const simd = bits === 64 ? emit.doubles : emit.floats
+  const width = tileColumns(simd)
+  const entries = sizeOf(job.stack)
+  const task = (side: 'a' | 'b'): { readonly packed: Packed; readonly region: Region; readonly task: Task } => {
+    // what is the same for all entries is packed once
+    const shared = job.stack.every(axis => axis.size === 1 || axis[side] === 0)
+    const lanes = side === 'a' ? tileRows : width
+    const panels = Math.ceil((side === 'a' ? m : n) / lanes)
+    const size = up(panels * lanes * k * bytes, 64)
+    const copies = shared ? 1 : entries
+    const address = emit.scratch(size * copies)
+    const each = Math.max(1, Math.floor(16384 / (lanes * k)))
+    const units = Math.ceil(panels / each)
+    const run = emit.module.func(['i32', 'i32'])
+    const [unit] = run.params
+    const func = run as unknown as Func
+    const entry = run.let(i32.divU(unit, units))
+    const first = run.let(i32.mul(i32.remU(unit, units), each))
+    packPanels(func, emit, job, side, entryAt(func, job, job[side].address, side, entry), run.let(i32.add(i32.mul(entry, size), address)), first, i32.minS(i32.add(first, each), panels))
+    const region = { start: address, end: address + size * copies }
+    return { packed: { address, bytes: shared ? 0 : size }, region, task: { name: `${job.name} (pack)`, units: units * copies, reads: job.reads, writes: [region], run } }
+  }
+  const a = task('a'), b = task('b')
+  const rowsEach = up(Math.min(blockRows, Math.max(tileRows, Math.ceil(m / Math.max(1, Math.min(Math.ceil(m / 32), Math.ceil(m * n * k / unitWork)))))), tileRows)
+  const rowBlocks = Math.ceil(m / rowsEach)
+  const wanted = Math.max(1, Math.ceil(rowsEach * n * k / (2 * unitWork)), entries * rowBlocks < 8 ? Math.ceil(8 / (entries * rowBlocks)) : 1)
+  const columnsEach = job.wholeRows ? n : up(Math.max(width, Math.ceil(n / Math.min(wanted, Math.ceil(n / (4 * width))))), width)
+  const columnBlocks = Math.ceil(n / columnsEach)
+  const spare = emit.scratch(256 * emit.threads)
+  const run = emit.module.func(['i32', 'i32'])
+  const [unit, thread] = run.params
+  const func = run as unknown as Func
+  const entry = run.let(i32.divU(unit, rowBlocks * columnBlocks))
+  const rest = run.let(i32.remU(unit, rowBlocks * columnBlocks))
+  // blocks of one range of columns follow each other, so that the panels of B are still near
+  const row = run.let(i32.mul(i32.remU(rest, rowBlocks), rowsEach))
+  const column = run.let(i32.mul(i32.divU(rest, rowBlocks), columnsEach))
+  const rows = run.let(i32.minS(rowsEach, i32.sub(m, row)))
+  const columns = run.let(i32.minS(columnsEach, i32.sub(n, column)))
+  const c = run.let(i32.add(entryAt(func, job, job.c.address, 'c', entry), i32.add(i32.mul(row, job.c.row * bytes), i32.mul(column, bytes))))
+  run.call(emit.library[`gemmBlock${bits}`],
+    i32.add(i32.add(i32.mul(entry, a.packed.bytes), a.packed.address), i32.mul(row, k * bytes)),
+    i32.add(i32.add(i32.mul(entry, b.packed.bytes), b.packed.address), i32.mul(column, k * bytes)),
+    k, c, job.c.row * bytes, rows, columns, i32.add(i32.mul(thread, 256), spare))
+  if (job.epilogue) {
+    const above = run.let(i32.add(i32.mul(entry, m), row))
+    job.epilogue(func, above, i32.add(above, rows), column, i32.add(column, columns))
+  }
+  return [a.task, b.task, {
+    name: job.name, units: entries * rowBlocks * columnBlocks, reads: [...job.reads, a.region, b.region],
+    writes: [...job.writes, { start: spare, end: spare + 256 * emit.threads }], run,
+  }]
+}
