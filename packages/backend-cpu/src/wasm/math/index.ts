@@ -3,6 +3,8 @@
 import { f32x4, i32x4, type V128, v128 } from '../instructions.ts'
 import type { Func, Local } from '../module.ts'
 import type { Simd } from '../simd.ts'
+import { erf, exp, expm1, sigmoid, tanh } from './exponential.ts'
+import { log, log1p } from './logarithm.ts'
 
 /** A function of vectors, emitted in place: operands are read, not changed. */
 export type VectorFunction = (func: Func, xs: readonly Local<'v128'>[]) => V128
@@ -27,11 +29,18 @@ const table: Readonly<Record<string, FloatFunction>> = {
   relu: ({ op }, _func, [x]) => v128.andNot(x!, op.lt(x!, op.const(0))),
 }
 
+/* What is made for four floats only; on doubles these ops run in TypeScript. */
+const floatTable: Readonly<Record<string, (simd: Simd, func: Func, x: V128) => V128>> = { exp, expm1, sigmoid, tanh, erf, log, log1p }
+
 /** Whether there is a vector function of this name for floats of this width. */
-export const hasMath = (name: string, _bits: 32 | 64): boolean => Object.hasOwn(table, name)
+export const hasMath = (name: string, bits: 32 | 64): boolean => Object.hasOwn(table, name) || (bits === 32 && Object.hasOwn(floatTable, name))
 
 /** The vector function of this name. */
-export const mathOf = (name: string, simd: Simd): VectorFunction => (func, xs) => table[name]!(simd, func, xs)
+export const mathOf = (name: string, simd: Simd): VectorFunction => (func, xs) => {
+  const exact = table[name]
+  if (exact) return exact(simd, func, xs)
+  return floatTable[name]!(simd, func, xs[0]!.code[0] === 0x20 ? xs[0]! : func.let(xs[0]!))
+}
 
 const int2 = (f: (a: V128, b: V128) => V128): VectorFunction => (_func, [a, b]) => f(a!, b!)
 const zero = i32x4.const(0)
