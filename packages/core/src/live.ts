@@ -1,7 +1,7 @@
 // What a function does beside computing with tensors, so that it happens again each time its compiled form runs.
 
 import type { DType } from './dtype.ts'
-import { current, type Interpreter } from './interpreter.ts'
+import { current, type Interpreter, runIn } from './interpreter.ts'
 import type { Tensor } from './tensor.ts'
 
 /**
@@ -26,6 +26,13 @@ export function effect(happen: () => void): void {
   const level = tracing()
   if (level?.effect) level.effect(happen)
   else happen()
+}
+
+/** Makes something for good, such as a variable for an optimiser's state, also while a function is being traced. */
+export function outside<R>(make: () => R): R {
+  let level = current
+  while (level.outer !== null) level = level.outer
+  return runIn(level, make)
 }
 
 /** The trace that is being written, if any, also from inside a transform in it. */

@@ -39,17 +39,18 @@ export class Adam extends Optimizer<AdamOptions> {
     super(params, { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, ...options })
   }
 
-  protected override update(p: Parameter, grad: Tensor, group: AdamOptions, steps: number): Tensor {
+  protected override update(p: Parameter, grad: Tensor, group: AdamOptions, step: () => number): Tensor {
     const { weightDecay } = group
-    return this.move(p, p, weightDecay === 0 ? grad : add(grad, mul(p, weightDecay)), group, steps)
+    return this.move(p, p, weightDecay === 0 ? grad : add(grad, mul(p, weightDecay)), group, step)
   }
 
   /** `value` moved by Adam's step for parameter `p`. */
-  protected move(p: Parameter, value: Tensor, g: Tensor, { lr, betas: [b1, b2], eps }: AdamOptions, steps: number): Tensor {
+  protected move(p: Parameter, value: Tensor, g: Tensor, group: AdamOptions, step: () => number): Tensor {
+    const { betas: [b1, b2], eps } = group
     const m = this.keep(p, 'exp_avg', lerp(this.slot(p, 'exp_avg'), g, 1 - b1))
     const v = this.keep(p, 'exp_avg_sq', meanSquare(this.slot(p, 'exp_avg_sq'), g, b2))
-    const scale = add(div(sqrt(v), Math.sqrt(1 - b2 ** steps)), eps)
-    return sub(value, mul(div(m, scale), lr / (1 - b1 ** steps)))
+    const scale = add(div(sqrt(v), this.scalar(p, () => Math.sqrt(1 - b2 ** step()))), eps)
+    return sub(value, mul(div(m, scale), this.scalar(p, () => group.lr / (1 - b1 ** step()))))
   }
 }
 
@@ -59,8 +60,8 @@ export class AdamW extends Adam {
     super(params, { weightDecay: 0.01, ...options })
   }
 
-  protected override update(p: Parameter, grad: Tensor, group: AdamOptions, steps: number): Tensor {
-    return this.move(p, mul(p, 1 - group.lr * group.weightDecay), grad, group, steps)
+  protected override update(p: Parameter, grad: Tensor, group: AdamOptions, step: () => number): Tensor {
+    return this.move(p, mul(p, this.scalar(p, () => 1 - group.lr * group.weightDecay)), grad, group, step)
   }
 }
 
@@ -80,13 +81,14 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
     super(params, { lr: 1e-2, alpha: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, centered: false, ...options })
   }
 
-  protected override update(p: Parameter, grad: Tensor, { lr, alpha, eps, weightDecay, momentum, centered }: RMSpropOptions): Tensor {
+  protected override update(p: Parameter, grad: Tensor, group: RMSpropOptions): Tensor {
+    const { alpha, eps, weightDecay, momentum, centered } = group
     const g = weightDecay === 0 ? grad : add(grad, mul(p, weightDecay))
     const v = this.keep(p, 'square_avg', meanSquare(this.slot(p, 'square_avg'), g, alpha))
     const spread = centered ? sub(v, square(this.keep(p, 'grad_avg', lerp(this.slot(p, 'grad_avg'), g, 1 - alpha)))) : v
     const scaled = div(g, add(sqrt(spread), eps))
     const step = momentum === 0 ? scaled : this.keep(p, 'momentum_buffer', add(mul(this.slot(p, 'momentum_buffer'), momentum), scaled))
-    return sub(p, mul(step, lr))
+    return sub(p, mul(step, this.scalar(p, () => group.lr)))
   }
 }
 
@@ -104,9 +106,10 @@ export class Adagrad extends Optimizer<AdagradOptions> {
     super(params, { lr: 1e-2, lrDecay: 0, eps: 1e-10, weightDecay: 0, ...options })
   }
 
-  protected override update(p: Parameter, grad: Tensor, { lr, lrDecay, eps, weightDecay }: AdagradOptions, steps: number): Tensor {
+  protected override update(p: Parameter, grad: Tensor, group: AdagradOptions, step: () => number): Tensor {
+    const { lrDecay, eps, weightDecay } = group
     const g = weightDecay === 0 ? grad : add(grad, mul(p, weightDecay))
     const total = this.keep(p, 'sum', add(this.slot(p, 'sum'), square(g)))
-    return sub(p, mul(div(g, add(sqrt(total), eps)), lr / (1 + (steps - 1) * lrDecay)))
+    return sub(p, mul(div(g, add(sqrt(total), eps)), this.scalar(p, () => group.lr / (1 + (step() - 1) * lrDecay))))
   }
 }

@@ -1,7 +1,7 @@
 // What all optimisers share: parameter groups, per-parameter state in variables, and saving both.
 
 import { noGrad, type Tensor, Variable, zerosLike } from '@bp/core'
-import { describe, fail } from '@bp/core/extend'
+import { describe, effect, fail, live, outside } from '@bp/core/extend'
 import type { Parameter } from '../module.ts'
 
 /** Hyper-parameters of a group: numbers and switches. */
@@ -49,9 +49,9 @@ export abstract class Optimizer<H extends { lr: number }> {
         for (const parameter of group.params) {
           const { grad } = parameter
           if (!grad) continue
-          const steps = (this.steps.get(parameter) ?? 0) + 1
-          this.steps.set(parameter, steps)
-          parameter.assign(this.update(parameter, grad, group, steps))
+          const taken = (): number => (this.steps.get(parameter) ?? 0) + 1
+          parameter.assign(this.update(parameter, grad, group, taken))
+          effect(() => { this.steps.set(parameter, taken()) })
         }
       }
     })
@@ -99,15 +99,23 @@ export abstract class Optimizer<H extends { lr: number }> {
     this.groups.forEach((group, i) => Object.assign(group, groups[i]))
   }
 
-  /** The parameter's next value; may assign state. */
-  protected abstract update(parameter: Parameter, grad: Tensor, group: H, steps: number): Tensor
+  /**
+   * The parameter's next value; may assign state. `step()` is the number of the step, from 1 on. It and the hyper-parameters
+   * are read inside {@link scalar} where they change from step to step, so that a compiled step sees each change.
+   */
+  protected abstract update(parameter: Parameter, grad: Tensor, group: H, step: () => number): Tensor
+
+  /** A number computed anew in every step, also in compiled ones. */
+  protected scalar(parameter: Parameter, read: () => number): number | Tensor {
+    return live(read, parameter.dtype)
+  }
 
   /** A state variable of the parameter's shape, zeros at first. */
   protected slot(parameter: Parameter, name: string): Variable {
     let state = this.state.get(parameter)
     if (!state) this.state.set(parameter, state = new Map<string, Variable>())
     let variable = state.get(name)
-    if (!variable) state.set(name, variable = new Variable(zerosLike(parameter)))
+    if (!variable) state.set(name, variable = outside(() => new Variable(zerosLike(parameter))))
     return variable
   }
 

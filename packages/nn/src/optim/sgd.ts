@@ -33,10 +33,14 @@ export class SGD extends Optimizer<SGDOptions> {
     super(params, { lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, ...options })
   }
 
-  protected override update(p: Parameter, grad: Tensor, { lr, momentum, dampening, weightDecay, nesterov }: SGDOptions, steps: number): Tensor {
+  protected override update(p: Parameter, grad: Tensor, group: SGDOptions, step: () => number): Tensor {
+    const { momentum, dampening, weightDecay, nesterov } = group
+    const lr = this.scalar(p, () => group.lr)
     const g = weightDecay === 0 ? grad : add(grad, mul(p, weightDecay))
     if (momentum === 0) return sub(p, mul(g, lr))
-    const velocity = steps === 1 ? g : add(mul(this.slot(p, 'momentum_buffer'), momentum), mul(g, 1 - dampening))
+    // the first gradient enters undamped
+    const fresh = dampening === 0 ? g : mul(g, this.scalar(p, () => step() === 1 ? 1 : 1 - dampening))
+    const velocity = add(mul(this.slot(p, 'momentum_buffer'), momentum), fresh)
     this.keep(p, 'momentum_buffer', velocity)
     return sub(p, mul(nesterov ? add(g, mul(velocity, momentum)) : velocity, lr))
   }
