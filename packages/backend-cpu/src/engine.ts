@@ -21,6 +21,7 @@ export class Engine {
   /** Whose kernels run what has none here. */
   backend!: Backend
   private readonly homes = new WeakMap<Variable, { readonly address: number; view: TypedArray }>()
+  private readonly tables = new Map<string, number>()
   private readonly constants = new WeakMap<object, number>()
   private readonly registry: FinalizationRegistry<number>
   private readonly residents = new WeakSet<TypedArray>()
@@ -66,6 +67,17 @@ export class Engine {
   /** Whether programs write to a storage: then it must be copied before anybody keeps it. */
   isResident(storage: TypedArray): boolean {
     return this.residents.has(storage)
+  }
+
+  /** The address of whole numbers that programs read; equal lists share one. */
+  table(values: readonly number[]): number {
+    const key = values.join()
+    let address = this.tables.get(key)
+    if (address === undefined) {
+      this.tables.set(key, address = this.heap.allocate(4 * values.length));
+      (this.heap.view('int32', address, values.length) as Int32Array).set(values)
+    }
+    return address
   }
 
   /** The address of a constant tensor's elements. */

@@ -13,6 +13,8 @@ export interface Emit {
   readonly doubles: Simd
   /** How many threads may take part; results must not depend on how many do. */
   readonly threads: number
+  /** The address of whole numbers that are kept for good. */
+  table(values: readonly number[]): number
   /** Reserves bytes for the tasks being emitted, 64-byte aligned; they may be reused by other nodes' tasks. */
   scratch(bytes: number): number
 }

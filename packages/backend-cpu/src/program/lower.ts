@@ -119,7 +119,7 @@ class Planning {
     for (const { id } of [...graph.inputs, ...graph.live]) if (this.lastUse.has(id)) place(id)
     const taken: number[] = []
     const emit: Emit = {
-      module, library: imports, floats: floats(relaxed), doubles: doubles(relaxed), threads,
+      module, library: imports, floats: floats(relaxed), doubles: doubles(relaxed), threads, table: values => engine.table(values),
       scratch: size => {
         const address = arena.take(size)
         taken.push(address)

@@ -1,20 +1,27 @@
 // Ops with kernels of their own: which they are, how their operands may lie, and their tasks.
 
 import type { DType } from '@bp/core'
-import { bytesPerElement, type GraphNode } from '@bp/core/extend'
-import type { DotParams } from '@bp/ops/extend'
+import { bytesPerElement, type GraphNode, sizeOf, stridesOf } from '@bp/core/extend'
+import type { ConvGeometry, DotParams, PadParams, PoolGeometry } from '@bp/ops/extend'
+import { conv, type ConvAt, convInput, convWeight } from '../wasm/conv/conv.ts'
+import { convJob, triple } from '../wasm/conv/geometry.ts'
 import { gemm } from '../wasm/gemm/gemm.ts'
+import { gather, type IndexJob, scatterAdd } from '../wasm/index/gather.ts'
+import { poolArgMax } from '../wasm/index/pool.ts'
 import type { Emit } from './emit.ts'
 import type { Addresses } from './loopTasks.ts'
+import { placing, together, zeros } from './placing.ts'
 import type { Region } from './region.ts'
 import type { Layout } from './space.ts'
 import type { Ref, Specials, Step } from './steps.ts'
 import type { Task } from './task.ts'
+import { inVectors } from './vector.ts'
 
 /** What there is to lower a step with. */
 interface Job {
   readonly emit: Emit
   readonly step: Step & { readonly kind: 'special' }
+  readonly addresses: Addresses
   readonly bits: 32 | 64
   /** The address of each operand's first element, and of the result's. */
   readonly at: readonly number[]
@@ -24,15 +31,19 @@ interface Job {
 }
 
 interface Special {
-  takes(node: GraphNode): boolean
-  strided(i: number, layout: Layout): boolean
+  takes(types: readonly DType[], node: GraphNode): boolean
+  /** Whether operands are read by strides; else they must lie dense. */
+  readonly strided?: true
   tasks(job: Job): Task[]
 }
 
+const isReal = (type: DType | undefined): boolean => type === 'float32' || type === 'float64'
+const atMostThree = (node: GraphNode): boolean => node.avals[0]!.shape.length <= 5
+
 /** Stacks of matrices, their axes and their strides in any order. */
 const dot: Special = {
-  takes: () => true,
-  strided: () => true,
+  takes: ([type]) => isReal(type),
+  strided: true,
   tasks({ emit, step, bits, at, to, reads, writes }) {
     const { ta, tb } = step.node.params as DotParams
     const [a, b] = step.ins.map(({ layout }) => layout) as [Layout, Layout]
@@ -52,21 +63,92 @@ const dot: Special = {
   },
 }
 
-const table: Readonly<Record<string, Special>> = { dot }
+type ConvKernel = (emit: Emit, at: ConvAt) => Task[]
+
+/** The three faces: which shapes are x's, the kernel's and y's, and which addresses. */
+const convolution = (kernel: ConvKernel, parts: (shapes: readonly (readonly number[])[]) => { x: readonly number[]; w: readonly number[]; y: readonly number[] }, order: (at: readonly number[], to: number) => { x: number; w: number; y: number }): Special => ({
+  takes: ([type], node) => isReal(type) && atMostThree(node),
+  tasks({ emit, step, bits, at, to, reads, writes }) {
+    const { x, w, y } = parts([...step.ins.map(({ layout }) => layout.shape), step.aval.shape])
+    return kernel(emit, { name: step.name, bits, job: convJob(x, w[0]!, w.slice(2), y.slice(2), step.node.params as ConvGeometry), ...order(at, to), reads, writes })
+  },
+})
+
+const poolOp: Special = {
+  takes: ([type], node) => isReal(type) && atMostThree(node),
+  tasks({ emit, step, at, to, reads, writes }) {
+    const p = step.node.params as PoolGeometry
+    const { shape } = step.ins[0]!.layout
+    return poolArgMax(emit, {
+      name: step.name, bits: step.ins[0]!.dtype === 'float64' ? 64 : 32, planes: shape[0]! * shape[1]!, size: triple(shape.slice(2), 1), kernel: triple(p.kernel, 1), places: triple(step.aval.shape.slice(2), 1),
+      stride: triple(p.stride, 1), low: triple(p.padding.map(([low]) => low), 0), dilation: triple(p.dilation, 1), x: at[0]!, to, reads, writes,
+    })
+  },
+}
+
+/** An op along an axis by int32 indices: `x` is the operand that has the axis whole. */
+const indexed = (kernel: (emit: Emit, job: IndexJob) => Task[], whole: (step: Job['step']) => readonly number[]): Special => ({
+  takes: ([type, index]) => (isReal(type) || type === 'int32') && index === 'int32',
+  tasks({ emit, step, at, to, reads, writes }) {
+    const { axis } = step.node.params as { readonly axis: number }
+    const shape = whole(step)
+    return kernel(emit, {
+      name: step.name, type: step.aval.dtype as IndexJob['type'], outer: sizeOf(shape.slice(0, axis)), size: shape[axis]!, inner: sizeOf(shape.slice(axis + 1)), count: sizeOf(step.ins[1]!.layout.shape),
+      x: at[0]!, index: at[1]!, to, reads, writes,
+    })
+  },
+})
+
+const concat: Special = {
+  takes: types => types.every(inVectors),
+  strided: true,
+  tasks({ emit, step, addresses, to, reads, writes }) {
+    const { axis } = step.node.params as { readonly axis: number }
+    const strides = stridesOf(step.aval.shape)
+    let start = 0
+    const parts = step.ins.map(ref => {
+      const address = to + start * strides[axis]! * bytesPerElement(step.aval.dtype)
+      start += ref.layout.shape[axis]!
+      return placing(emit, step.name, ref, addresses, { address, strides }, reads, writes)
+    })
+    return [together(emit, step.name, parts, reads, writes)]
+  },
+}
+
+const pad: Special = {
+  takes: types => types.every(inVectors),
+  strided: true,
+  tasks({ emit, step, addresses, to, reads, writes }) {
+    const { low, interior } = step.node.params as PadParams
+    const strides = stridesOf(step.aval.shape)
+    const address = to + low.reduce((sum, n, i) => sum + n * strides[i]!, 0) * bytesPerElement(step.aval.dtype)
+    return [
+      zeros(emit, `${step.name} (zeros)`, to, sizeOf(step.aval.shape), step.aval.dtype),
+      placing(emit, step.name, step.ins[0]!, addresses, { address, strides: strides.map((stride, i) => stride * (interior[i]! + 1)) }, reads, writes),
+    ]
+  },
+}
+
+const table: Readonly<Record<string, Special>> = {
+  dot, concat, pad,
+  conv: convolution(conv, ([x, w, y]) => ({ x: x!, w: w!, y: y! }), ([x, w], to) => ({ x: x!, w: w!, y: to })),
+  convInput: convolution(convInput, ([y, w, x]) => ({ x: x!, w: w!, y: y! }), ([y, w], to) => ({ x: to, w: w!, y: y! })),
+  convWeight: convolution(convWeight, ([x, y, w]) => ({ x: x!, w: w!, y: y! }), ([x, y], to) => ({ x: x!, w: to, y: y! })),
+  poolArgMax: poolOp,
+  gather: indexed(gather, ({ ins }) => ins[0]!.layout.shape),
+  scatterAdd: indexed(scatterAdd, ({ aval }) => aval.shape),
+}
 
 /** Which ops have kernels of their own. */
 export const specials: Specials = {
-  takes(node, types: readonly DType[]) {
-    const special = Object.hasOwn(table, node.row.name) ? table[node.row.name] : undefined
-    return special !== undefined && types.slice(0, 1).every(type => type === 'float32' || type === 'float64') && special.takes(node)
-  },
-  strided: (node, i, layout) => table[node.row.name]!.strided(i, layout),
+  takes: (node, types) => Object.hasOwn(table, node.row.name) && table[node.row.name]!.takes(types, node),
+  strided: ({ row }) => table[row.name]!.strided === true,
 }
 
 /** The tasks of a step with a kernel of its own. */
 export function specialTasks(emit: Emit, step: Step & { readonly kind: 'special' }, addresses: Addresses, reads: readonly Region[], writes: readonly Region[]): Task[] {
   const addressOf = (ref: Ref): number => 'base' in ref ? addresses.get(ref.base)!.address + ref.layout.offset * bytesPerElement(ref.dtype) : 0
   return table[step.name]!.tasks({
-    emit, step, bits: step.aval.dtype === 'float64' ? 64 : 32, at: step.ins.map(addressOf), to: addresses.get(step.out)!.address, reads, writes,
+    emit, step, addresses, bits: step.aval.dtype === 'float64' ? 64 : 32, at: step.ins.map(addressOf), to: addresses.get(step.out)!.address, reads, writes,
   })
 }

@@ -66,6 +66,7 @@ export const choose = <T extends Type>(condition: I32, a: Expr<T>, b: Expr<T>): 
 export const f32 = {
   const: (x: number): F32 => expr('f32', [0x43, float32Bytes(x)]),
   add: bin<'f32', 'f32'>('f32', 0x92), sub: bin<'f32', 'f32'>('f32', 0x93), mul: bin<'f32', 'f32'>('f32', 0x94), div: bin<'f32', 'f32'>('f32', 0x95),
+  eq: bin<'f32', 'i32'>('i32', 0x5b), ne: bin<'f32', 'i32'>('i32', 0x5c), gt: bin<'f32', 'i32'>('i32', 0x5e),
   min: bin<'f32', 'f32'>('f32', 0x96), max: bin<'f32', 'f32'>('f32', 0x97),
   convertI32: un<'i32', 'f32'>('f32', 0xb2), demote: un<'f64', 'f32'>('f32', 0xb6),
   load: load('f32', 2, 0x2a), store: store<'f32'>(2, 0x38),
@@ -75,6 +76,7 @@ export const f32 = {
 export const f64 = {
   const: (x: number): F64 => expr('f64', [0x44, float64Bytes(x)]),
   add: bin<'f64', 'f64'>('f64', 0xa0), sub: bin<'f64', 'f64'>('f64', 0xa1), mul: bin<'f64', 'f64'>('f64', 0xa2), div: bin<'f64', 'f64'>('f64', 0xa3),
+  eq: bin<'f64', 'i32'>('i32', 0x61), ne: bin<'f64', 'i32'>('i32', 0x62), gt: bin<'f64', 'i32'>('i32', 0x64),
   promote: un<'f32', 'f64'>('f64', 0xbb),
   load: load('f64', 3, 0x2b), store: store<'f64'>(3, 0x39),
 }

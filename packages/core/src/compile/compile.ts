@@ -10,6 +10,7 @@ import { describe } from '../shape.ts'
 import { Tensor } from '../tensor.ts'
 import { trace } from '../trace.ts'
 import { flatten, type Tree, unflatten } from '../tree.ts'
+import { fold } from './fold.ts'
 import { interpret } from './interpret.ts'
 import { simplify } from './simplify.ts'
 
@@ -120,11 +121,13 @@ function build<A extends readonly Tree[]>(fn: (...args: A) => Tree, args: A, inp
     result = fn(...unflatten(args as unknown as Tree, xs) as unknown as A)
     return result
   }, inputs, { inlines })
-  const { graph, repeated, unused } = simplify(traced)
+  const once = simplify(traced)
+  const { graph: constant, folded } = fold(once.graph)
+  const { graph, repeated, unused } = simplify(constant)
   const options = maxBytes === undefined ? {} : { maxBytes }
   const program = backend.lower?.(graph, options) ?? interpret(graph, backend, options)
   const notes = [
-    `${traced.nodes.length} ops traced; ${repeated} computed before and ${unused} not needed: ${graph.nodes.length} are left.`,
+    `${traced.nodes.length} ops traced; ${once.repeated + repeated} were computed before, ${folded} only once, ${once.unused + unused} not needed: ${graph.nodes.length} are left.`,
     ...program.notes,
     `At most ${program.bytes.toLocaleString('en')} bytes at once.`,
   ]

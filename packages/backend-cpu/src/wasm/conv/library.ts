@@ -1,5 +1,179 @@
-// The kernels of conv that all programs share.
+// Convolution's inner kernels: padded copies, products of weights with runs of the input, and dot products of runs.
 
 import type { LibraryEntry } from '../../program/library.ts'
+import { i32, type I32, memory, type V128, v128 } from '../instructions.ts'
+import type { Func, Local } from '../module.ts'
+import type { Simd } from '../simd.ts'
 
-export const convLibrary = {} satisfies Record<string, LibraryEntry>
+type Ints<N extends number, R extends Local<'i32'>[] = []> = R['length'] extends N ? R : Ints<N, [...R, Local<'i32'>]>
+const paramsOf = <N extends number>(func: Func): Ints<N> => func.params as unknown as Ints<N>
+const ints = (n: number): 'i32'[] => new Array<'i32'>(n).fill('i32')
+
+/*
+ * pad(from, to, h, w, lowH, lowW, stepH, stepW, paddedH, paddedW, stride, rowBytes): one plane with zeros around and between.
+ * Element (i, j) comes to row lowH + i·stepH and column lowW + j·stepW, where they are inside. For windows that move by
+ * `stride`, columns lie apart by their remainder, so that the columns that neighbouring windows see are neighbours.
+ */
+function definePad(func: Func, simd: Simd): void {
+  const [from, to, h, w, lowH, lowW, stepH, stepW, paddedH, paddedW, stride, rowBytes] = paramsOf<12>(func)
+  const { bytes } = simd
+  func.do(memory.fill(to, 0, i32.mul(paddedH, rowBytes)))
+  const run = func.let(i32.divU(rowBytes, i32.mul(stride, bytes)))
+  const first = func.let(i32.maxS(0, i32.sub(0, lowW)))
+  const end = func.let(i32.minS(w, i32.sub(paddedW, lowW)))
+  func.for(0, h, 1, i => {
+    const row = func.let(i32.add(lowH, i32.mul(i, stepH)))
+    func.if(i32.ltU(row, paddedH), () => {
+      const line = func.let(i32.add(to, i32.mul(row, rowBytes)))
+      const source = func.let(i32.add(from, i32.mul(i32.mul(i, w), bytes)))
+      func.if(i32.and(i32.eq(stride, 1), i32.eq(stepW, 1)), () => {
+        func.if(i32.ltS(first, end), () => {
+          func.do(memory.copy(i32.add(line, i32.mul(i32.add(lowW, first), bytes)), i32.add(source, i32.mul(first, bytes)), i32.mul(i32.sub(end, first), bytes)))
+        })
+      }, () => {
+        func.for(0, w, 1, j => {
+          const column = func.let(i32.add(lowW, i32.mul(j, stepW)))
+          func.if(i32.ltU(column, paddedW), () => {
+            const place = i32.add(i32.mul(i32.remU(column, stride), run), i32.divU(column, stride))
+            func.do(simd.storeOne(i32.add(line, i32.mul(place, bytes)), simd.loadOne(i32.add(source, i32.mul(j, bytes)))))
+          })
+        })
+      })
+    })
+  })
+}
+
+/** Output channels that are computed together. */
+export const channelTile = 4
+
+/* tile(x of one vector, x of another, offsets, taps, weights, y of the one, y of the other, bytes of a plane of y, channels, lanes) */
+function defineTile(func: Func, simd: Simd): void {
+  const [xa, xb, offsets, taps, weights, ya, yb, plane, channels, lanes] = paramsOf<10>(func)
+  const sums = Array.from({ length: channelTile * 2 }, () => func.local('v128'))
+  const a = func.local('v128'), b = func.local('v128'), w = func.local('v128'), at = func.local('i32')
+  const step = (n: number): void => {
+    func.set(at, i32.load(offsets, 4 * n))
+    func.set(a, v128.load(i32.add(xa, at)))
+    func.set(b, v128.load(i32.add(xb, at)))
+    for (let i = 0; i < channelTile; i++) {
+      func.set(w, simd.loadSplat(weights, (n * channelTile + i) * simd.bytes))
+      func.set(sums[2 * i]!, simd.madd(w, a, sums[2 * i]!))
+      func.set(sums[2 * i + 1]!, simd.madd(w, b, sums[2 * i + 1]!))
+    }
+  }
+  const advance = (n: number): void => {
+    func.add(offsets, 4 * n)
+    func.add(weights, n * channelTile * simd.bytes)
+    func.add(taps, -n)
+  }
+  func.while(i32.geS(taps, 4), () => {
+    for (let n = 0; n < 4; n++) step(n)
+    advance(4)
+  })
+  func.while(taps, () => {
+    step(0)
+    advance(1)
+  })
+  for (let i = 0; i < channelTile; i++) {
+    func.if(i32.gtS(channels, i), () => {
+      func.if(i32.eq(lanes, simd.lanes), () => {
+        func.do(v128.store(ya, sums[2 * i]!), v128.store(yb, sums[2 * i + 1]!))
+      }, () => {
+        for (let lane = 0; lane < simd.lanes - 1; lane++) {
+          func.if(i32.gtS(lanes, lane), () => { func.do(storeLane(simd, ya, sums[2 * i]!, lane), storeLane(simd, yb, sums[2 * i + 1]!, lane)) })
+        }
+      })
+      func.add(ya, plane)
+      func.add(yb, plane)
+    })
+  }
+}
+
+const storeLane = (simd: Simd, base: I32, value: V128, lane: number): ReturnType<typeof v128.store> =>
+  simd.bits === 64 ? v128.storeLane64(base, value, lane, lane * 8) : v128.storeLane32(base, value, lane, lane * 4)
+
+/* rows(x, bytes between its rows, offsets, taps, weights, y, bytes between its rows, bytes of its plane, channels, rows, columns): a band of output rows */
+function defineRows(func: Func, tile: Func, simd: Simd): void {
+  const [x, xRow, offsets, taps, weights, y, yRow, plane, channels, rows, columns] = paramsOf<11>(func)
+  const vectors = func.let(i32.divU(i32.add(columns, simd.lanes - 1), simd.lanes))
+  const lanes = func.let(i32.minS(columns, simd.lanes))
+  // the last vector of a row ends with the row, and shares elements with the one before
+  const lastStart = func.let(i32.maxS(0, i32.sub(columns, simd.lanes)))
+  const left = func.let(i32.mul(rows, vectors))
+  const j = func.int(0)
+  const current = (): I32 => i32.mul(i32.minS(i32.mul(j, simd.lanes), lastStart), simd.bytes)
+  const advance = (): void => {
+    func.add(j, 1)
+    func.if(i32.eq(j, vectors), () => {
+      func.set(j, i32.const(0))
+      func.add(x, xRow)
+      func.add(y, yRow)
+    })
+  }
+  const xa = func.local('i32'), ya = func.local('i32'), column = func.local('i32')
+  func.while(i32.gtS(left, 0), () => {
+    func.set(column, current())
+    func.set(xa, i32.add(x, column))
+    func.set(ya, i32.add(y, column))
+    func.if(i32.gtS(left, 1), () => {
+      advance()
+      func.set(column, current())
+    })
+    func.call(tile, xa, i32.add(x, column), offsets, taps, weights, ya, i32.add(y, column), plane, channels, lanes)
+    advance()
+    func.add(left, -2)
+  })
+}
+
+/* dots(x, bytes between its rows, offsets, pairs of taps, y, bytes between its rows, bytes of its plane, rows, vectors, sums): adds to 4 × 2 sums a pair */
+function defineDots(func: Func, simd: Simd): void {
+  const [x, xRow, offsets, pairs, y, yRow, plane, rows, vectors, sums] = paramsOf<10>(func)
+  const totals = Array.from({ length: channelTile * 2 }, () => func.local('v128'))
+  const a = func.local('v128'), b = func.local('v128'), g = func.local('v128')
+  const y1 = func.local('i32'), y2 = func.local('i32'), y3 = func.local('i32'), y0 = func.local('i32')
+  const xa = func.local('i32'), xb = func.local('i32'), row = func.local('i32'), at = func.local('i32')
+  const bytes = func.let(i32.mul(vectors, 16))
+  func.while(pairs, () => {
+    totals.forEach((total, i) => { func.set(total, v128.load(sums, 16 * i)) })
+    func.set(xa, i32.add(x, i32.load(offsets)))
+    func.set(xb, i32.add(x, i32.load(offsets, 4)))
+    func.set(y0, y)
+    func.set(row, rows)
+    func.while(row, () => {
+      func.set(y1, i32.add(y0, plane))
+      func.set(y2, i32.add(y1, plane))
+      func.set(y3, i32.add(y2, plane))
+      func.set(at, i32.const(0))
+      func.while(i32.ltU(at, bytes), () => {
+        func.set(a, v128.load(i32.add(xa, at)))
+        func.set(b, v128.load(i32.add(xb, at)));
+        [y0, y1, y2, y3].forEach((line, i) => {
+          func.set(g, v128.load(i32.add(line, at)))
+          func.set(totals[2 * i]!, simd.madd(g, a, totals[2 * i]!))
+          func.set(totals[2 * i + 1]!, simd.madd(g, b, totals[2 * i + 1]!))
+        })
+        func.add(at, 16)
+      })
+      func.add(xa, xRow)
+      func.add(xb, xRow)
+      func.add(y0, yRow)
+      func.add(row, -1)
+    })
+    totals.forEach((total, i) => { func.do(v128.store(sums, total, 16 * i)) })
+    func.add(sums, 16 * totals.length)
+    func.add(offsets, 8)
+    func.add(pairs, -1)
+  })
+}
+
+/** Convolution's part of the library. */
+export const convLibrary = {
+  convPad32: { params: ints(12), define: (func, _own, simd) => { definePad(func, simd) } },
+  convPad64: { params: ints(12), define: (func, _own, _floats, simd) => { definePad(func, simd) } },
+  convTile32: { params: ints(10), define: (func, _own, simd) => { defineTile(func, simd) } },
+  convTile64: { params: ints(10), define: (func, _own, _floats, simd) => { defineTile(func, simd) } },
+  convRows32: { params: ints(11), define: (func, own, simd) => { defineRows(func, own['convTile32']!, simd) } },
+  convRows64: { params: ints(11), define: (func, own, _floats, simd) => { defineRows(func, own['convTile64']!, simd) } },
+  convDots32: { params: ints(10), define: (func, _own, simd) => { defineDots(func, simd) } },
+  convDots64: { params: ints(10), define: (func, _own, _floats, simd) => { defineDots(func, simd) } },
+} satisfies Record<string, LibraryEntry>

@@ -1,0 +1,232 @@
+// Convolution's three faces as tasks. No columns are unfolded: products run over padded copies at constant offsets.
+
+import type { Emit } from '../../program/emit.ts'
+import type { Region } from '../../program/region.ts'
+import type { Task } from '../../program/task.ts'
+import { i32, type I32, memory } from '../instructions.ts'
+import type { Func } from '../module.ts'
+import { type ConvJob, type Padded, padded, planeOf, tapOffsets, type Triple, volume } from './geometry.ts'
+import { channelTile } from './library.ts'
+
+/** Where a convolution's operands and result lie, dense and row-major. */
+export interface ConvAt {
+  readonly name: string
+  readonly bits: 32 | 64
+  readonly job: ConvJob
+  readonly x: number
+  readonly w: number
+  readonly y: number
+  readonly reads: readonly Region[]
+  readonly writes: readonly Region[]
+}
+
+/** Multiplications that make a unit of work. */
+const unitWork = 1 << 20
+
+const up = (n: number, to: number): number => Math.ceil(n / to) * to
+
+/** A run of products: planes of `from` padded, against weights packed by channels, to planes of `to`. */
+interface Sliding {
+  readonly name: string
+  readonly bits: 32 | 64
+  readonly images: number
+  readonly groups: number
+  /** Channels of a group that are summed over, and that are made. */
+  readonly summed: number
+  readonly made: number
+  readonly from: number
+  readonly fromSize: Triple
+  readonly to: number
+  readonly places: Triple
+  readonly copy: Padded
+  readonly kernel: Triple
+  readonly offsets: readonly number[]
+  /** Emits the packing of one group's channels from `channel` on, at most four, to an address. */
+  pack(func: Func, group: I32, channel: I32, to: I32): void
+  readonly reads: readonly Region[]
+  readonly writes: readonly Region[]
+}
+
+/** y = x ∗ w */
+export function conv(emit: Emit, { name, bits, job, x, w, y, reads, writes }: ConvAt): Task[] {
+  const { places, kernel, dilation, low, stride, inputs, outputs } = job
+  const copy = padded(places, kernel, dilation, low, stride, [1, 1, 1])
+  const bytes = bits / 8
+  const taps = inputs * volume(kernel)
+  return slide(emit, {
+    name, bits, images: job.images, groups: job.groups, summed: inputs, made: outputs, from: x, fromSize: job.size, to: y, places, copy, kernel, reads, writes,
+    offsets: tapOffsets(copy, kernel, dilation, false),
+    pack(func, group, channel, to) {
+      const from = i32.add(i32.mul(i32.add(i32.mul(group, outputs), channel), taps * bytes), w)
+      func.call(emit.library[`gemmPackA${bits}`], from, bytes, taps * bytes, taps, i32.minS(channelTile, i32.sub(outputs, channel)), to)
+    },
+  })
+}
+
+/** x = the transpose of convolution by w, applied to y: the flipped kernel slides over y with zeros between its elements. */
+export function convInput(emit: Emit, { name, bits, job, x, w, y, reads, writes }: ConvAt): Task[] {
+  const { size, kernel, dilation, low, stride, inputs, outputs } = job
+  const before = kernel.map((k, i) => (k - 1) * dilation[i]! - low[i]!) as unknown as Triple
+  const copy = padded(size, kernel, dilation, before, [1, 1, 1], stride)
+  const bytes = bits / 8
+  const window = volume(kernel)
+  return slide(emit, {
+    name, bits, images: job.images, groups: job.groups, summed: outputs, made: inputs, from: y, fromSize: job.places, to: x, places: size, copy, kernel, reads, writes,
+    offsets: tapOffsets(copy, kernel, dilation, true),
+    pack(func, group, channel, to) {
+      // w: [o, c, taps]; the four input channels lie a window apart, the channels that are summed over lie all input channels apart
+      const first = func.let(i32.add(i32.mul(i32.add(i32.mul(i32.mul(group, outputs), inputs), channel), window * bytes), w))
+      func.for(0, outputs, 1, o => {
+        func.call(emit.library[`gemmPackA${bits}`], i32.add(first, i32.mul(o, inputs * window * bytes)), bytes, window * bytes, window, i32.minS(channelTile, i32.sub(inputs, channel)), i32.add(to, i32.mul(o, window * channelTile * bytes)))
+      })
+    },
+  })
+}
+
+function slide(emit: Emit, s: Sliding): Task[] {
+  const bytes = s.bits / 8
+  const window = volume(s.kernel)
+  const taps = s.summed * window
+  const tiles = Math.ceil(s.made / channelTile)
+  const panel = taps * channelTile * bytes
+  const weights = emit.scratch(panel * tiles * s.groups)
+  const plane = planeOf(s.copy)
+  const offsets = emit.table(Array.from({ length: s.summed }, (_, c) => s.offsets.map(at => (c * plane + at) * bytes)).flat())
+  const packed = { start: weights, end: weights + panel * tiles * s.groups }
+
+  const pack = emit.module.func(['i32', 'i32'])
+  const packGroup = pack.let(i32.divU(pack.params[0], tiles))
+  const packTile = pack.let(i32.remU(pack.params[0], tiles))
+  s.pack(pack as unknown as Func, packGroup, i32.mul(packTile, channelTile), i32.add(i32.mul(pack.params[0], panel), weights))
+
+  // a unit is some of the channels made of one image and group; it pads the image for itself
+  const work = taps * s.made * volume(s.places)
+  const parts = Math.max(1, Math.min(tiles, s.images * s.groups < 8 ? Math.ceil(8 / (s.images * s.groups)) : 1, Math.ceil(work / (unitWork / 4))))
+  const tilesEach = Math.ceil(tiles / parts)
+  const split = Math.ceil(tiles / tilesEach)
+  const room = up(plane * s.summed * bytes + 64, 64)
+  const own = emit.scratch(room * emit.threads)
+  const run = emit.module.func(['i32', 'i32'])
+  const func = run as unknown as Func
+  const [unit, thread] = run.params
+  const which = run.let(i32.divU(unit, split))
+  const group = run.let(i32.remU(which, s.groups))
+  const first = run.let(i32.mul(i32.remU(unit, split), tilesEach))
+  const copy = run.let(i32.add(i32.mul(thread, room), own))
+  padPlanes(func, emit, s.bits, s.copy, s.fromSize, i32.add(i32.mul(which, s.summed * volume(s.fromSize) * bytes), s.from), copy, s.summed)
+  const to = run.let(i32.add(i32.mul(which, s.made * volume(s.places) * bytes), s.to))
+  const [depth, height, width] = s.places
+  const row = s.copy.stride[2] * s.copy.run * bytes
+  run.for(first, i32.minS(i32.add(first, tilesEach), tiles), 1, tile => {
+    const channel = run.let(i32.mul(tile, channelTile))
+    run.for(0, depth, 1, d => {
+      run.call(emit.library[`convRows${s.bits}`],
+        i32.add(copy, i32.mul(d, s.copy.stride[0] * s.copy.size[1] * row)), s.copy.stride[1] * row, offsets, taps,
+        i32.add(i32.mul(i32.add(i32.mul(group, tiles), tile), panel), weights),
+        i32.add(to, i32.mul(i32.add(i32.mul(channel, depth), d), height * width * bytes)), width * bytes, volume(s.places) * bytes,
+        i32.minS(channelTile, i32.sub(s.made, channel)), height, width)
+    })
+  })
+  return [
+    { name: `${s.name} (pack)`, units: tiles * s.groups, reads: s.reads, writes: [packed], run: pack },
+    { name: s.name, units: s.images * s.groups * split, reads: [...s.reads, packed], writes: [...s.writes, { start: own, end: own + room * emit.threads }], run },
+  ]
+}
+
+/** Emits the padded copies of neighbouring channels. */
+function padPlanes(func: Func, emit: Emit, bits: 32 | 64, copy: Padded, size: Triple, from: I32, to: I32, channels: number): void {
+  const bytes = bits / 8
+  const row = copy.stride[2] * copy.run * bytes
+  const slice = copy.size[1] * row
+  const source = func.let(from)
+  const target = func.int(to)
+  func.for(0, channels, 1, () => {
+    if (copy.size[0] > 1 || size[0] > 1) func.do(memory.fill(target, 0, planeOf(copy) * bytes))
+    func.for(0, size[0], 1, d => {
+      const depth = func.let(i32.add(i32.mul(d, copy.step[0]), copy.low[0]))
+      func.if(i32.ltU(depth, copy.size[0]), () => {
+        func.call(emit.library[`convPad${bits}`], source, i32.add(target, i32.mul(depth, slice)), size[1], size[2], copy.low[1], copy.low[2], copy.step[1], copy.step[2], copy.size[1], copy.size[2], copy.stride[2], row)
+      })
+      func.add(source, size[1] * size[2] * bytes)
+    })
+    func.add(target, planeOf(copy) * bytes)
+  })
+}
+
+/** w = the correlation of x with y: for each weight, the dot product of what it saw with what came of it. */
+export function convWeight(emit: Emit, { name, bits, job, x, w, y, reads, writes }: ConvAt): Task[] {
+  const bytes = bits / 8
+  const simd = bits === 64 ? emit.doubles : emit.floats
+  const { images, groups, inputs, outputs, size, kernel, places, stride, low, dilation } = job
+  const copy = padded(places, kernel, dilation, low, stride, [1, 1, 1])
+  const window = volume(kernel)
+  const offsets = tapOffsets(copy, kernel, dilation, false)
+  const plane = planeOf(copy)
+  const pairs = Math.ceil(window / 2)
+  // an odd tap is computed twice, and written once
+  const taps = emit.table([...offsets, ...window % 2 ? [offsets.at(-1)!] : []].map(at => at * bytes))
+  const tiles = Math.ceil(outputs / channelTile)
+  const [depth, height, width] = places
+  const wide = up(width, simd.lanes)
+  const yPlane = depth * height * wide
+  // y's rows are filled up to whole vectors with zeros, and so are channels to whole tiles
+  const work = images * volume(places) * window * inputs * channelTile
+  const parts = Math.max(1, Math.min(inputs, Math.ceil(work / unitWork), Math.ceil(16 / (groups * tiles))))
+  const each = Math.ceil(inputs / parts)
+  const split = Math.ceil(inputs / each)
+  const sums = each * pairs * 2 * channelTile * 16
+  const roomX = up(plane * each * bytes + 64, 64)
+  const roomY = up(yPlane * channelTile * bytes, 64)
+  const room = roomX + roomY + sums
+  const own = emit.scratch(room * emit.threads)
+  const run = emit.module.func(['i32', 'i32'])
+  const func = run as unknown as Func
+  const [unit, thread] = run.params
+  const part = run.let(i32.remU(unit, split))
+  const tile = run.let(i32.remU(i32.divU(unit, split), tiles))
+  const group = run.let(i32.divU(unit, split * tiles))
+  const copyX = run.let(i32.add(i32.mul(thread, room), own))
+  const copyY = run.let(i32.add(copyX, roomX))
+  const total = run.let(i32.add(copyY, roomY))
+  const channel = run.let(i32.mul(tile, channelTile))
+  const channels = run.let(i32.minS(channelTile, i32.sub(outputs, channel)))
+  const first = run.let(i32.mul(part, each))
+  const count = run.let(i32.minS(each, i32.sub(inputs, first)))
+  run.do(memory.fill(total, 0, sums))
+  run.do(memory.fill(copyX, 0, room - sums))
+  const row = copy.stride[2] * copy.run * bytes
+  run.for(0, images, 1, image => {
+    const fromX = run.let(i32.add(i32.mul(i32.add(i32.mul(i32.add(i32.mul(image, groups), group), inputs), first), volume(size) * bytes), x))
+    const fromY = run.let(i32.add(i32.mul(i32.add(i32.mul(i32.add(i32.mul(image, groups), group), outputs), channel), volume(places) * bytes), y))
+    const ys = run.let(copyY)
+    run.for(0, i32.mul(channels, depth), 1, () => {
+      run.call(emit.library[`convPad${bits}`], fromY, ys, height, width, 0, 0, 1, 1, height, wide, 1, wide * bytes)
+      run.add(fromY, height * width * bytes)
+      run.add(ys, height * wide * bytes)
+    })
+    const xs = run.let(copyX)
+    const sum = run.let(total)
+    run.for(0, count, 1, () => {
+      padPlanes(func, emit, bits, copy, size, fromX, xs, 1)
+      run.for(0, depth, 1, d => {
+        run.call(emit.library[`convDots${bits}`], i32.add(xs, i32.mul(d, copy.stride[0] * copy.size[1] * row)), copy.stride[1] * row, taps, pairs, i32.add(copyY, i32.mul(d, height * wide * bytes)), wide * bytes, yPlane * bytes, height, wide / simd.lanes, sum)
+      })
+      run.add(sum, pairs * 2 * channelTile * 16)
+      run.add(fromX, volume(size) * bytes)
+    })
+  })
+  // each sum's lanes together, to its place in w: [o, c, taps]
+  run.for(0, count, 1, c => {
+    run.for(0, channels, 1, o => {
+      const to = run.let(i32.add(i32.mul(i32.add(i32.mul(i32.add(i32.add(i32.mul(group, outputs), channel), o), inputs), i32.add(first, c)), window * bytes), w))
+      run.for(0, window, 1, t => {
+        // sums of a pair: for each channel one of either tap
+        const at = run.let(i32.add(total, i32.mul(i32.add(i32.mul(i32.add(i32.mul(c, pairs), i32.shrU(t, 1)), 2 * channelTile), i32.add(i32.mul(o, 2), i32.and(t, 1))), 16)))
+        const sum = run.let(simd.loadOne(at))
+        for (let lane = 1; lane < simd.lanes; lane++) run.set(sum, simd.op.add(sum, simd.loadOne(at, lane * bytes)))
+        run.do(simd.storeOne(i32.add(to, i32.mul(t, bytes)), sum))
+      })
+    })
+  })
+  return [{ name, units: groups * tiles * split, reads, writes: [...writes, { start: own, end: own + room * emit.threads }], run }]
+}

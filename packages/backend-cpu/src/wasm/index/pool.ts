@@ -1,0 +1,76 @@
+// The places of the largest elements of windows.
+
+import type { Emit } from '../../program/emit.ts'
+import type { Region } from '../../program/region.ts'
+import type { Task } from '../../program/task.ts'
+import { control } from '../../threads/control.ts'
+import type { Triple } from '../conv/geometry.ts'
+import { choose, f32, f64, i32, type I32, type Int } from '../instructions.ts'
+
+/** Windows over planes, and where the flat places of their maxima go. */
+export interface PoolJob {
+  readonly name: string
+  readonly bits: 32 | 64
+  readonly planes: number
+  readonly size: Triple
+  readonly kernel: Triple
+  readonly places: Triple
+  readonly stride: Triple
+  readonly low: Triple
+  readonly dilation: Triple
+  readonly x: number
+  readonly to: number
+  readonly reads: readonly Region[]
+  readonly writes: readonly Region[]
+}
+
+/** Elements of input that make a unit. */
+const unitSize = 8192
+
+/** The first of the largest elements of each window as int32; NaN counts as the largest, and padding never wins. */
+export function poolArgMax(emit: Emit, job: PoolJob): Task[] {
+  const { bits, size, kernel, places, stride, low, dilation } = job
+  const float = bits === 64 ? f64 : f32
+  const bytes = bits / 8
+  const plane = size[0] * size[1] * size[2]
+  const each = Math.max(1, Math.floor(unitSize / plane))
+  const run = emit.module.func(['i32', 'i32'])
+  const first = run.let(i32.mul(run.params[0], each))
+  const out = run.let(i32.add(i32.mul(first, 4 * places[0] * places[1] * places[2]), job.to))
+  const best = run.local('i32')
+  const top = run.local(bits === 64 ? 'f64' : 'f32')
+  const value = run.local(bits === 64 ? 'f64' : 'f32')
+  const inside = (axis: number): boolean => low[axis] === 0 && (places[axis]! - 1) * stride[axis]! + (kernel[axis]! - 1) * dilation[axis]! < size[axis]!
+  /** Goes through the taps of an axis that are inside. */
+  const along = (axis: 0 | 1 | 2, start: I32, body: (at: I32) => void): void => {
+    run.for(0, kernel[axis], 1, tap => {
+      const at = run.let(i32.add(start, dilation[axis] === 1 ? tap : i32.mul(tap, dilation[axis])))
+      if (inside(axis)) body(at)
+      else run.if(i32.ltU(at, size[axis]), () => { body(at) })
+    })
+  }
+  const starts = (place: Int, axis: 0 | 1 | 2): I32 => run.let(i32.sub(i32.mul(place, stride[axis]), low[axis]))
+  run.for(first, i32.minS(i32.add(first, each), job.planes), 1, p => {
+    const base = run.let(i32.mul(p, plane))
+    run.for(0, places[0], 1, pd => { run.for(0, places[1], 1, ph => { run.for(0, places[2], 1, pw => {
+      const d = starts(pd, 0), h = starts(ph, 1), w = starts(pw, 2)
+      run.set(best, i32.const(-1))
+      run.set(top as never, float.const(-Infinity) as never)
+      along(0, d, z => { along(1, h, y => {
+        const line = run.let(i32.add(base, i32.mul(i32.add(i32.mul(z, size[1]), y), size[2])))
+        along(2, w, x => {
+          const at = run.let(i32.add(line, x))
+          run.set(value as never, float.load(i32.add(i32.mul(at, bytes), job.x)) as never)
+          const isNew = i32.and(float.ne(value as never, value as never), float.eq(top as never, top as never))
+          const larger = run.let(i32.or(i32.or(float.gt(value as never, top as never), isNew), i32.ltS(best, 0)))
+          run.set(best, choose(larger, at, best))
+          run.set(top as never, choose(larger, value, top) as never)
+        })
+      }) })
+      run.if(i32.ltS(best, 0), () => { run.do(i32.store(control.error, 2)) })
+      run.do(i32.store(out, best))
+      run.add(out, 4)
+    }) }) })
+  })
+  return [{ name: job.name, units: Math.ceil(job.planes / each), reads: job.reads, writes: job.writes, run }]
+}
