@@ -1,6 +1,6 @@
 // The laws: what must hold of every row, on every backend, in every floating-point dtype.
 
-import { type DType, gradients, jvp, tensor, type Tensor, type TypedArray, vjp, vmap } from '@bp/core'
+import { compile, type DType, gradients, jvp, tensor, type Tensor, type TypedArray, vjp, vmap } from '@bp/core'
 import { type AnyRow, describe, isFloat, runGraph, sizeOf, trace } from '@bp/core/extend'
 import { difference } from './difference.ts'
 import { compare, LawError } from './error.ts'
@@ -144,6 +144,26 @@ const tracing: Law = async (row, sample, dtype) => {
   for (const [i, d] of eager.entries()) compare(`the gradient of operand ${i} in the traced graph`, d.shape, await numbers(traced[i]!), await numbers(d), tolerances[dtype].fused)
 }
 
+/** The compiled function gives what the function gives, forward and gradient, the second run what the first gives. */
+const compiling: Law = async (row, sample, dtype) => {
+  const operands = realise(row.name, sample, dtype)
+  const ys = applyRow(row, operands, sample.params)
+  const forward = compile((...xs: Tensor[]) => applyRow(row, xs, sample.params))
+  for (const run of ['first', 'second']) {
+    const got = forward(...operands)
+    for (const [i, y] of ys.entries()) {
+      if (describe(got[i]!) !== describe(y)) throw new LawError(`the ${run} compiled run gives ${describe(got[i]!)} for result ${i}, the function ${describe(y)}`)
+      compare(`result ${i} of the ${run} compiled run`, y.shape, await numbers(got[i]!), await numbers(y), tolerances[dtype].value)
+    }
+  }
+  const s = subject(row, sample, dtype)
+  if (!smooth(s)) return
+  const { xs, f } = gradientOf(s)
+  const eager = f([...xs])
+  const compiled = compile((...both: Tensor[]) => f(both))(...xs)
+  for (const [i, d] of eager.entries()) compare(`the compiled gradient of operand ${i}`, d.shape, await numbers(compiled[i]!), await numbers(d), tolerances[dtype].fused)
+}
+
 /** Which operands a batch is made of, in turn: all, those that are floating-point, and the first alone. */
 const batches = (operands: readonly Tensor[]): boolean[][] => {
   const floats = operands.map(x => isFloat(x.dtype))
@@ -192,6 +212,7 @@ export const lawsByName = {
   saves,
   decomposition,
   tracing,
+  compiling,
   batching,
 } as const satisfies Readonly<Record<string, Law>>
 

@@ -1,7 +1,7 @@
 // A program in memory: brings arguments in, runs its parts on all threads, carries results out.
 
-import type { Tensor, TypedArray } from '@bp/core'
-import { allocate, type Aval, fail, type Graph, type Id, lookUp, type Operand, type Program, sizeOf } from '@bp/core/extend'
+import type { DType, Tensor, TypedArray } from '@bp/core'
+import { allocate, type Aval, convert, fail, type Graph, type Id, lookUp, type Operand, type Program, sizeOf } from '@bp/core/extend'
 import type { Engine } from '../engine.ts'
 import { control } from '../threads/control.ts'
 import type { Loaded } from '../threads/pool.ts'
@@ -119,7 +119,7 @@ export class Executable implements Program {
   private island(step: Step): void {
     const operands = step.ins.map((ref): Operand<TypedArray> => {
       const aval: Aval = { shape: ref.layout.shape, dtype: ref.dtype } as Aval
-      const storage = 'constant' in ref ? allocate(ref.dtype, sizeOf(ref.layout.shape)).fill(ref.constant as never) : isDense(ref.layout) ? this.view(ref.base) : readStrided(this.view(ref.base), ref.layout.offset, ref.layout.strides, ref.layout.shape, allocate(ref.dtype, sizeOf(ref.layout.shape)))
+      const storage = 'constant' in ref ? filled(ref.dtype, sizeOf(ref.layout.shape), ref.constant) : isDense(ref.layout) ? this.view(ref.base).subarray(0, sizeOf(ref.layout.shape)) : readStrided(this.view(ref.base), ref.layout.offset, ref.layout.strides, ref.layout.shape, allocate(ref.dtype, sizeOf(ref.layout.shape)))
       return { storage, aval, shape: aval.shape, dtype: aval.dtype }
     })
     const outs = outsOf(step)
@@ -133,6 +133,8 @@ export class Executable implements Program {
     outs.forEach((id, i) => { this.view(id).set(storages[i] as never) })
   }
 }
+
+const filled = (dtype: DType, size: number, value: number): TypedArray => allocate(dtype, size).fill(convert([value], dtype)[0] as never)
 
 /** Gives back the memory of programs that were let go. */
 const released = /* @__PURE__ */ new FinalizationRegistry<{ readonly engine: Engine; readonly places: readonly number[]; readonly program: Loaded }>(({ engine, places, program }) => {

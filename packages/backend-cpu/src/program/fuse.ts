@@ -59,6 +59,7 @@ export interface Member {
 
 /** Steps as one loop nest, or `null` where they do not share one. */
 export function assemble(steps: readonly LoopStep[]): { readonly space: Space; readonly members: readonly Member[] } | null {
+  if (mixesWidths(steps)) return null
   const axes = steps.map(domain).filter((shape, _, all) => sizeOf(shape) === Math.max(...all.map(sizeOf))).reduce<readonly number[] | null>((a, b) => a && refine(a, b), [...domain(steps.reduce((a, b) => sizeOf(domain(a)) >= sizeOf(domain(b)) ? a : b))].filter(n => n !== 1))
   if (!axes) return null
   const total = axes.reduce((n, size) => n * size, 1)
@@ -88,6 +89,12 @@ export function assemble(steps: readonly LoopStep[]): { readonly space: Space; r
     members[i] = { ...member, span: 'rows' }
   }
   return connected(space, members) ? { space, members } : null
+}
+
+/** Whether steps hold elements of 32 and of 64 bits; bools are as wide as those they meet. */
+function mixesWidths(steps: readonly LoopStep[]): boolean {
+  const types = new Set(steps.flatMap(step => [step.aval.dtype, ...step.ins.map(({ dtype }) => dtype)]))
+  return types.has('float64') && (types.has('float32') || types.has('int32'))
 }
 
 const same = (a: readonly boolean[], b: readonly boolean[]): boolean => a.every((flag, i) => flag === b[i])

@@ -1,7 +1,7 @@
 // Emits a loop nest: rows by rows, each in as many passes as its reductions ask for, a vector at a time.
 
 import type { DType } from '@bp/core'
-import { i32, type I32, type Int, memory, type V128 } from '../wasm/instructions.ts'
+import { i32, type I32, type Int, memory, type V128, v128 } from '../wasm/instructions.ts'
 import type { Func, Local } from '../wasm/module.ts'
 import type { Simd } from '../wasm/simd.ts'
 import { emitMap } from './elementwise.ts'
@@ -74,7 +74,9 @@ class LoopEmitter {
     for (const [op, k] of this.sums) {
       const { address, bytes } = this.partials.get(op)!
       func.set(this.pointers[k]!, i32.add(i32.mul(func.params[4], bytes), address))
-      func.do(memory.fill(this.pointers[k]!, 0, bytes))
+      const { how, dtype } = spec.ops[op] as LoopOp & { readonly kind: 'reduce' }
+      if (how === 'sum') func.do(memory.fill(this.pointers[k]!, 0, bytes))
+      else func.for(0, bytes, 16, at => { func.do(v128.store(i32.add(this.pointers[k]!, at), neutral(how, dtype, this.bits))) })
     }
     func.for(row0, row1, 1, row => {
       this.setPointers(row)
