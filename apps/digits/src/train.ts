@@ -1,6 +1,6 @@
 // The training loop: steps that can be stopped at any point and gone on from exactly.
 
-import { noGrad } from '@bp/core'
+import { compile, type Compiled, noGrad, type Tensor } from '@bp/core'
 import { Adam, crossEntropy, decodeCheckpoint, encodeCheckpoint, type Module, readCheckpointProgress } from '@bp/nn'
 import { argMax, Generator } from '@bp/ops'
 import { type Images, inBatches, pick, toBatch } from './data.ts'
@@ -32,6 +32,8 @@ export class Run {
   readonly model: ReturnType<typeof digitsNetwork>
   readonly optimiser: Adam
   readonly progress: Progress
+  /** Forward, backward and the optimiser's step as one compiled program: images and labels in, loss and predictions out. */
+  private readonly update: Compiled<[x: Tensor, y: Tensor], [loss: Tensor, predicted: Tensor]>
   /** Draws the data order, once an epoch. */
   private readonly order: Generator
   private places: number[] = []
@@ -40,6 +42,14 @@ export class Run {
     this.model = digitsNetwork(new Generator(options.seed))
     this.optimiser = new Adam(this.model.parameters(), { lr: options.lr })
     this.order = new Generator(options.seed + 1)
+    this.update = compile((x, y) => {
+      this.optimiser.zeroGrad()
+      const logits = this.model.forward(x)
+      const loss = crossEntropy(logits, y)
+      loss.backward()
+      this.optimiser.step()
+      return [loss, argMax(logits)]
+    })
     this.progress = { options, epoch: 0, step: 0, lossSum: 0, correct: 0, seen: 0 }
   }
 
@@ -73,15 +83,11 @@ export class Run {
     const { batch } = progress.options
     const images = pick(train, this.places.slice(progress.step * batch, (progress.step + 1) * batch))
     const { x, y } = toBatch(images)
-    const logits = this.model.forward(x)
-    const loss = crossEntropy(logits, y)
     this.optimiser.groups[0]!.lr = this.rate(train)
-    this.optimiser.zeroGrad()
-    loss.backward()
-    this.optimiser.step()
+    const [loss, predicted] = this.update(x, y)
     progress.step++
     progress.lossSum += loss.item() * images.labels.length
-    progress.correct += countCorrect(argMax(logits).dataSync(), images.labels)
+    progress.correct += countCorrect(predicted.dataSync(), images.labels)
     progress.seen += images.labels.length
     return progress.step >= this.stepsPerEpoch(train)
   }

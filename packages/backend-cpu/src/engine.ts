@@ -95,6 +95,9 @@ export class Engine {
 
 let shared: Engine | null | undefined
 
+/** The storage itself, or a copy where it is a variable's place in the engine's memory. */
+export const snapshot = (storage: TypedArray): TypedArray => shared?.isResident(storage) ? storage.slice() : storage
+
 /** The engine that all backends of this process share; `null` where there is no WebAssembly. */
 export function sharedEngine(): Engine | null {
   if (shared === undefined) shared = features() ? new Engine(machineThreads()) : null

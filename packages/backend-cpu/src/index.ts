@@ -4,7 +4,7 @@ import type { Backend } from '@bp/core'
 import { allocate, type Program, throughFloat32 } from '@bp/core/extend'
 import type { KernelTable } from '@bp/ops/extend'
 import { conv, convInput, convWeight, dot } from './contract.ts'
-import { sharedEngine } from './engine.ts'
+import { sharedEngine, snapshot } from './engine.ts'
 import { lower } from './program/lower.ts'
 import { gather, scatterAdd } from './indexing.ts'
 import { maps } from './maps.ts'
@@ -52,6 +52,7 @@ const backend: Backend<CpuStorage> = {
   },
   read: storage => Promise.resolve(storage.slice()),
   readSync: storage => storage.slice(),
+  snapshot,
   bytes: storage => storage.byteLength,
   kernels,
   lower(graph, options) {

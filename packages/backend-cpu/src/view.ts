@@ -4,10 +4,11 @@ import type { Shape } from '@bp/core'
 import { stridesOf } from '@bp/core/extend'
 import type { PadParams, SliceParams } from '@bp/ops/extend'
 import { asNumbers, type CpuKernel, create } from './storage.ts'
+import { snapshot } from './engine.ts'
 import { around, broadcastStrides, collapse, forEachRow, readStrided, writeStrided } from './strided.ts'
 
 /** The same storage under another shape. */
-export const share: CpuKernel<unknown> = ([x]) => x!.storage
+export const share: CpuKernel<unknown> = ([x]) => snapshot(x!.storage)
 
 /** Axes of size 1 and leading axes repeated. */
 export const broadcastTo: CpuKernel<{ readonly shape: Shape }> = ([x], _p, out) =>

@@ -42,6 +42,8 @@ export interface Backend<S extends object = object> {
   readSync?(storage: S, aval: Aval): TypedArray
   /** Gives a storage back early; the backend frees the rest by itself. */
   free?(storage: S): void
+  /** The storage itself, or a copy where a program will write to it: what may be kept. */
+  snapshot?(storage: S): S
   /** Bytes that a storage occupies. */
   bytes(storage: S): number
   /** Kernels by row name. */

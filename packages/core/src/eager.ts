@@ -27,11 +27,11 @@ class Eager implements Interpreter {
   }
 
   lift(x: Tensor): Tensor {
-    return new Tensor(x.aval, x.storage, x.backend)
+    return new Tensor(x.aval, kept(x), x.backend)
   }
 
   assign(variable: Variable, value: Tensor): void {
-    variable.storage = value.storage
+    variable.storage = kept(value)
     variable.version++
   }
 
@@ -39,6 +39,9 @@ class Eager implements Interpreter {
     return this.lift(variable)
   }
 }
+
+/** A tensor's storage, which no later run of a compiled function changes. */
+const kept = ({ storage, backend }: Tensor): object | null => storage !== null && backend.snapshot ? backend.snapshot(storage) : storage
 
 function commonBackend(row: AnyRow, xs: Tensor[]): Backend {
   const backend = xs[0]!.backend

@@ -88,7 +88,7 @@ describe('grad', () => {
   test('a value that escaped its transform has no data and says so', () => {
     let escaped: Tensor | undefined
     jvp((x: Tensor) => { escaped = mul(x, x); return x }, [f64(1)], [f64(1)])
-    expect(message(() => escaped!.item())).toMatchInlineSnapshot(`"data | dataSync: f64[] has no value: it is being traced, or belongs to a transform that has ended. Read results outside of grad, jvp, vmap or trace"`)
+    expect(message(() => escaped!.item())).toMatchInlineSnapshot(`"data | dataSync: f64[] has no value: it is being traced, or belongs to a transform that has ended. Read results outside of grad, jvp, vmap, trace or compile, of what the function returns"`)
     expect(message(() => add(escaped!, 1))).toMatchInlineSnapshot(`"data | add: an operand f64[] has no value here: it belongs to a grad, jvp or trace that has ended. Return it from the transformed function instead of keeping it"`)
   })
 })
