@@ -38,7 +38,7 @@ export function lower(engine: Engine, graph: Graph, { maxBytes = Infinity }: Low
   const counters = engine.heap.allocate(4 * taskCount)
   const made = plan.emit(arena, counters)
   return new Executable(engine, graph, steps, {
-    arena, bytes: peak, addresses: made.addresses, counters, taskCount, parts: made.parts, module: made.module, tasks: made.tasks,
+    arena, bytes: peak, addresses: made.addresses, counters, taskCount, program: made, apart: () => plan.emit(arena, counters, true),
     notes: explain(groups), dump: [{ pass: 'fused', text: printGroups(groups, steps) }],
   })
 }
@@ -102,8 +102,8 @@ class Planning {
     this.inPlace = inPlaceUpdates(graph, steps, groups)
   }
 
-  /** Emits everything for an arena at an address, and counters of units at another. */
-  emit(base: number, counters: number): Made {
+  /** Emits everything for an arena at an address, and counters of units at another; `apart`, so that each task can be run by itself. */
+  emit(base: number, counters: number, apart = false): Made {
     const { engine, graph, groups } = this
     const { memory, relaxed, threads } = engine
     const module = new ModuleBuilder(memory)
@@ -128,6 +128,10 @@ class Planning {
     }
     const segments: Task[][] = [[]]
     const parts: Part[] = [{ kind: 'segment', index: 0 }]
+    const begin = (): void => {
+      parts.push({ kind: 'segment', index: segments.length })
+      segments.push([])
+    }
     const free = (id: Id): void => {
       if (!this.fixed.has(id) && !this.inPlace.has(id)) arena.give(addresses.get(id)!.address)
     }
@@ -135,10 +139,13 @@ class Planning {
       const made = group.steps.flatMap(outsOf).filter(id => this.kept.has(id))
       for (const id of made) place(id)
       const tasks = this.tasksOf(emit, group, addresses)
-      if (tasks) segments.at(-1)!.push(...tasks)
-      else {
-        parts.push({ kind: 'island', step: group.steps[0]! }, { kind: 'segment', index: segments.length })
-        segments.push([])
+      for (const task of tasks ?? []) {
+        if (apart) begin()
+        segments.at(-1)!.push(task)
+      }
+      if (!tasks) {
+        parts.push({ kind: 'island', step: group.steps[0]! })
+        begin()
       }
       for (const address of taken.splice(0)) arena.give(address)
       for (const id of this.dying(group, g)) free(id)

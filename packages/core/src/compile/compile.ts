@@ -31,7 +31,7 @@ export interface Compiled<A extends readonly Tree[], R extends Tree> {
   dump(...args: A): string
   /** The most bytes that values take up at once, known before anything runs. */
   bytes(...args: A): number
-  /** Where the time of one run goes: milliseconds of each part, longest first. Runs the function once. */
+  /** Where the time of one run goes: milliseconds of each part, in the order in which they run. Runs the function once. */
   profile(...args: A): { readonly name: string; readonly milliseconds: number }[]
   /** Forgets all programs: the next call traces again. */
   clear(): void
@@ -104,7 +104,7 @@ function measure({ program, graph, backend }: Entry, inputs: readonly Tensor[]):
   if (!program.profile) return fail('backend', 'profile', `programs of the ${backend.name} backend do not tell where their time goes. Time whole calls instead`)
   const parts = program.profile(inputs.map(x => x.storage!), graph.live.map(({ read }) => read()))
   finish(graph)
-  return parts.sort((a, b) => b.milliseconds - a.milliseconds)
+  return parts
 }
 
 /** Where each tensor stands in the arguments, its shape and dtype. */

@@ -1,0 +1,83 @@
+// The weights and inputs of every job, the same for everybody: numbers from one small generator, in PyTorch's layouts.
+
+/** A named array. */
+export interface Data {
+  readonly shape: readonly number[]
+  readonly values: Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer>
+}
+
+/** What a job works on, by name. */
+export type Inputs = Readonly<Record<string, Data>>
+
+/** Uniform numbers in ±scale by a linear congruential generator (Knuth, TAOCP 2, 3.2.1.3; constants of Numerical Recipes). */
+function uniform(shape: readonly number[], scale: number, seed: number): Data {
+  const values = new Float32Array(shape.reduce((n, size) => n * size, 1))
+  let state = seed | 0
+  for (let i = 0; i < values.length; i++) {
+    state = Math.imul(state, 1664525) + 1013904223 | 0
+    values[i] = ((state >>> 8) / 2 ** 23 - 1) * scale
+  }
+  return { shape, values }
+}
+
+/** Whole numbers below `end`. */
+function below(end: number, shape: readonly number[], seed: number): Data {
+  const { values } = uniform(shape, 1, seed)
+  return { shape, values: Int32Array.from(values, x => Math.min(end - 1, Math.floor((x + 1) / 2 * end))) }
+}
+
+const filled = (shape: readonly number[], value: number): Data => ({ shape, values: new Float32Array(shape.reduce((n, size) => n * size, 1)).fill(value) })
+
+/** The sizes of the transformer job. */
+export const gpt = { layers: 4, dim: 128, heads: 4, context: 64, vocabulary: 65, batch: 16 } as const
+
+/** Elements of the elementwise jobs. */
+export const elements = 10_000_000
+
+function mlp(): Inputs {
+  return {
+    'w1': uniform([256, 784], 1 / 28, 1), 'b1': uniform([256], 1 / 28, 2), 'w2': uniform([128, 256], 1 / 16, 3), 'b2': uniform([128], 1 / 16, 4),
+    'w3': uniform([10, 128], 0.088, 5), 'b3': uniform([10], 0.088, 6), 'x': uniform([64, 784], 1, 7), 'y': below(10, [64], 8),
+  }
+}
+
+const cnn = (batch: number): Inputs => ({
+  'w1': uniform([8, 1, 5, 5], 0.2, 1), 'b1': uniform([8], 0.2, 2), 'w2': uniform([16, 8, 5, 5], 0.07, 3), 'b2': uniform([16], 0.07, 4),
+  'w3': uniform([10, 784], 1 / 28, 5), 'b3': uniform([10], 1 / 28, 6), 'x': uniform([batch, 1, 28, 28], 1, 7), 'y': below(10, [batch], 8),
+})
+
+function transformer(): Inputs {
+  const { layers, dim, context, vocabulary, batch } = gpt
+  const scale = 1 / Math.sqrt(dim)
+  const blocks = Array.from({ length: layers }, (_, l): [string, Data][] => [
+    [`${l}.ln1.weight`, filled([dim], 1)], [`${l}.ln1.bias`, filled([dim], 0)], [`${l}.ln2.weight`, filled([dim], 1)], [`${l}.ln2.bias`, filled([dim], 0)],
+    [`${l}.qkv.weight`, uniform([3 * dim, dim], scale, 100 * l + 1)], [`${l}.qkv.bias`, uniform([3 * dim], 0.01, 100 * l + 2)],
+    [`${l}.out.weight`, uniform([dim, dim], scale, 100 * l + 3)], [`${l}.out.bias`, uniform([dim], 0.01, 100 * l + 4)],
+    [`${l}.up.weight`, uniform([4 * dim, dim], scale, 100 * l + 5)], [`${l}.up.bias`, uniform([4 * dim], 0.01, 100 * l + 6)],
+    [`${l}.down.weight`, uniform([dim, 4 * dim], scale / 2, 100 * l + 7)], [`${l}.down.bias`, uniform([dim], 0.01, 100 * l + 8)],
+  ]).flat()
+  return {
+    'tokens': uniform([vocabulary, dim], 0.02, 11), 'positions': uniform([context, dim], 0.02, 12),
+    ...Object.fromEntries(blocks),
+    'ln.weight': filled([dim], 1), 'ln.bias': filled([dim], 0), 'head': uniform([vocabulary, dim], scale, 13),
+    'x': below(vocabulary, [batch, context], 14), 'y': below(vocabulary, [batch * context], 15),
+  }
+}
+
+const square = (n: number): Inputs => ({ a: uniform([n, n], 1, 1), b: uniform([n, n], 1, 2) })
+
+/** The inputs of each job. */
+export const inputs: Readonly<Record<string, () => Inputs>> = {
+  'mlp': mlp, 'cnn': () => cnn(64), 'gpt': transformer,
+  'overhead': () => ({ w: { shape: [4], values: Float32Array.of(1, 1.0001, 0.9999, 1) }, c: { shape: [4], values: new Float32Array(4).fill(1e-4) } }),
+  'gemm-64': () => square(64), 'gemm-256': () => square(256), 'gemm-512': () => square(512), 'gemm-1024': () => square(1024),
+  'exp': () => ({ x: uniform([elements], 5, 1) }), 'gelu': () => ({ x: uniform([elements], 5, 1) }), 'sum': () => ({ x: uniform([elements], 1, 1) }),
+  'softmax': () => ({ x: uniform([1024, 1024], 5, 1) }),
+  'infer-cnn-1': () => cnn(1), 'infer-cnn-64': () => cnn(64),
+}
+
+/** Pairs of ops in the chain of the overhead job. */
+export const chain = 500
+
+/** All jobs, in the order in which they run. */
+export const jobs: readonly string[] = Object.keys(inputs)
