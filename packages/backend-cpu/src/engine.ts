@@ -4,6 +4,7 @@ import type { Backend, Tensor, TypedArray, Variable } from '@bp/core'
 import { sizeOf } from '@bp/core/extend'
 import { Heap } from './heap.ts'
 import { defineLibrary } from './program/library.ts'
+import { isResident, markResident } from './snapshot.ts'
 import { machineThreads, Pool } from './threads/pool.ts'
 import { engine as host, type WasmInstance, type WasmModule } from './wasm/engine.ts'
 import { features } from './wasm/features.ts'
@@ -24,7 +25,6 @@ export class Engine {
   private readonly tables = new Map<string, number>()
   private readonly constants = new WeakMap<object, number>()
   private readonly registry: FinalizationRegistry<number>
-  private readonly residents = new WeakSet<TypedArray>()
 
   constructor(threads: number, found = features()!) {
     this.heap = new Heap(found)
@@ -58,16 +58,12 @@ export class Engine {
     const home = this.homes.get(variable)!
     if (variable.storage === home.view && home.view.buffer === this.heap.memory.buffer) return
     const view = this.heap.view(variable.dtype, home.address, sizeOf(variable.shape))
-    if (variable.storage !== home.view || !this.residents.has(home.view)) view.set(variable.storage as never)
-    this.residents.add(view)
+    if (variable.storage !== home.view || !isResident(home.view)) view.set(variable.storage as never)
+    markResident(view)
     home.view = view
     variable.storage = view
   }
 
-  /** Whether programs write to a storage: then it must be copied before anybody keeps it. */
-  isResident(storage: TypedArray): boolean {
-    return this.residents.has(storage)
-  }
 
   /** The address of whole numbers that programs read; equal lists share one. */
   table(values: readonly number[]): number {
@@ -94,9 +90,6 @@ export class Engine {
 }
 
 let shared: Engine | null | undefined
-
-/** The storage itself, or a copy where it is a variable's place in the engine's memory. */
-export const snapshot = (storage: TypedArray): TypedArray => shared?.isResident(storage) ? storage.slice() : storage
 
 /** The engine that all backends of this process share; `null` where there is no WebAssembly. */
 export function sharedEngine(): Engine | null {

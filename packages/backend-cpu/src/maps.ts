@@ -4,6 +4,7 @@ import { convert, fail, sameShape } from '@bp/core/extend'
 import type { DType } from '@bp/core'
 import type { Aval } from '@bp/core/extend'
 import type { MapName } from '@bp/ops/extend'
+import { erf } from './erf.ts'
 import { bigint, integer, logistic, scalar } from './scalar.ts'
 import { asNumbers, type CpuKernel, type CpuOperand, type CpuStorage, create, isBigInt } from './storage.ts'
 import { broadcastStrides, collapse, forEachRow } from './strided.ts'
@@ -118,19 +119,22 @@ const cast: CpuKernel<{ readonly dtype: DType }> = (xs, p, out) => {
 const int2: Partial<Record<MapName, F2>> = integer
 const big1: Partial<Record<MapName, unknown>> = bigint
 
-const map1 = (name: MapName): CpuKernel<unknown> =>
+const map1 = (name: Exclude<MapName, 'erf'>): CpuKernel<unknown> =>
   unary((hot1 as Partial<Record<MapName, Row1>>)[name] ?? row1(scalar[name] as F1), undefined, big1[name] ? row1(big1[name] as F1) : undefined, name)
-const map2 = (name: MapName): CpuKernel<unknown> =>
+const map2 = (name: Exclude<MapName, 'erf'>): CpuKernel<unknown> =>
   binary((hot2 as Partial<Record<MapName, Row2>>)[name] ?? row2(scalar[name] as F2), int2[name] ? row2(int2[name]) : undefined, big1[name] ? row2(big1[name] as F2) : undefined, name)
 
-/** The kernels of all map ops. */
+/** The kernels of all map ops but erf. */
 export const maps = {
   add: map2('add'), mul: map2('mul'), neg: map1('neg'), sub: map2('sub'), div: map2('div'), pow: map2('pow'),
   maximum: map2('maximum'), minimum: map2('minimum'), abs: map1('abs'), sign: map1('sign'), floor: map1('floor'), round: map1('round'),
   exp: map1('exp'), log: map1('log'), expm1: map1('expm1'), log1p: map1('log1p'), sqrt: map1('sqrt'), tanh: map1('tanh'),
-  sigmoid: map1('sigmoid'), erf: map1('erf'), relu: map1('relu'),
+  sigmoid: map1('sigmoid'), relu: map1('relu'),
   sin: map1('sin'), cos: map1('cos'), tan: map1('tan'), asin: map1('asin'), acos: map1('acos'), atan: map1('atan'),
   equal: map2('equal'), less: map2('less'), lessEqual: map2('lessEqual'),
   logicalNot: map1('logicalNot'), logicalAnd: map2('logicalAnd'), logicalOr: map2('logicalOr'),
   select: ternary(select), cast,
-} satisfies Record<MapName, CpuKernel<never>>
+} satisfies Record<Exclude<MapName, 'erf'>, CpuKernel<never>>
+
+/** The kernel of the error function, whose series is long. */
+export const erfMap = { erf: /* @__PURE__ */ unary(/* @__PURE__ */ row1(erf), undefined, undefined, 'erf') }

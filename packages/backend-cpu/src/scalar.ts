@@ -2,7 +2,6 @@
 
 import { fail } from '@bp/core/extend'
 import type { MapName } from '@bp/ops/extend'
-import { erf } from './erf.ts'
 
 /** Rounds halves to even; what rounds to zero keeps its sign. */
 function roundEven(x: number): number {
@@ -45,7 +44,6 @@ export const scalar = {
   sqrt: (x: number) => Math.sqrt(x),
   tanh: (x: number) => Math.tanh(x),
   sigmoid: logistic,
-  erf,
   relu: (x: number) => x < 0 ? 0 : x,
   sin: (x: number) => Math.sin(x),
   cos: (x: number) => Math.cos(x),
@@ -61,7 +59,7 @@ export const scalar = {
   logicalOr: (a: number, b: number) => a !== 0 || b !== 0,
   select: (c: number, a: number, b: number) => c !== 0 ? a : b,
   cast: (x: number) => x,
-} satisfies Record<MapName, (...xs: number[]) => number | boolean>
+} satisfies Record<Exclude<MapName, 'erf'>, (...xs: number[]) => number | boolean>
 
 /** The ops that differ on whole numbers: products wrap exactly, quotients go towards zero. */
 export const integer = {

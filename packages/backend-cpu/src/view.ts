@@ -4,7 +4,7 @@ import type { Shape } from '@bp/core'
 import { stridesOf } from '@bp/core/extend'
 import type { PadParams, SliceParams } from '@bp/ops/extend'
 import { asNumbers, type CpuKernel, create } from './storage.ts'
-import { snapshot } from './engine.ts'
+import { snapshot } from './snapshot.ts'
 import { around, broadcastStrides, collapse, forEachRow, readStrided, writeStrided } from './strided.ts'
 
 /** The same storage under another shape. */

@@ -40,7 +40,8 @@ class LoopEmitter {
   private readonly stages: readonly Stage[]
   private readonly simd: Simd
   private readonly bits: 32 | 64
-  private readonly unroll: number
+  /** For each pass, how many vectors a round of its innermost loop computes. */
+  private readonly unroll: readonly number[]
   /** Pointers of loads, then of stores, then of scratch and partial sums, at the start of the present row. */
   private readonly pointers: Local<'i32'>[]
   private readonly locals = new Map<string, Vector>()
@@ -61,8 +62,12 @@ class LoopEmitter {
     this.simd = walk.bits === 64 ? emit.doubles : emit.floats
     this.func = emit.module.func(['i32', 'i32', 'i32', 'i32', 'i32', 'i32'])
     this.at = this.func.local('i32')
-    const heavy = spec.ops.length > 6
-    this.unroll = heavy ? 1 : spec.ops.some(op => op.kind === 'reduce') ? 4 : 2
+    this.unroll = Array.from({ length: Math.max(...stages.map(({ pass }) => pass)) + 1 }, (_, pass) => {
+      const ops = spec.ops.filter((_, i) => stages[i]!.pass === pass && !stages[i]!.once)
+      if (ops.length > 8) return 1
+      // sums in several vectors do not wait for each other
+      return ops.length <= 4 && ops.some(op => op.kind === 'reduce') ? 4 : 2
+    })
     this.pointers = walk.places.map(() => this.func.local('i32'))
     this.reserve(units)
   }
@@ -81,8 +86,7 @@ class LoopEmitter {
     func.for(row0, row1, 1, row => {
       this.setPointers(row)
       this.rowLoads()
-      const passes = Math.max(...this.stages.map(({ pass }) => pass)) + 1
-      for (let pass = 0; pass < passes; pass++) this.pass(pass)
+      this.unroll.forEach((_, pass) => { this.pass(pass) })
     })
     spec.ops.forEach((op, i) => {
       if (op.kind !== 'reduce' || op.reach !== 'all') return
@@ -171,7 +175,7 @@ class LoopEmitter {
       const op = spec.ops[i]!
       if (op.kind === 'reduce' && op.reach === 'row') this.startSum(op, i)
     }
-    this.nest(0, body)
+    this.nest(0, body, this.unroll[pass]!)
     for (const i of body) {
       const op = spec.ops[i]!
       if (op.kind !== 'reduce' || op.reach !== 'row') continue
@@ -189,16 +193,16 @@ class LoopEmitter {
   }
 
   /** The axes within a row: all but the last one by one, the last in vectors. */
-  private nest(axis: number, body: readonly number[]): void {
+  private nest(axis: number, body: readonly number[], unroll: number): void {
     const { func, walk } = this
     const last = walk.columns.length - 1
     if (axis === last) {
-      this.line(body)
+      this.line(body, unroll)
       return
     }
     const steps = this.pointers.map((_, k) => this.columnStep(k, axis))
     func.for(0, walk.columns[axis]!, 1, () => {
-      this.nest(axis + 1, body)
+      this.nest(axis + 1, body, unroll)
       this.pointers.forEach((pointer, k) => { if (steps[k] !== 0) func.add(pointer, steps[k]!) })
     })
     this.pointers.forEach((pointer, k) => { if (steps[k] !== 0) func.add(pointer, -steps[k]! * walk.columns[axis]!) })
@@ -218,8 +222,8 @@ class LoopEmitter {
     throw new Error('a pointer to nothing')
   }
 
-  private line(body: readonly number[]): void {
-    const { func, simd, unroll, at } = this
+  private line(body: readonly number[], unroll: number): void {
+    const { func, simd, at } = this
     const split = this.walk.columns.length === 1
     const [start, end] = split ? [func.params[2], func.params[3]] : [0, this.walk.columns.at(-1)!]
     const bytes = (n: Int): Int => typeof n === 'number' ? n * simd.bytes : i32.mul(n, simd.bytes)
@@ -313,7 +317,7 @@ class LoopEmitter {
   }
 
   private startSum(op: LoopOp & { readonly kind: 'reduce' }, i: number): void {
-    for (let part = 0; part < this.unroll; part++) this.func.set(this.vector(`sum ${i} ${part}`), neutral(op.how, op.dtype, this.bits))
+    for (let part = 0; part < this.unroll[this.stages[i]!.pass]!; part++) this.func.set(this.vector(`sum ${i} ${part}`), neutral(op.how, op.dtype, this.bits))
   }
 
   private accumulate(op: LoopOp & { readonly kind: 'reduce' }, i: number, mode: Mode): void {
@@ -329,7 +333,7 @@ class LoopEmitter {
 
   private finishSum(op: LoopOp & { readonly kind: 'reduce' }, i: number): V128 {
     const total = this.vector(`sum ${i} 0`)
-    for (let part = 1; part < this.unroll; part++) this.func.set(total, combine(op.how, op.dtype, this.bits, total, this.vector(`sum ${i} ${part}`)))
+    for (let part = 1; part < this.unroll[this.stages[i]!.pass]!; part++) this.func.set(total, combine(op.how, op.dtype, this.bits, total, this.vector(`sum ${i} ${part}`)))
     this.func.set(total, acrossLanes(op.how, op.dtype, this.bits, total, v => {
       const halves = this.vector('halves')
       this.func.set(halves, v)

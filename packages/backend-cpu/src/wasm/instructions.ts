@@ -89,6 +89,9 @@ const shift = (op: number) => (a: V128, n: Int): V128 => expr('v128', [a.code, i
 const lane = <T extends Type>(type: T, op: number) => (a: V128, i: number): Expr<T> => expr(type, [a.code, simd(op), i])
 const replace = <T extends Type>(op: number) => (a: V128, i: number, x: Expr<T>): V128 => expr('v128', [a.code, x.code, simd(op), i])
 
+/** The code of vector constants that are worth keeping in a local, and by what they are alike. */
+export const constants = /* @__PURE__ */ new WeakMap<Code, string>()
+
 /** 16 bytes as they are. */
 export const v128 = {
   load: load('v128', 2, ...simd(0)), load32Splat: load('v128', 2, ...simd(9)), load64Splat: load('v128', 2, ...simd(10)),
@@ -106,7 +109,12 @@ export const v128 = {
   anyTrue: un<'v128', 'i32'>('i32', ...simd(83)),
   /** Bytes picked from two vectors seen as 32 bytes. */
   shuffle: (a: V128, b: V128, bytes: readonly number[]): V128 => expr('v128', [a.code, b.code, simd(13), bytes]),
-  const: (bytes: readonly number[]): V128 => expr('v128', [simd(12), bytes]),
+  const: (bytes: readonly number[]): V128 => {
+    const code: Code = [simd(12), bytes]
+    // nothing is cheaper to make than zeros and ones
+    if (!bytes.every(byte => byte === bytes[0] && (byte === 0 || byte === 255))) constants.set(code, bytes.join())
+    return expr('v128', code)
+  },
 }
 
 /** Four floats of 32 bits. */

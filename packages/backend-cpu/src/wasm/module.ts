@@ -1,7 +1,7 @@
 // A WebAssembly module in the making: functions with locals and structured control flow, put together as bytes.
 
 import { type Code, list, name, sized, toBytes, unsigned } from './encode.ts'
-import { type Expr, expr, i32, type I32, type Int, type Type } from './instructions.ts'
+import { constants, type Expr, expr, i32, type I32, type Int, type Type } from './instructions.ts'
 
 const typeCodes: Readonly<Record<Type, number>> = { i32: 0x7f, f32: 0x7d, f64: 0x7c, v128: 0x7b }
 const empty = 0x40
@@ -27,6 +27,7 @@ export class Func<P extends readonly Type[] = readonly Type[]> implements Callee
   readonly types: readonly Type[]
   private readonly locals: Type[] = []
   private readonly body: Code[] = []
+  private loops = false
 
   constructor(index: number, types: P, results: readonly Type[]) {
     this.index = index
@@ -80,6 +81,7 @@ export class Func<P extends readonly Type[] = readonly Type[]> implements Callee
 
   /** Repeats `body` while the condition holds, tested before each round. */
   while(condition: I32, body: () => void): void {
+    this.loops = true
     this.do([0x02, empty, 0x03, empty, i32.eqz(condition).code, 0x0d, 1])
     body()
     this.do([0x0c, 0, 0x0b, 0x0b])
@@ -87,6 +89,7 @@ export class Func<P extends readonly Type[] = readonly Type[]> implements Callee
 
   /** Counts a local up to an end that is not passed; the test stands at the end of a round, as machines like it. */
   count(i: Local<'i32'>, end: Int, step: Int, body: () => void): void {
+    this.loops = true
     this.do([i32.ltS(i, end).code, 0x04, empty, 0x03, empty])
     body()
     this.add(i, step)
@@ -111,7 +114,26 @@ export class Func<P extends readonly Type[] = readonly Type[]> implements Callee
 
   /** The function's entry in the code section. */
   encode(): Code {
-    return sized([list(this.locals.map(type => [1, typeCodes[type]])), this.body, 0x0b])
+    const body = this.loops ? this.hoisted() : this.body
+    return sized([list(this.locals.map(type => [1, typeCodes[type]])), body, 0x0b])
+  }
+
+  /** The body with vector constants set once at its start: engines make each anew, in several instructions, wherever it stands. */
+  private hoisted(): Code {
+    const pool = new Map<string, Local>()
+    const first: Code[] = []
+    const read = (code: Code): Code => {
+      const key = constants.get(code)
+      if (key === undefined) return code.map(part => typeof part === 'number' ? part : read(part))
+      let variable = pool.get(key)
+      if (!variable) {
+        pool.set(key, variable = this.local('v128'))
+        first.push([code, 0x21, unsigned(variable.index)])
+      }
+      return variable.code
+    }
+    const body = read(this.body)
+    return [first, body]
   }
 }
 

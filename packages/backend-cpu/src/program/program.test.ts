@@ -1,0 +1,156 @@
+// Programs against ops one by one: every kind of loop, product and window, over random shapes.
+
+import { compile, grad, mul, type Tensor, tensor, use, Variable, zeros } from '@bp/core'
+import { add, concat, convolve, exp, Generator, layerNorm, matmul, maxPool, pad, relu, softmax, split, sum, take, transpose } from '@bp/ops'
+import * as fc from 'fast-check'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { cpu } from '../index.ts'
+
+beforeAll(() => { use(cpu()) })
+
+const dtypes = ['float32', 'float64'] as const
+const generator = new Generator(1)
+const random = (shape: readonly number[], dtype: typeof dtypes[number]): Tensor => generator.normal(shape, { dtype })
+
+/** A function and its compiled form agree, twice; nothing runs outside of WebAssembly unless it says so. */
+function same(f: (...xs: Tensor[]) => Tensor, xs: readonly Tensor[], outside = false): void {
+  const want = f(...xs)
+  const compiled = compile(f)
+  const numbers = [...want.dataSync()].map(Number)
+  const size = Math.max(1, ...numbers.map(Math.abs).filter(Number.isFinite))
+  const tolerance = (want.dtype === 'float64' ? 1e-12 : 2e-5) * size
+  const runs = [compiled(...xs), compiled(...xs)]
+  expect(compiled.explain(...xs).includes('TypeScript')).toBe(outside)
+  expect(runs[0]!.dataSync()).toEqual(runs[1]!.dataSync())
+  runs[0]!.dataSync().forEach((value, i) => { expect(Math.abs(Number(value) - numbers[i]!), `element ${i}`).toBeLessThanOrEqual(tolerance) })
+}
+
+describe.each(dtypes)('in %s', dtype => {
+  it('loops over any broadcast, reduces over any axes', () => {
+    const axis = fc.integer({ min: 1, max: 9 })
+    fc.assert(fc.property(fc.array(axis, { minLength: 1, maxLength: 4 }), fc.nat(15), fc.nat(15), (shape, mask, reduced) => {
+      const x = random(shape, dtype)
+      const y = random(shape.map((n, i) => mask >> i & 1 ? 1 : n), dtype)
+      const axes = shape.flatMap((_, i) => reduced >> i & 1 ? i : [])
+      same((x, y) => add(mul(x, y), relu(x)), [x, y])
+      same((x, y) => sum(mul(x, y), axes), [x, y])
+      same((x, y) => mul(relu(mul(x, y)), sum(mul(x, x), axes, true)), [x, y])
+      same(x => transpose(mul(x, x)), [x])
+    }), { numRuns: 25 })
+  })
+
+  it('makes rows in passes: softmax, layer normalisation and their gradients', () => {
+    for (const shape of [[3, 5], [64, 100], [2, 3, 33]]) {
+      const x = random(shape, dtype), w = random(shape.slice(-1), dtype)
+      const outside = dtype === 'float64'
+      same(x => softmax(x), [x], outside)
+      same(grad((x: Tensor) => sum(mul(softmax(x), x))), [x], outside)
+      same((x, w) => layerNorm(x, 1, w, w), [x, w])
+      same(grad((x: Tensor, w: Tensor) => sum(mul(layerNorm(x, 1, w, w), x))), [x, w])
+    }
+  })
+
+  it('multiplies matrices of any size, transposed or in stacks', () => {
+    const size = fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 60, max: 140 }))
+    fc.assert(fc.property(size, size, size, (m, n, k) => {
+      same(matmul, [random([m, k], dtype), random([k, n], dtype)])
+      same((a, b) => matmul(transpose(a), transpose(b)), [random([k, m], dtype), random([n, k], dtype)])
+      same((a, b) => matmul(transpose(a, [0, 2, 1, 3]), transpose(b, [0, 2, 3, 1])), [random([2, m, 3, k], dtype), random([2, n, 3, k], dtype)])
+    }), { numRuns: 8 })
+  })
+
+  it('convolves with any geometry, in all three directions', () => {
+    const few = (max: number): fc.Arbitrary<number> => fc.integer({ min: 1, max })
+    fc.assert(fc.property(few(3), few(2), few(3), few(6), few(3), few(3), few(2), fc.nat(3), fc.integer({ min: 1, max: 3 }), (axes, groups, inputs, outputs, kernel, stride, dilation, padding, images) => {
+      const size = (kernel - 1) * dilation + 1 + stride + axes
+      const spatial = new Array<number>(axes).fill(size)
+      const x = random([images, inputs * groups, ...spatial], dtype), w = random([outputs * groups, inputs, ...new Array<number>(axes).fill(kernel)], dtype)
+      const f = (x: Tensor, w: Tensor): Tensor => convolve(x, w, { stride, dilation, padding, groups })
+      const ct = random(f(x, w).shape, dtype)
+      same(f, [x, w])
+      same(grad((x: Tensor, w: Tensor) => sum(mul(f(x, w), ct))), [x, w])
+      same(grad((x: Tensor, w: Tensor) => sum(mul(f(x, w), ct)), { argnum: 1 }), [x, w])
+    }), { numRuns: 25 })
+  })
+
+  it('pools, and takes the gradient to the places of the maxima', () => {
+    for (const [shape, options] of [[[2, 3, 8, 12], { kernel: 2 }], [[2, 3, 9, 11], { kernel: 3, stride: 2, padding: 1 }], [[1, 2, 20], { kernel: 3, stride: 1, dilation: 2 }], [[1, 2, 5, 6, 9], { kernel: 2 }]] as const) {
+      const x = random(shape, dtype)
+      same(x => maxPool(x, options), [x])
+      same(grad((x: Tensor) => sum(mul(maxPool(x, options), maxPool(x, options)))), [x])
+    }
+  })
+
+  it('reads, adds, joins, pads and splits', () => {
+    const index = tensor([3, 0, 2, -1, 3], { dtype: 'int32' })
+    for (const axis of [0, 1]) {
+      const x = random([4, 4, 37], dtype)
+      same((x, i) => take(x, i, axis), [x, index])
+      same(grad((x: Tensor, i: Tensor) => sum(mul(take(x, i, axis), take(x, i, axis)))), [x, index])
+    }
+    same((x, y) => concat([x, y, x], 1), [random([3, 4, 5], dtype), random([3, 2, 5], dtype)])
+    same(x => pad(x, [[1, 2], [0, 3]]), [random([3, 4], dtype)])
+    same(grad((x: Tensor) => {
+      const [a, b] = split(x, 2, 1) as [Tensor, Tensor]
+      return sum(mul(a, mul(a, b)))
+    }), [random([3, 4, 5], dtype)])
+  })
+})
+
+describe('variables', () => {
+  it('live in the memory of programs, and read as they were when read', () => {
+    const count = new Variable(tensor([1, 2]))
+    const step = compile(() => {
+      count.assign(mul(count, 2))
+      return [] as Tensor[]
+    })
+    step()
+    const kept = add(count, 0)
+    const view = count.dataSync()
+    const alias = sum(count, [])
+    step()
+    expect([[...kept.dataSync()], [...view], [...alias.dataSync()], [...count.dataSync()]]).toEqual([[2, 4], [2, 4], [2, 4], [4, 8]])
+    count.assign(tensor([10, 20]))
+    step()
+    expect([...count.dataSync()]).toEqual([20, 40])
+  })
+
+  it('are updated together: each sees the others as they were', () => {
+    const a = new Variable(tensor([1, 2, 3])), b = new Variable(tensor([4, 5, 6]))
+    const swap = compile(() => {
+      const before = mul(a, 1)
+      a.assign(mul(b, 1))
+      b.assign(before)
+      return [] as Tensor[]
+    })
+    swap()
+    expect([[...a.dataSync()], [...b.dataSync()]]).toEqual([[4, 5, 6], [1, 2, 3]])
+    swap()
+    expect([...a.dataSync()]).toEqual([1, 2, 3])
+  })
+
+  it('may be shared by several programs', () => {
+    const w = new Variable(zeros([3]))
+    const up = compile((x: Tensor) => {
+      w.assign(add(w, x))
+      return [] as Tensor[]
+    }), read = compile((x: Tensor) => mul(w, x))
+    up(tensor([1, 2, 3]))
+    expect([...read(tensor([2, 2, 2])).dataSync()]).toEqual([2, 4, 6])
+    up(tensor([1, 2, 3]))
+    expect([...read(tensor([2, 2, 2])).dataSync()]).toEqual([4, 8, 12])
+  })
+})
+
+describe('errors', () => {
+  it('an index out of range is refused, and nothing is returned', () => {
+    const f = compile((x: Tensor, i: Tensor) => take(x, i))
+    expect(() => f(tensor([1, 2, 3]), tensor([3], { dtype: 'int32' }))).toThrow(/an index is out of range/)
+    expect(String(f(tensor([1, 2, 3]), tensor([2], { dtype: 'int32' })))).toBe('tensor([3], float32)')
+  })
+
+  it('a budget that is too small is named with what is needed', () => {
+    const f = compile((x: Tensor) => exp(sum(mul(exp(x), exp(mul(x, x))), 1)), { maxBytes: 100 })
+    expect(() => f(zeros([100, 100]))).toThrow(/takes \d+ bytes for its values, more than maxBytes = 100/)
+  })
+})

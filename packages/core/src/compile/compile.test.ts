@@ -1,0 +1,167 @@
+// compile: one program for each shape, the same numbers as op by op, and everything a training step needs.
+
+import { cpu } from '@bp/backend-cpu'
+import { Adam, AdamW, BatchNorm, CosineAnnealingLR, crossEntropy, Dropout, Linear, Module, ReLU, RMSprop, Sequential, SGD } from '@bp/nn'
+import { exp, Generator, relu, sin, sum } from '@bp/ops'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { type Backend } from '../backend.ts'
+import { use } from '../eager.ts'
+import { grad } from '../grad.ts'
+import { hvp } from '../products.ts'
+import { jvp } from '../jvp.ts'
+import { type Tensor, Variable } from '../tensor.ts'
+import { tensor } from '../create.ts'
+import { add, mul, ones, zeros } from '../vector.ts'
+import { vmap } from '../vmap.ts'
+import { compile } from './compile.ts'
+
+beforeAll(() => { use(cpu()) })
+
+const data = (n: number): [Tensor, Tensor] => [new Generator(7).normal([n, 6]), tensor(Int32Array.from({ length: n }, (_, i) => i % 3))]
+
+/** A network, and a step of training it; a function that learns one batch. */
+function training(make: (model: Module) => { zeroGrad(): void; step(): void }, compiled: boolean): { readonly model: Module; readonly step: (x: Tensor, y: Tensor) => Tensor; readonly optimiser: ReturnType<typeof make> } {
+  const generator = new Generator(3)
+  const model = new Sequential(new Linear(6, 8, { generator }), new BatchNorm(8), new ReLU(), new Dropout(0.5, { generator: new Generator(9) }), new Linear(8, 3, { generator }))
+  const optimiser = make(model)
+  const step = (x: Tensor, y: Tensor): Tensor => {
+    optimiser.zeroGrad()
+    const loss = crossEntropy(model.forward(x), y)
+    loss.backward()
+    optimiser.step()
+    return loss
+  }
+  return { model, optimiser, step: compiled ? compile(step) : step }
+}
+
+describe('a compiled training step', () => {
+  it.each([
+    ['SGD', (model: Module) => new SGD(model.parameters(), { lr: 0.1, momentum: 0.9, dampening: 0.3, nesterov: false, weightDecay: 0.01 })],
+    ['Adam', (model: Module) => new Adam(model.parameters(), { lr: 0.01 })],
+    ['AdamW', (model: Module) => new AdamW(model.parameters(), { lr: 0.01 })],
+    ['RMSprop', (model: Module) => new RMSprop(model.parameters(), { lr: 0.01, momentum: 0.5, centered: true })],
+  ])('goes where the same steps op by op go, dropout and running statistics included: %s', (_name, make) => {
+    const [x, y] = data(12)
+    const [a, b] = [training(make, false), training(make, true)]
+    for (let i = 0; i < 10; i++) expect(b.step(x, y).item()).toBeCloseTo(a.step(x, y).item(), 4)
+    const [p, q] = [a.model.stateDict(), b.model.stateDict()]
+    for (const [name, value] of p) [...value.dataSync()].forEach((v, i) => { expect(Number(q.get(name)!.dataSync()[i]), name).toBeCloseTo(Number(v), 3) })
+  })
+
+  it('sees what a scheduler does to the learning rate', () => {
+    const make = (model: Module): SGD => new SGD(model.parameters(), { lr: 0.5 })
+    const [x, y] = data(12)
+    const losses = [false, true].map(compiled => {
+      const { step, optimiser } = training(make, compiled)
+      const scheduler = new CosineAnnealingLR(optimiser as SGD, 5)
+      return Array.from({ length: 6 }, () => {
+        const loss = step(x, y).item()
+        scheduler.step()
+        return loss
+      })
+    })
+    losses[0]!.forEach((loss, i) => { expect(losses[1]![i]).toBeCloseTo(loss, 4) })
+  })
+
+  it('leaves no gradients behind, and refuses those from before', () => {
+    const [x, y] = data(4)
+    const layer = new Linear(6, 3)
+    const optimiser = new SGD(layer.parameters(), { lr: 0.1 })
+    const clean = compile((x: Tensor, y: Tensor) => {
+      optimiser.zeroGrad()
+      const loss = crossEntropy(layer.forward(x), y)
+      loss.backward()
+      optimiser.step()
+      return loss
+    })
+    clean(x, y)
+    expect(layer.weight.grad).toBeNull()
+    crossEntropy(layer.forward(x), y).backward()
+    const careless = compile((x: Tensor, y: Tensor) => {
+      const loss = crossEntropy(layer.forward(x), y)
+      loss.backward()
+      return loss
+    })
+    expect(() => careless(x, y)).toThrowErrorMatchingInlineSnapshot(`[BpError: compile: a parameter already has a gradient from outside the compiled function, which would be added in every run. Call optimiser.zeroGrad() at the start of the compiled function]`)
+  })
+})
+
+describe('the cache', () => {
+  it('keeps a program for each shape and form of the arguments, the most recent ones', () => {
+    let traced = 0
+    const f = compile(({ a, b }: { readonly a: Tensor; readonly b: Tensor }) => {
+      traced++
+      return [add(a, b)]
+    }, { cacheSize: 2 })
+    const run = (n: number): number[] => [...f({ a: ones([n]), b: ones([n]) })[0]!.dataSync()].map(Number)
+    expect([run(1), run(2), run(1), run(2)]).toEqual([[2], [2, 2], [2], [2, 2]])
+    expect([traced, f.size]).toEqual([2, 2])
+    run(3)
+    run(1)
+    expect([traced, f.size]).toEqual([4, 2])
+    f.clear()
+    expect(f.size).toBe(0)
+  })
+})
+
+describe('inside of transforms', () => {
+  const f = (x: Tensor): Tensor => sum(mul(sin(x), exp(x)))
+  const x = (): Tensor => tensor([0.1, 0.2, 0.3])
+  const numbers = (t: Tensor): number[] => [...t.dataSync()].map(v => Number(Number(v).toFixed(5)))
+
+  it('grad, hvp, jvp and vmap of a compiled function, and compiled transforms', () => {
+    expect(numbers(grad(compile(f))(x()))).toEqual(numbers(grad(f)(x())))
+    expect(numbers(compile(grad(f))(x()))).toEqual(numbers(grad(f)(x())))
+    const product = (x: Tensor, v: Tensor): Tensor => hvp(f, [x], [v]) as unknown as Tensor
+    expect(numbers([compile((x: Tensor, v: Tensor) => [product(x, v)].flat() as Tensor[])(x(), ones([3]))].flat()[0]!)).toEqual(numbers([product(x(), ones([3]))].flat()[0]!))
+    expect(numbers(jvp(compile(f), [x()], [ones([3])])[1])).toEqual(numbers(jvp(f, [x()], [ones([3])])[1]))
+    expect(numbers(vmap(compile((x: Tensor) => mul(x, x)))(x()))).toEqual(numbers(mul(x(), x())))
+  })
+
+  it('on tensors that require grad, ops are recorded', () => {
+    const leaf = x()
+    leaf.requiresGrad = true
+    compile(f)(leaf).backward()
+    expect(numbers(leaf.grad!)).toEqual(numbers(grad(f)(x())))
+  })
+})
+
+describe('what is told', () => {
+  it('reading a value while tracing is refused, with the way out', () => {
+    expect(() => compile((x: Tensor) => mul(x, sum(x).item()))(ones([2]))).toThrowErrorMatchingInlineSnapshot(`[BpError: item: f32[] has no value: it is being traced, or belongs to a transform that has ended. Read results outside of grad, jvp, vmap, trace or compile, of what the function returns]`)
+  })
+
+  it('explain and dump say what became of the ops', () => {
+    const f = compile((x: Tensor) => add(relu(mul(x, x)), relu(mul(x, x))))
+    expect(f.explain(ones([4]))).toMatchInlineSnapshot(`
+      "5 ops traced; 2 were computed before, 0 only once, 0 not needed: 3 are left.
+      3 elementwise ops, copies and reductions in 1 loops, 1 of them of several ops.
+      0 ops with kernels of their own.
+      At most 64 bytes at once."
+    `)
+    expect(f.dump(ones([4]))).toMatch(/-- traced\n[^]*-- simplified\n[^]*-- fused\nloop \[4\]\n {2}%1: f32\[4\] = mul\(%0, %0\)/)
+    expect(f.bytes(ones([4]))).toBe(64)
+  })
+
+  it('profile tells the parts of a run, and runs the function once', () => {
+    const count = new Variable(zeros([2]))
+    const f = compile((x: Tensor) => {
+      count.assign(add(count, x))
+      return sum(count)
+    })
+    expect(f.profile(ones([2])).map(({ name }) => name)).toContain('add+sumTo')
+    expect([...count.dataSync()]).toEqual([1, 1])
+  })
+})
+
+describe('a backend without programs', () => {
+  it('runs its kernels one by one, with the same results', () => {
+    const { lower: _, ...plain } = cpu() as Backend
+    use(plain)
+    const [x, y] = data(12)
+    const make = (model: Module): Adam => new Adam(model.parameters(), { lr: 0.01 })
+    const [a, b] = [training(make, false), training(make, true)]
+    for (let i = 0; i < 5; i++) expect(b.step(x, y).item()).toBe(a.step(x, y).item())
+    use(cpu())
+  })
+})
