@@ -4,7 +4,8 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { Contender, dataFolder, nodeContender, pythonContender, pythonWith } from './contender.ts'
+import type { Contender} from './contender.ts';
+import { dataFolder, nodeContender, pythonContender, pythonWith } from './contender.ts'
 import { help, type Options, parseOptions, type PeerName, UsageError } from './options.ts'
 import { peak } from './peak.ts'
 import { profile } from './profile.ts'
@@ -54,7 +55,7 @@ async function runJob(job: string, ours: Contender, peers: readonly { readonly n
   const mine = median(times.get(ours)!)
   for (const process of racing) results[process.name] = median(times.get(process)!)
   const torch = Object.entries(results).filter(([name, value]) => name.startsWith('torch-') && typeof value === 'number').map(([, value]) => value as number)
-  if (torch.length > 0) results['torch'] = Math.min(...torch)
+  if (torch.length > 0) results.torch = Math.min(...torch)
   const ratios = Object.fromEntries(Object.entries(results).flatMap(([name, value]) => typeof value === 'number' ? [[name, value / mine]] : []))
   return { job, unit, ours: mine, oursVariant: own.variant, peers: results, ratios, ...await products(job, mine) }
 }

@@ -21,7 +21,7 @@ export function mlp(data: Inputs): Network {
   const p = parametersOf(data)
   return {
     parameters: Object.values(p),
-    forward: x => linear(relu(linear(relu(linear(x, p['w1']!, p['b1'])), p['w2']!, p['b2'])), p['w3']!, p['b3']),
+    forward: x => linear(relu(linear(relu(linear(x, p.w1!, p.b1)), p.w2!, p.b2)), p.w3!, p.b3),
   }
 }
 
@@ -31,7 +31,7 @@ export function cnn(data: Inputs): Network {
   const layer = (x: Tensor, w: Parameter, b: Parameter): Tensor => maxPool(relu(add(convolve(x, w, { padding: 2 }), reshape(b, [b.size, 1, 1]))), { kernel: 2 })
   return {
     parameters: Object.values(p),
-    forward: x => linear(reshape(layer(layer(x, p['w1']!, p['b1']!), p['w2']!, p['b2']!), [x.shape[0]!, 784]), p['w3']!, p['b3']),
+    forward: x => linear(reshape(layer(layer(x, p.w1!, p.b1!), p.w2!, p.b2!), [x.shape[0]!, 784]), p.w3!, p.b3),
   }
 }
 
@@ -45,14 +45,14 @@ export function gptModel(data: Inputs): Network {
   return {
     parameters: Object.values(p),
     forward: x => {
-      let h = add(take(p['tokens']!, x), p['positions']!)
+      let h = add(take(p.tokens!, x), p.positions!)
       for (let l = 0; l < layers; l++) {
         const [q, k, v] = split(dense(norm(h, `${l}.ln1`), `${l}.qkv`), dim, 2).map(apart) as [Tensor, Tensor, Tensor]
         const seen = reshape(transpose(scaledDotProductAttention(q, k, v, { causal: true }), [0, 2, 1, 3]), [batch, context, dim])
         h = add(h, dense(seen, `${l}.out`))
         h = add(h, dense(gelu(dense(norm(h, `${l}.ln2`), `${l}.up`), { approximate: 'tanh' }), `${l}.down`))
       }
-      return reshape(linear(norm(h, 'ln'), p['head']!), [batch * context, vocabulary])
+      return reshape(linear(norm(h, 'ln'), p.head!), [batch * context, vocabulary])
     },
   }
 }

@@ -33,7 +33,7 @@ export function profile({ jobs, trace }: Options): number {
       opt.step()
       return loss
     })
-    const x = toTensor(data['x']!), y = toTensor(data['y']!)
+    const x = toTensor(data.x!), y = toTensor(data.y!)
     for (let i = 0; i < 50; i++) step(x, y)
     const parts = step.profile(x, y)
     const total = parts.reduce((sum, { milliseconds }) => sum + milliseconds, 0)

@@ -69,7 +69,7 @@ export class Heap {
   private join(i: number): void {
     const a = this.holes[i]!
     const b = this.holes[i + 1]
-    if (b && a.start + a.size === b.start) {
+    if (b?.start === a.start + a.size) {
       a.size += b.size
       this.holes.splice(i + 1, 1)
     }

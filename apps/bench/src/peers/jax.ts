@@ -67,7 +67,7 @@ async function training(data: Inputs, update: Update, x: Array, y: Array, loss: 
   const refs = (tree: Tree): Tree => Object.fromEntries(Object.entries(tree).map(([name, x]) => [name, x.ref]))
   const compiled = jit((p: Tree, state: Tree[], t: Array, x: Array, y: Array) => {
     const [value, g] = valueAndGrad(loss)(refs(p), x, y)
-    const [next, moved] = update.step(p, g as unknown as Tree, state, t)
+    const [next, moved] = update.step(p, g, state, t)
     return [next, moved, value] as [Tree, Tree[], Array]
   })
   const step = async (): Promise<number> => {
@@ -76,7 +76,7 @@ async function training(data: Inputs, update: Update, x: Array, y: Array, loss: 
     state = moved
     const number = (await value.data())[0]!
     await blockUntilReady(p)
-    return Number(number)
+    return number
   }
   return { values: [await step()], run: step }
 }
@@ -84,9 +84,9 @@ async function training(data: Inputs, update: Update, x: Array, y: Array, loss: 
 const crossEntropy = (logits: Array, y: Array, count: number): Array => np.sum(nn.logSoftmax(logits, -1).mul(y)).mul(-1 / count)
 const linear = (x: Array, w: Array, b: Array): Array => np.matmul(x, w.transpose()).add(b)
 
-const mlp: Prepare = data => training(data, adam(1e-3), toArray(data['x']!), oneHot(data['y']!, 10), (p, x, y) => {
-  const h = nn.relu(linear(nn.relu(linear(x, p['w1']!, p['b1']!)), p['w2']!, p['b2']!))
-  return crossEntropy(linear(h, p['w3']!, p['b3']!), y, 64)
+const mlp: Prepare = data => training(data, adam(1e-3), toArray(data.x!), oneHot(data.y!, 10), (p, x, y) => {
+  const h = nn.relu(linear(nn.relu(linear(x, p.w1!, p.b1!)), p.w2!, p.b2!))
+  return crossEntropy(linear(h, p.w3!, p.b3!), y, 64)
 })
 
 function cnnForward(p: Tree, x: Array, batch: number): Array {
@@ -94,17 +94,17 @@ function cnnForward(p: Tree, x: Array, batch: number): Array {
     const y = nn.relu(lax.convGeneralDilated(h, w, [1, 1], 'SAME').add(b.reshape([channels, 1, 1])))
     return np.max(y.reshape([batch, channels, size / 2, 2, size / 2, 2]), [3, 5])
   }
-  return linear(layer(layer(x, p['w1']!, p['b1']!, 8, 28), p['w2']!, p['b2']!, 16, 14).reshape([batch, 784]), p['w3']!, p['b3']!)
+  return linear(layer(layer(x, p.w1!, p.b1!, 8, 28), p.w2!, p.b2!, 16, 14).reshape([batch, 784]), p.w3!, p.b3!)
 }
 
-const cnn: Prepare = data => training(data, momentum(0.01, 0.9), toArray(data['x']!), oneHot(data['y']!, 10), (p, x, y) => crossEntropy(cnnForward(p, x, 64), y, 64))
+const cnn: Prepare = data => training(data, momentum(0.01, 0.9), toArray(data.x!), oneHot(data.y!, 10), (p, x, y) => crossEntropy(cnnForward(p, x, 64), y, 64))
 
 /** The embedding is a product with one-hot rows: `take` cannot be differentiated under jit there. */
 const transformer: Prepare = data => {
   const { layers, dim, heads, context, vocabulary, batch } = gpt
   const norm = (x: Array, w: Array, b: Array): Array => nn.standardize(x, -1).mul(w).add(b)
-  return training(data, adam(3e-4, 0.01), oneHot(data['x']!, vocabulary), oneHot(data['y']!, vocabulary), (p, x, y) => {
-    let h = np.matmul(x, p['tokens']!).reshape([batch, context, dim]).add(p['positions']!).reshape([batch * context, dim])
+  return training(data, adam(3e-4, 0.01), oneHot(data.x!, vocabulary), oneHot(data.y!, vocabulary), (p, x, y) => {
+    let h = np.matmul(x, p.tokens!).reshape([batch, context, dim]).add(p.positions!).reshape([batch * context, dim])
     for (let l = 0; l < layers; l++) {
       const at = (name: string): Array => p[`${l}.${name}`]!
       const qkv = linear(norm(h.ref, at('ln1.weight'), at('ln1.bias')), at('qkv.weight'), at('qkv.bias')).reshape([batch, context, 3, heads, dim / heads])
@@ -113,12 +113,12 @@ const transformer: Prepare = data => {
       h = h.add(linear(seen, at('out.weight'), at('out.bias')))
       h = h.ref.add(linear(nn.gelu(linear(norm(h, at('ln2.weight'), at('ln2.bias')), at('up.weight'), at('up.bias'))), at('down.weight'), at('down.bias')))
     }
-    return crossEntropy(np.matmul(norm(h, p['ln.weight']!, p['ln.bias']!), p['head']!.transpose()), y, batch * context)
+    return crossEntropy(np.matmul(norm(h, p['ln.weight']!, p['ln.bias']!), p.head!.transpose()), y, batch * context)
   })
 }
 
 const overhead: Prepare = async data => {
-  const w = toArray(data['w']!), c = toArray(data['c']!)
+  const w = toArray(data.w!), c = toArray(data.c!)
   const df = grad((w: Array, c: Array) => {
     let y = w.ref
     for (let i = 0; i < chain; i++) y = y.mul(w.ref).add(c.ref)
@@ -156,11 +156,11 @@ const infer = (batch: number): Prepare => async data => {
 export async function jax(): Promise<Peer> {
   await init('wasm')
   defaultDevice('wasm')
-  const product = { jit: op((a, b) => np.matmul(a!, b!)) }
+  const product = { jit: op((a, b) => np.matmul(a, b)) }
   return {
     'mlp': { jit: mlp }, 'cnn': { jit: cnn }, 'gpt': { jit: transformer }, 'overhead': { eager: overhead },
     'gemm-64': product, 'gemm-256': product, 'gemm-512': product, 'gemm-1024': product,
-    'exp': { jit: op(x => np.exp(x!)) }, 'gelu': { jit: op(x => nn.gelu(x!, { approximate: false })) }, 'sum': { jit: op(x => np.sum(x!)) }, 'softmax': { jit: op(x => nn.softmax(x!, -1)) },
+    'exp': { jit: op(x => np.exp(x)) }, 'gelu': { jit: op(x => nn.gelu(x, { approximate: false })) }, 'sum': { jit: op(x => np.sum(x)) }, 'softmax': { jit: op(x => nn.softmax(x, -1)) },
     'infer-cnn-1': { jit: infer(1) }, 'infer-cnn-64': { jit: infer(64) },
   }
 }

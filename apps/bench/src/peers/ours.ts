@@ -16,7 +16,7 @@ const first = (x: Tensor): number[] => [...x.dataSync().slice(0, 4)].map(Number)
 /** A training step, compiled as a whole or op by op; the loss is read back each time. */
 const training = (build: (data: Inputs) => { forward: (x: Tensor) => Tensor; optimiser: AnyOptimizer }, compiled: boolean): Prepare => data => {
   const { forward, optimiser } = build(data)
-  const x = toTensor(data['x']!), y = toTensor(data['y']!)
+  const x = toTensor(data.x!), y = toTensor(data.y!)
   const plain = (x: Tensor, y: Tensor): Tensor => {
     optimiser.zeroGrad()
     const loss = crossEntropy(forward(x), y)
@@ -47,7 +47,7 @@ const fresh = (f: (...xs: Tensor[]) => Tensor): Prepare => data => {
 }
 
 function overhead(data: Inputs): Prepared {
-  const w = toTensor(data['w']!), c = toTensor(data['c']!)
+  const w = toTensor(data.w!), c = toTensor(data.c!)
   const df = grad((w: Tensor, c: Tensor) => {
     let y = w
     for (let i = 0; i < chain; i++) y = add(mul(y, w), c)
@@ -58,7 +58,7 @@ function overhead(data: Inputs): Prepared {
 
 const infer: Prepare = data => {
   const { forward } = cnn(data)
-  const x = toTensor(data['x']!)
+  const x = toTensor(data.x!)
   const run = compile(forward)
   return { values: first(run(x)), run: () => run(x).dataSync() }
 }

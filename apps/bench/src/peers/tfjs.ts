@@ -31,7 +31,7 @@ const training = (optimiser: tf.Optimizer, loss: () => tf.Scalar): Prepared => {
 const variables = (data: Inputs, layout: (name: string, x: Tf) => Tf): Record<string, Tf> =>
   Object.fromEntries(Object.keys(data).flatMap(name => name === 'x' || name === 'y' ? [] : [[name, tf.variable(layout(name, toTensor(data, name)))]]))
 
-const targets = (data: Inputs, classes: number): Tf => tf.oneHot(toTensor(data, 'y').flatten() as tf.Tensor1D, classes).toFloat()
+const targets = (data: Inputs, classes: number): Tf => tf.oneHot(toTensor(data, 'y').flatten<tf.Tensor1D>(), classes).toFloat()
 
 const crossEntropy = (y: Tf, logits: Tf): tf.Scalar => tf.losses.softmaxCrossEntropy(y, logits)
 
@@ -39,8 +39,8 @@ const mlp: Prepare = data => {
   const p = variables(data, (_, x) => x.rank === 2 ? x.transpose() : x)
   const x = toTensor(data, 'x'), y = targets(data, 10)
   return training(tf.train.adam(1e-3), () => {
-    const h = x.matMul(p['w1']!).add(p['b1']!).relu().matMul(p['w2']!).add(p['b2']!).relu()
-    return crossEntropy(y, h.matMul(p['w3']!).add(p['b3']!))
+    const h = x.matMul(p.w1!).add(p.b1!).relu().matMul(p.w2!).add(p.b2!).relu()
+    return crossEntropy(y, h.matMul(p.w3!).add(p.b3!))
   })
 }
 
@@ -49,14 +49,17 @@ const plainConv: Conv = (x, k) => tf.conv2d(x, k, 1, 'same')
 
 /** The WebAssembly backend has no kernel for a convolution's gradient by its filter: one made of another convolution stands in. */
 const ownGradient: Conv = (x, k) => tf.customGrad((a, b, save) => {
-  const input = a as tf.Tensor4D, kernel = b as tf.Tensor4D;
-  (save as tf.GradSaveFunc)([input, kernel])
+  const input = a as tf.Tensor4D, filter = b as tf.Tensor4D;
+  (save as tf.GradSaveFunc)([input, filter])
   return {
-    value: tf.conv2d(input, kernel, 1, 'same'),
-    gradFunc: (dy: tf.Tensor4D) => [
-      tf.conv2dTranspose(dy, kernel, input.shape, 1, 'same'),
-      tf.conv2d(input.transpose([3, 1, 2, 0]) as tf.Tensor4D, dy.transpose([1, 2, 0, 3]) as tf.Tensor4D, 1, [[0, 0], [2, 2], [2, 2], [0, 0]]).transpose([1, 2, 0, 3]),
-    ],
+    value: tf.conv2d(input, filter, 1, 'same'),
+    gradFunc: (dy: tf.Tensor4D, saved: Tf[]) => {
+      const [h, w] = saved as [tf.Tensor4D, tf.Tensor4D]
+      return [
+        tf.conv2dTranspose(dy, w, h.shape, 1, 'same'),
+        tf.conv2d(h.transpose<tf.Tensor4D>([3, 1, 2, 0]), dy.transpose<tf.Tensor4D>([1, 2, 0, 3]), 1, [[0, 0], [2, 2], [2, 2], [0, 0]]).transpose([1, 2, 0, 3]),
+      ]
+    },
   }
 })(x, k) as tf.Tensor4D
 
@@ -65,9 +68,9 @@ function cnnForward(data: Inputs, conv: Conv): () => Tf {
     if (x.rank === 4) return x.transpose([2, 3, 1, 0])
     return name === 'w3' ? x.reshape([10, 16, 7, 7]).transpose([2, 3, 1, 0]).reshape([784, 10]) : x
   })
-  const x = toTensor(data, 'x').transpose([0, 2, 3, 1]) as tf.Tensor4D
-  const layer = (h: tf.Tensor4D, w: string, b: string): tf.Tensor4D => tf.maxPool(conv(h, p[w] as tf.Tensor4D).add(p[b]!).relu() as tf.Tensor4D, 2, 2, 'valid')
-  return () => layer(layer(x, 'w1', 'b1'), 'w2', 'b2').reshape([x.shape[0], 784]).matMul(p['w3']!).add(p['b3']!)
+  const x = toTensor(data, 'x').transpose<tf.Tensor4D>([0, 2, 3, 1])
+  const layer = (h: tf.Tensor4D, w: string, b: string): tf.Tensor4D => tf.maxPool(conv(h, p[w] as tf.Tensor4D).add(p[b]!).relu<tf.Tensor4D>(), 2, 2, 'valid')
+  return () => layer(layer(x, 'w1', 'b1'), 'w2', 'b2').reshape([x.shape[0], 784]).matMul(p.w3!).add(p.b3!)
 }
 
 const cnn = (conv: Conv): Prepare => data => {
@@ -81,7 +84,7 @@ const transformer = (oneHot: boolean): Prepare => data => {
   const { layers, dim, heads, context, vocabulary, batch } = gpt
   const p = variables(data, (_, x) => x)
   const linear = (x: Tf, name: string): Tf => tf.matMul(x, p[`${name}.weight`]!, false, true).add(p[`${name}.bias`]!)
-  const x = toTensor(data, 'x').flatten() as tf.Tensor1D
+  const x = toTensor(data, 'x').flatten<tf.Tensor1D>()
   const hot = tf.oneHot(x, vocabulary).toFloat()
   const y = targets(data, vocabulary)
   const mask = tf.tensor2d(Float32Array.from({ length: context * context }, (_, i) => i % context > Math.floor(i / context) ? -1e9 : 0), [context, context])
@@ -91,15 +94,15 @@ const transformer = (oneHot: boolean): Prepare => data => {
   }
   const gelu = (h: Tf): Tf => h.mul(0.5).mul(h.mul(h).mul(h).mul(0.044715).add(h).mul(Math.sqrt(2 / Math.PI)).tanh().add(1))
   return training(tf.train.adam(3e-4), () => {
-    const tokens = oneHot ? hot.matMul(p['tokens']!) : tf.gather(p['tokens']!, x)
-    let h: Tf = tokens.reshape([batch, context, dim]).add(p['positions']!).reshape([batch * context, dim])
+    const tokens = oneHot ? hot.matMul(p.tokens!) : tf.gather(p.tokens!, x)
+    let h: Tf = tokens.reshape([batch, context, dim]).add(p.positions!).reshape([batch * context, dim])
     for (let l = 0; l < layers; l++) {
       const [q, k, v] = tf.split(linear(norm(h, `${l}.ln1`), `${l}.qkv`), 3, 1).map(z => z.reshape([batch, context, heads, dim / heads]).transpose([0, 2, 1, 3])) as [Tf, Tf, Tf]
       const weights = tf.softmax(tf.matMul(q, k, false, true).mul(1 / Math.sqrt(dim / heads)).add(mask))
       h = h.add(linear(tf.matMul(weights, v).transpose([0, 2, 1, 3]).reshape([batch * context, dim]), `${l}.out`))
       h = h.add(linear(gelu(linear(norm(h, `${l}.ln2`), `${l}.up`)), `${l}.down`))
     }
-    return crossEntropy(y, tf.matMul(norm(h, 'ln'), p['head']!, false, true))
+    return crossEntropy(y, tf.matMul(norm(h, 'ln'), p.head!, false, true))
   })
 }
 
@@ -144,12 +147,12 @@ export async function tfjs(backend: 'wasm' | 'cpu'): Promise<Peer> {
   await tf.setBackend(backend)
   await tf.ready()
   tf.enableProdMode()
-  const product = { tidy: op((a, b) => tf.matMul(a!, b!)) }
+  const product = { tidy: op((a, b) => tf.matMul(a, b)) }
   const gelu = (x: Tf): Tf => x.mul(0.5).mul(x.mul(Math.SQRT1_2).erf().add(1))
   return {
     'mlp': { train: mlp }, 'cnn': { train: cnn(backend === 'wasm' ? ownGradient : plainConv) }, 'gpt': { train: transformer(backend === 'wasm') }, 'overhead': { grad: overhead },
     'gemm-64': product, 'gemm-256': product, 'gemm-512': product, 'gemm-1024': product,
-    'exp': { tidy: op(x => x!.exp()) }, 'gelu': { tidy: op(x => gelu(x!)) }, 'sum': { tidy: op(x => x!.sum()) }, 'softmax': { tidy: op(x => tf.softmax(x!)) },
+    'exp': { tidy: op(x => x.exp()) }, 'gelu': { tidy: op(x => gelu(x)) }, 'sum': { tidy: op(x => x.sum()) }, 'softmax': { tidy: op(x => tf.softmax(x)) },
     'infer-cnn-1': { tidy: infer }, 'infer-cnn-64': { tidy: infer },
   }
 }

@@ -1,7 +1,7 @@
 // A program in memory: brings arguments in, runs its parts on all threads, carries results out.
 
-import type { DType, Tensor, TypedArray } from '@bp/core'
-import { allocate, type Aval, convert, fail, type Graph, type Id, lookUp, type Operand, type Program, sizeOf } from '@bp/core/extend'
+import type { DType, TypedArray, Variable } from '@bp/core'
+import { allocate, Aval, convert, fail, type Graph, type Id, lookUp, type Operand, type Program, sizeOf } from '@bp/core/extend'
 import type { Engine } from '../engine.ts'
 import { control } from '../threads/control.ts'
 import type { Loaded } from '../threads/pool.ts'
@@ -141,25 +141,25 @@ export class Executable implements Program {
     return outputs
   }
 
-  private homeOf(variable: Tensor): TypedArray {
-    return this.engine.heap.view(variable.dtype, this.engine.residence(variable as Parameters<Engine['residence']>[0]), sizeOf(variable.shape))
+  private homeOf(variable: Variable): TypedArray {
+    return this.engine.heap.view(variable.dtype, this.engine.residence(variable), sizeOf(variable.shape))
   }
 
   /** An op without a kernel here: the backend's own runs on the memory. */
   private island(step: Step): void {
     const operands = step.ins.map((ref): Operand<TypedArray> => {
-      const aval: Aval = { shape: ref.layout.shape, dtype: ref.dtype } as Aval
+      const aval = new Aval(ref.layout.shape, ref.dtype)
       const storage = 'constant' in ref ? filled(ref.dtype, sizeOf(ref.layout.shape), ref.constant) : isDense(ref.layout) ? this.view(ref.base).subarray(0, sizeOf(ref.layout.shape)) : readStrided(this.view(ref.base), ref.layout.offset, ref.layout.strides, ref.layout.shape, allocate(ref.dtype, sizeOf(ref.layout.shape)))
       return { storage, aval, shape: aval.shape, dtype: aval.dtype }
     })
     const outs = outsOf(step)
-    if (step.name === 'copy') {
+    const { node, avals } = step as Step & { readonly kind: 'island' }
+    if (node === null) {
       this.view(outs[0]!).set(operands[0]!.storage as never)
       return
     }
-    const { node, avals } = step as Step & { readonly kind: 'island' }
     const kernel = lookUp(node.row, this.engine.backend)!
-    const storages = [kernel(operands, node.params as never, (avals.length === 1 ? avals[0]! : avals) as Aval & readonly Aval[])].flat() as TypedArray[]
+    const storages = [kernel(operands, node.params as never, (avals.length === 1 ? avals[0] : avals) as never)].flat() as TypedArray[]
     outs.forEach((id, i) => { this.view(id).set(storages[i] as never) })
   }
 }

@@ -81,7 +81,7 @@ export function assemble(steps: readonly LoopStep[]): { readonly space: Space; r
     } else members.push({ step, span: 'all', kept: null })
   }
   const space: Space = { axes, within }
-  const rowCount = within ? axes.reduce((n, size, axis) => within![axis] ? n : n * size, 1) : total
+  const rowCount = within ? axes.reduce((n, size, axis) => within[axis] ? n : n * size, 1) : total
   for (const [i, member] of members.entries()) {
     const size = sizeOf(domain(member.step))
     if (size === total) continue

@@ -22,7 +22,7 @@ export type LibraryName = keyof typeof library
 export function defineLibrary(module: ModuleBuilder, floats: Simd, doubles: Simd): void {
   const own: Record<string, Func> = {}
   for (const [name, entry] of Object.entries(library) as [string, LibraryEntry][]) {
-    const func = own[name] = module.func(entry.params, [], name) as unknown as Func
+    const func = own[name] = module.func(entry.params, [], name)
     entry.define(func, own, floats, doubles)
   }
 }

@@ -6,7 +6,7 @@ import type { Func, Local } from '../wasm/module.ts'
 import type { Simd } from '../wasm/simd.ts'
 import { emitMap } from './elementwise.ts'
 import type { Emit } from './emit.ts'
-import { cut, type Cut, type Walk } from './loopCut.ts'
+import type { Cut, Walk } from './loopCut.ts'
 import type { Arg, LoopOp, LoopSpec } from './loopSpec.ts'
 import type { Stage } from './stages.ts'
 import { acrossLanes, bytesOf, combine, constant, firstLaneOnly, loadLanes, loadOne, loadSplat, loadVector, neutral, storeLane, storeVector } from './vector.ts'
@@ -266,7 +266,7 @@ class LoopEmitter {
   }
 
   private compute(op: LoopOp & { readonly kind: 'map' }, mode: Mode): V128 {
-    return emitMap(this.func as unknown as Func, this.simd, op, op.args.map(arg => this.value(arg, mode)))
+    return emitMap(this.func, this.simd, op, op.args.map(arg => this.value(arg, mode)))
   }
 
   private value(arg: Arg, mode: Mode): V128 {

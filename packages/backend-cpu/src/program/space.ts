@@ -64,7 +64,8 @@ export function reshapeLayout(layout: Layout, to: Shape): Layout | null {
   const steps: number[] = []
   for (const i of kept) {
     const last = sizes.length - 1
-    if (last >= 0 && steps[last] === layout.strides[i]! * layout.shape[i]!) {
+    const joined = layout.strides[i]! * layout.shape[i]!
+    if (steps[last] === joined) {
       sizes[last]! *= layout.shape[i]!
       steps[last] = layout.strides[i]!
     } else {

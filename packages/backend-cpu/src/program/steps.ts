@@ -17,7 +17,7 @@ export type Step =
   | { readonly kind: 'map'; readonly name: string; readonly ins: readonly Ref[]; readonly out: Id; readonly aval: Aval }
   | { readonly kind: 'reduce'; readonly name: string; readonly how: 'sum' | 'max'; readonly ins: readonly [Ref]; readonly axes: readonly number[]; readonly out: Id; readonly aval: Aval }
   | { readonly kind: 'special'; readonly name: string; readonly node: GraphNode; readonly ins: readonly Ref[]; readonly out: Id; readonly aval: Aval }
-  | { readonly kind: 'island'; readonly name: string; readonly node: GraphNode; readonly ins: readonly Ref[]; readonly outs: readonly Id[]; readonly avals: readonly Aval[] }
+  | { readonly kind: 'island'; readonly name: string; /** None where elements are only moved, of a type that vectors do not hold. */ readonly node: GraphNode | null; readonly ins: readonly Ref[]; readonly outs: readonly Id[]; readonly avals: readonly Aval[] }
 
 /** The results of a step. */
 export const outsOf = (step: Step): readonly Id[] => step.kind === 'island' ? step.outs : [step.out]
@@ -59,7 +59,7 @@ export function stepsOf(graph: Graph, specials: Specials): Steps {
     const aval = new Aval(shape, ref.dtype)
     own(out, aval)
     if (inVectors(ref.dtype)) steps.push({ kind: 'map', name: 'copy', ins: [ref], out, aval })
-    else steps.push({ kind: 'island', name: 'copy', node: copyNode(aval), ins: [ref], outs: [out], avals: [aval] })
+    else steps.push({ kind: 'island', name: 'copy', node: null, ins: [ref], outs: [out], avals: [aval] })
     return out
   }
   const copies = new Map<Ref, Id>()
@@ -106,5 +106,3 @@ function reducedAxes(x: Shape, y: Shape): number[] {
   return x.flatMap((size, i) => size !== 1 && (i < lead || y[i - lead] === 1) ? i : [])
 }
 
-/** Moving elements of types that vectors do not hold is left to TypeScript. */
-const copyNode = (aval: Aval): GraphNode => ({ row: { name: 'copy' } as GraphNode['row'], params: undefined, inputs: [], outputs: [], avals: [aval] })

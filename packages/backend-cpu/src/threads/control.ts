@@ -58,7 +58,7 @@ export function defineBarrier(module: ModuleBuilder, shared: boolean): Callee {
     func.do(i32.atomicStore(control.arrived, 0), [i32.atomicAdd(control.opened, 1).code, 0x1a])
     if (shared) func.if(i32.atomicLoad(control.sleepers), () => { func.do(memory.notify(control.opened)) })
   }, () => {
-    untilChanged(func as unknown as Func, control.opened, before, control.sleepers, i32.or(i32.ne(thread, 0), i32.load(control.mayWait)), shared)
+    untilChanged(func, control.opened, before, control.sleepers, i32.or(i32.ne(thread, 0), i32.load(control.mayWait)), shared)
   })
   return func
 }
@@ -66,5 +66,5 @@ export function defineBarrier(module: ModuleBuilder, shared: boolean): Callee {
 /** A function (signal seen) of a worker's own, which returns when there is a new signal. */
 export function defineIdle(module: ModuleBuilder): void {
   const func = module.func(['i32'], [], 'idle')
-  untilChanged(func as unknown as Func, control.signal, func.params[0], control.idle, 1, true)
+  untilChanged(func, control.signal, func.params[0], control.idle, 1, true)
 }

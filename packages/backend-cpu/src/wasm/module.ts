@@ -173,7 +173,7 @@ export class ModuleBuilder {
   /** A function of this module; `exported` is the name by which the host sees it. */
   func<const P extends readonly Type[]>(types: P, results: readonly Type[] = [], exported?: string): Func<P> {
     const func = new Func(this.imports.length + this.functions.length, types, results)
-    this.functions.push({ func: func as unknown as Func, type: this.signature(types, results) })
+    this.functions.push({ func: func, type: this.signature(types, results) })
     if (exported !== undefined) this.exports.push([name(exported), 0x00, unsigned(func.index)])
     return func
   }

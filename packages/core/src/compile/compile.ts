@@ -109,7 +109,7 @@ function measure({ program, graph, backend }: Entry, inputs: readonly Tensor[]):
 
 /** Where each tensor stands in the arguments, its shape and dtype. */
 function keyFor(args: readonly Tree[], inputs: readonly Tensor[]): string {
-  const form = (tree: Tree): string => tree instanceof Tensor ? '.' : Array.isArray(tree) ? `[${tree.map(form).join()}]` : `{${Object.entries(tree).map(([key, child]) => `${key}:${form(child as Tree)}`).join()}}`
+  const form = (tree: Tree): string => tree instanceof Tensor ? '.' : Array.isArray(tree) ? `[${tree.map(form).join()}]` : `{${Object.entries(tree).map(([key, child]) => `${key}:${form(child)}`).join()}}`
   return `${args.every(arg => arg instanceof Tensor) ? '' : args.map(form).join()} ${inputs.map(describe).join()} ${defaultBackend().name}`
 }
 

@@ -97,7 +97,7 @@ function slide(emit: Emit, s: Sliding): Task[] {
   const pack = emit.module.func(['i32', 'i32'])
   const packGroup = pack.let(i32.divU(pack.params[0], tiles))
   const packTile = pack.let(i32.remU(pack.params[0], tiles))
-  s.pack(pack as unknown as Func, packGroup, i32.mul(packTile, channelTile), i32.add(i32.mul(pack.params[0], panel), weights))
+  s.pack(pack, packGroup, i32.mul(packTile, channelTile), i32.add(i32.mul(pack.params[0], panel), weights))
 
   // a unit is some of the channels made of one image and group; it pads the image for itself
   const work = taps * s.made * volume(s.places)

@@ -172,8 +172,8 @@ export const convLibrary = {
   convPad64: { params: ints(12), define: (func, _own, _floats, simd) => { definePad(func, simd) } },
   convTile32: { params: ints(10), define: (func, _own, simd) => { defineTile(func, simd) } },
   convTile64: { params: ints(10), define: (func, _own, _floats, simd) => { defineTile(func, simd) } },
-  convRows32: { params: ints(11), define: (func, own, simd) => { defineRows(func, own['convTile32']!, simd) } },
-  convRows64: { params: ints(11), define: (func, own, _floats, simd) => { defineRows(func, own['convTile64']!, simd) } },
+  convRows32: { params: ints(11), define: (func, own, simd) => { defineRows(func, own.convTile32!, simd) } },
+  convRows64: { params: ints(11), define: (func, own, _floats, simd) => { defineRows(func, own.convTile64!, simd) } },
   convDots32: { params: ints(10), define: (func, _own, simd) => { defineDots(func, simd) } },
   convDots64: { params: ints(10), define: (func, _own, _floats, simd) => { defineDots(func, simd) } },
 } satisfies Record<string, LibraryEntry>

@@ -124,16 +124,16 @@ function oneByOne(emit: Emit, job: PoolJob): Task[] {
     run.for(0, places[0], 1, pd => { run.for(0, places[1], 1, ph => { run.for(0, places[2], 1, pw => {
       const d = starts(pd, 0), h = starts(ph, 1), w = starts(pw, 2)
       run.set(best, i32.const(-1))
-      run.set(top as never, float.const(-Infinity) as never)
+      run.set(top, float.const(-Infinity))
       along(0, d, z => { along(1, h, y => {
         const line = run.let(i32.add(base, i32.mul(i32.add(i32.mul(z, size[1]), y), size[2])))
         along(2, w, x => {
           const at = run.let(i32.add(line, x))
-          run.set(value as never, float.load(i32.add(i32.mul(at, bytes), job.x)) as never)
+          run.set(value, float.load(i32.add(i32.mul(at, bytes), job.x)))
           const isNew = i32.and(float.ne(value as never, value as never), float.eq(top as never, top as never))
           const larger = run.let(i32.or(i32.or(float.gt(value as never, top as never), isNew), i32.ltS(best, 0)))
           run.set(best, choose(larger, at, best))
-          run.set(top as never, choose(larger, value, top) as never)
+          run.set(top, choose(larger, value, top))
         })
       }) })
       run.if(i32.ltS(best, 0), () => { run.do(i32.store(control.error, 2)) })

@@ -31,7 +31,7 @@ function apply(name: string, xs: Float32Array, relaxed: boolean): Float32Array {
   const pages = Math.ceil(xs.byteLength / 65536) + 1
   const module = new ModuleBuilder({ pages, maxPages: pages, shared: false })
   const func = module.func(['i32'], [], 'run')
-  func.for(0, func.params[0], 16, at => { func.do(v128.store(at, mathOf(name, floats(relaxed))(func as never, [func.let(v128.load(i32.add(at, 0)))]))) })
+  func.for(0, func.params[0], 16, at => { func.do(v128.store(at, mathOf(name, floats(relaxed))(func, [func.let(v128.load(i32.add(at, 0)))]))) })
   const memory = new (engine().Memory)({ initial: pages, maximum: pages, shared: false })
   const { run } = new (engine().Instance)(new (engine().Module)(module.encode()), { env: { memory } }).exports
   new Float32Array(memory.buffer).set(xs);
