@@ -49,8 +49,9 @@ const plainConv: Conv = (x, k) => tf.conv2d(x, k, 1, 'same')
 
 /** The WebAssembly backend has no kernel for a convolution's gradient by its filter: one made of another convolution stands in. */
 const ownGradient: Conv = (x, k) => tf.customGrad((a, b, save) => {
-  const input = a as tf.Tensor4D, filter = b as tf.Tensor4D;
-  (save as tf.GradSaveFunc)([input, filter])
+  const input = a as tf.Tensor4D, filter = b as tf.Tensor4D
+  const keep = save as tf.GradSaveFunc
+  keep([input, filter])
   return {
     value: tf.conv2d(input, filter, 1, 'same'),
     gradFunc: (dy: tf.Tensor4D, saved: Tf[]) => {
@@ -61,7 +62,7 @@ const ownGradient: Conv = (x, k) => tf.customGrad((a, b, save) => {
       ]
     },
   }
-})(x, k) as tf.Tensor4D
+})(x, k)
 
 function cnnForward(data: Inputs, conv: Conv): () => Tf {
   const p = variables(data, (name, x) => {

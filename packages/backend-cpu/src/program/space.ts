@@ -1,7 +1,7 @@
 // Iteration spaces: the axes that the ops of one loop nest share, and where each operand's elements lie along them.
 
 import type { Shape } from '@bp/core'
-import { stridesOf } from '@bp/core/extend'
+import { sameShape, stridesOf } from '@bp/core/extend'
 
 /** How a value's elements lie in a buffer: distances in elements along each axis of its shape. */
 export interface Layout {
@@ -75,7 +75,7 @@ export function reshapeLayout(layout: Layout, to: Shape): Layout | null {
   }
   const axes = refine(sizes, to)
   const trimmed = to.filter(size => size !== 1)
-  if (!axes || axes.length !== trimmed.length || axes.some((size, i) => size !== trimmed[i])) return null
+  if (axes === null || !sameShape(axes, trimmed)) return null
   const strides = refineStrides({ shape: sizes, strides: steps }, axes)
   let k = 0
   return { offset: layout.offset, shape: to, strides: to.map(size => size === 1 ? 0 : strides[k++]!) }
