@@ -27,6 +27,7 @@ export class Engine {
   private readonly registry: FinalizationRegistry<number>
 
   constructor(threads: number, found = features()!) {
+    if (threads > 1 && !found.shared) console.info('@bp/backend-cpu: memory cannot be shared between threads here, so one thread computes. Serve the page with Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp')
     this.heap = new Heap(found)
     this.relaxed = found.relaxed
     this.memory = { pages: 1, maxPages: this.heap.maxPages, shared: this.heap.shared }
