@@ -12,7 +12,7 @@ import { parity } from './suites/parity.ts'
 import { runCase, type Suite } from './suites/suite.ts'
 
 const suites: Readonly<Record<string, Suite>> = { onnx, parity, optim, opinfo }
-const backends = { cpu }
+const backends = { cpu, 'cpu-compiled': cpu }
 
 const usage = `usage: npm run -s conformance -- SUITE PATH [--backend ${Object.keys(backends).join('|')}] [--filter SUBSTRING] [--json FILE]
 suites: ${Object.keys(suites).join(', ')}
@@ -39,7 +39,7 @@ function main(argv: readonly string[]): number {
   if (!Object.hasOwn(backends, backend)) return refuse(`there is no backend ${backend}`)
   use(backends[backend as keyof typeof backends]())
   const start = performance.now()
-  const cases = suite(path).filter(({ name }) => name.includes(filter))
+  const cases = suite(path, backend.endsWith('-compiled')).filter(({ name }) => name.includes(filter))
   const results = cases.map((one, i) => {
     if (process.stderr.isTTY) process.stderr.write(`\r\x1b[2K${i + 1}/${cases.length} ${one.name}`)
     return runCase(one)

@@ -2,10 +2,10 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { gradients, type Tensor } from '@bp/core'
+import { compile, gradients, type Tensor, type Tree } from '@bp/core'
 import { clipGradNorm, decodeSafetensors, type Parameter } from '@bp/nn'
 import { importOnnx, type OnnxModule } from '@bp/onnx'
-import { div } from '@bp/ops'
+import { detach, div } from '@bp/ops'
 import { compare, compareNumbers, Mismatch, type Tolerance } from '../compare.ts'
 import type { Case, Outcome, Suite } from './suite.ts'
 import { type LossSpec, lossOf, type OptimizerSpec, optimizerOf } from './torch.ts'
@@ -27,16 +27,18 @@ interface Loaded {
   /** A tensor of the data file by name. */
   readonly data: (name: string) => Tensor
   readonly names: readonly string[]
+  /** The function, or its compiled form where that is what is tested. */
+  readonly maybeCompile: <A extends readonly Tree[], R extends Tree>(f: (...args: A) => R) => (...args: A) => R
 }
 
 /** Every folder `kind/name` under the path that holds a `case.json`. */
-export const parity: Suite = path => ['vjp', 'train'].flatMap(kind => {
+export const parity: Suite = (path, compiled) => ['vjp', 'train'].flatMap(kind => {
   const folder = join(path, kind)
   const names = existsSync(folder) ? readdirSync(folder).filter(name => existsSync(join(folder, name, 'case.json'))).sort() : []
-  return names.map((name): Case => ({ name: `${kind}/${name}`, run: () => runFolder(join(folder, name)) }))
+  return names.map((name): Case => ({ name: `${kind}/${name}`, run: () => runFolder(join(folder, name), compiled) }))
 })
 
-function runFolder(folder: string): Outcome {
+function runFolder(folder: string, compiled: boolean): Outcome {
   const spec = JSON.parse(readFileSync(join(folder, 'case.json'), 'utf8')) as CaseFile
   const { tensors } = decodeSafetensors(readFileSync(join(folder, 'data.safetensors')))
   const model = importOnnx(readFileSync(join(folder, 'model.onnx'))).train(spec.trainingMode)
@@ -45,37 +47,42 @@ function runFolder(folder: string): Outcome {
     if (!value) throw new Mismatch(`the data file has no ${name}`)
     return value
   }
-  const loaded: Loaded = { spec, model, data, names: [...tensors.keys()] }
+  const loaded: Loaded = { spec, model, data, names: [...tensors.keys()], maybeCompile: compiled ? compile : f => f }
   return spec.kind === 'vjp' ? { maxError: runVjp(loaded) } : runTraining(loaded)
 }
 
 /** The data file's names under a prefix, without it. */
 const under = (names: readonly string[], prefix: string): string[] => names.filter(name => name.startsWith(prefix)).map(name => name.slice(prefix.length))
 
-function runVjp({ spec, model, data, names }: Loaded): number {
+function runVjp({ spec, model, data, names, maybeCompile }: Loaded): number {
   const grads = spec.grads ?? []
   const inputs = Object.fromEntries(under(names, 'input/').map(name => [name, data(`input/${name}`)]))
-  for (const name of grads) if (inputs[name]) inputs[name].requiresGrad = true
-  const outputs = model.run(inputs)
+  const parameters = new Map(model.namedParameters())
+  const pulled = under(names, 'cotangent/')
+  // the function makes leaves of its inputs itself, so that it can be compiled as it is
+  const run = maybeCompile((given: Record<string, Tensor>, cts: Tensor[]) => {
+    const xs = Object.fromEntries(Object.entries(given).map(([name, x]) => [name, detach(x)]))
+    for (const name of grads) if (xs[name]) xs[name].requiresGrad = true
+    const outputs = model.run(xs)
+    const by = grads.map(name => xs[name] ?? parameters.get(name) ?? missing(name))
+    return { outputs, got: gradients(pulled.map(name => outputs[name]!), by, { gradOutputs: cts }).map((grad, i) => grad ?? unreached(grads[i]!)) }
+  })
+  const { outputs, got } = run(inputs, pulled.map(name => data(`cotangent/${name}`)))
   const wanted = under(names, 'output/')
   const errors = wanted.map(name => compare(`output/${name}`, outputs[name]!, data(`output/${name}`), spec))
-  const parameters = new Map(model.namedParameters())
-  const by = grads.map(name => inputs[name] ?? parameters.get(name) ?? missing(name))
-  const pulled = under(names, 'cotangent/')
-  const got = gradients(pulled.map(name => outputs[name]!), by, { gradOutputs: pulled.map(name => data(`cotangent/${name}`)) })
-  grads.forEach((name, i) => {
-    const grad = got[i]
-    if (!grad) throw new Mismatch(`grad/${name} is missing: the outputs do not depend on it`)
-    errors.push(compare(`grad/${name}`, grad, data(`grad/${name}`), spec))
-  })
+  grads.forEach((name, i) => { errors.push(compare(`grad/${name}`, got[i]!, data(`grad/${name}`), spec)) })
   return Math.max(...errors)
+}
+
+function unreached(name: string): never {
+  throw new Mismatch(`grad/${name} is missing: the outputs do not depend on it`)
 }
 
 function missing(name: string): never {
   throw new Mismatch(`the imported model has no input or parameter named ${name}`)
 }
 
-function runTraining({ spec, model, data, names }: Loaded): Outcome {
+function runTraining({ spec, model, data, names, maybeCompile }: Loaded): Outcome {
   const accumulate = spec.accumulate ?? 1
   const optimiser = optimizerOf(spec.optimizer!, model.parameters())
   const noise = new NoiseWatch(model.namedParameters(), spec.optimizer!)
@@ -84,17 +91,25 @@ function runTraining({ spec, model, data, names }: Loaded): Outcome {
   const batches = new Set(under(names, 'batch/').map(name => name.split('/')[0])).size
   const input = model.inputs[0]!.name
   const output = model.outputs[0]!.name
-  for (let k = 0; k < batches; k++) {
-    const y = model.run({ [input]: data(`batch/${k}/x`) })[output]!
-    const loss = lossOf(spec.loss!, y, data(`batch/${k}/y`))
-    losses.push(loss.item())
-    const scaled = accumulate === 1 ? loss : div(loss, accumulate)
-    scaled.backward()
-    if ((k + 1) % accumulate !== 0) continue
-    if (spec.clipGradNorm != null) norms.push(clipGradNorm(model.parameters(), spec.clipGradNorm).item())
-    noise.see()
-    optimiser.step()
+  const update = maybeCompile((xs: Tensor[], ys: Tensor[]) => {
     optimiser.zeroGrad()
+    const found = xs.map((x, i) => {
+      const loss = lossOf(spec.loss!, model.run({ [input]: x })[output]!, ys[i]!)
+      const scaled = accumulate === 1 ? loss : div(loss, accumulate)
+      scaled.backward()
+      return detach(loss)
+    })
+    const norm = spec.clipGradNorm == null ? [] : [clipGradNorm(model.parameters(), spec.clipGradNorm)]
+    const grads = Object.fromEntries(model.namedParameters().flatMap(([name, { grad }]) => grad ? [[name, grad]] : []))
+    optimiser.step()
+    return { losses: found, norm, grads }
+  })
+  for (let k = 0; k + accumulate <= batches; k += accumulate) {
+    const micro = Array.from({ length: accumulate }, (_, i) => k + i)
+    const { losses: found, norm, grads } = update(micro.map(i => data(`batch/${i}/x`)), micro.map(i => data(`batch/${i}/y`)))
+    losses.push(...found.map(loss => loss.item()))
+    norms.push(...norm.map(n => n.item()))
+    noise.see(grads)
   }
   const errors = [compareNumbers('loss', losses, data('loss').dataSync(), spec)]
   if (names.includes('gradNorm')) errors.push(compareNumbers('gradNorm', norms, data('gradNorm').dataSync(), spec))
@@ -132,11 +147,11 @@ class NoiseWatch {
     this.most = new Map(this.parameters.map(([name, parameter]) => [name, new Float64Array(parameter.size)]))
   }
 
-  /** Notes the gradients as they are now. */
-  see(): void {
-    for (const [name, { grad }] of this.parameters) {
+  /** Notes the gradients of a step. */
+  see(grads: Readonly<Record<string, Tensor>>): void {
+    for (const [name] of this.parameters) {
       const most = this.most.get(name)!
-      grad?.dataSync().forEach((g: number | bigint, i: number) => { most[i] = Math.max(most[i]!, Math.abs(Number(g))) })
+      grads[name]?.dataSync().forEach((g: number | bigint, i: number) => { most[i] = Math.max(most[i]!, Math.abs(Number(g))) })
     }
   }
 

@@ -17,8 +17,8 @@ export interface Case {
   readonly run: () => Outcome
 }
 
-/** A suite: the cases that a path holds. */
-export type Suite = (path: string) => Case[]
+/** A suite: the cases that a path holds; `compiled` where what can be compiled shall be. */
+export type Suite = (path: string, compiled: boolean) => Case[]
 
 /** Runs a case; whatever it throws becomes its result. */
 export function runCase({ name, run }: Case): CaseResult {
