@@ -3,10 +3,10 @@
 import { compile, grad, mul, type Tensor, tensor, use, Variable, zeros } from '@bp/core'
 import { add, concat, convolve, exp, Generator, layerNorm, matmul, maxPool, pad, relu, reshape, softmax, split, sum, take, transpose } from '@bp/ops'
 import * as fc from 'fast-check'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { cpu } from '../index.ts'
 
-beforeAll(() => { use(cpu()) })
+use(cpu())
 
 const dtypes = ['float32', 'float64'] as const
 const generator = new Generator(1)

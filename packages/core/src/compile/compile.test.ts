@@ -3,7 +3,7 @@
 import { cpu } from '@bp/backend-cpu'
 import { Adam, AdamW, type AnyOptimizer, BatchNorm, CosineAnnealingLR, crossEntropy, Dropout, Linear, type Module, ReLU, RMSprop, Sequential, SGD } from '@bp/nn'
 import { exp, Generator, relu, sin, sum } from '@bp/ops'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { type Backend } from '../backend.ts'
 import { use } from '../eager.ts'
 import { grad } from '../grad.ts'
@@ -14,7 +14,7 @@ import { add, mul, ones, zeros } from '../vector.ts'
 import { vmap } from '../vmap.ts'
 import { compile } from './compile.ts'
 
-beforeAll(() => { use(cpu()) })
+use(cpu())
 
 const data = (n: number): [Tensor, Tensor] => [new Generator(7).normal([n, 6]), tensor(Int32Array.from({ length: n }, (_, i) => i % 3))]
 
