@@ -19,10 +19,10 @@ const progress = (text: string): void => { process.stderr.write(`${text}\n`) }
 
 /** The processes of a peer (torch has one for each number of threads), or why there are none. */
 function start(peer: PeerName, folder: string): Contender[] | string {
-  if (peer !== 'torch' && peer !== 'jax') return [nodeContender(peer)]
+  if (peer === 'jax') return 'its jobs are not written yet'
+  if (peer !== 'torch') return [nodeContender(peer)]
   const python = pythonWith(peer)
   if (!python) return `no python3 here can import ${peer}`
-  if (peer === 'jax') return [pythonContender('jax', python, 'jax_peer.py', availableParallelism(), folder)]
   return [1, Math.max(2, availableParallelism())].map(threads => pythonContender(`torch-${threads}`, python, 'torch_peer.py', threads, folder))
 }
 
