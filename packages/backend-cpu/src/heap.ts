@@ -11,6 +11,9 @@ const maxPages = 32767
 /** Bytes at the start that threads talk through; see threads/control.ts. */
 const reserved = 4096
 
+/** Bytes kept free at the end: a vector may reach a little beyond the last elements that it is read for. */
+const slack = 64
+
 const aligned = (bytes: number): number => Math.max(64, Math.ceil(bytes / 64) * 64)
 
 interface Hole {
@@ -77,7 +80,7 @@ export class Heap {
 
   private append(size: number): number {
     const start = this.end
-    const missing = start + size - this.memory.buffer.byteLength
+    const missing = start + size + slack - this.memory.buffer.byteLength
     if (missing > 0) {
       try {
         this.memory.grow(Math.ceil(missing / page))

@@ -58,7 +58,7 @@ export function conv(emit: Emit, { name, bits, job, x, w, y, reads, writes }: Co
     offsets: tapOffsets(copy, kernel, dilation, false),
     pack(func, group, channel, to) {
       const from = i32.add(i32.mul(i32.add(i32.mul(group, outputs), channel), taps * bytes), w)
-      func.call(emit.library[`gemmPackA${bits}`], from, bytes, taps * bytes, taps, i32.minS(channelTile, i32.sub(outputs, channel)), to)
+      func.call(emit.library[`convPack${bits}`], from, bytes, taps * bytes, taps, i32.minS(channelTile, i32.sub(outputs, channel)), to)
     },
   })
 }
@@ -77,7 +77,7 @@ export function convInput(emit: Emit, { name, bits, job, x, w, y, reads, writes 
       // w: [o, c, taps]; the four input channels lie a window apart, the channels that are summed over lie all input channels apart
       const first = func.let(i32.add(i32.mul(i32.add(i32.mul(i32.mul(group, outputs), inputs), channel), window * bytes), w))
       func.for(0, outputs, 1, o => {
-        func.call(emit.library[`gemmPackA${bits}`], i32.add(first, i32.mul(o, inputs * window * bytes)), bytes, window * bytes, window, i32.minS(channelTile, i32.sub(inputs, channel)), i32.add(to, i32.mul(o, window * channelTile * bytes)))
+        func.call(emit.library[`convPack${bits}`], i32.add(first, i32.mul(o, inputs * window * bytes)), bytes, window * bytes, window, i32.minS(channelTile, i32.sub(inputs, channel)), i32.add(to, i32.mul(o, window * channelTile * bytes)))
       })
     },
   })

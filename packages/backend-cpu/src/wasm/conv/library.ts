@@ -3,6 +3,7 @@
 import type { LibraryEntry } from '../../program/library.ts'
 import { i32, type I32, memory, type V128, v128 } from '../instructions.ts'
 import type { Func, Local } from '../module.ts'
+import { definePack } from '../gemm/library.ts'
 import type { Simd } from '../simd.ts'
 
 type Ints<N extends number, R extends Local<'i32'>[] = []> = R['length'] extends N ? R : Ints<N, [...R, Local<'i32'>]>
@@ -168,6 +169,8 @@ function defineDots(func: Func, simd: Simd): void {
 
 /** Convolution's part of the library. */
 export const convLibrary = {
+  convPack32: { params: ints(6), define: (func, _own, simd) => { definePack(func, simd, channelTile) } },
+  convPack64: { params: ints(6), define: (func, _own, _floats, simd) => { definePack(func, simd, channelTile) } },
   convPad32: { params: ints(12), define: (func, _own, simd) => { definePad(func, simd) } },
   convPad64: { params: ints(12), define: (func, _own, _floats, simd) => { definePad(func, simd) } },
   convTile32: { params: ints(10), define: (func, _own, simd) => { defineTile(func, simd) } },

@@ -5,6 +5,7 @@ import type { Region } from '../../program/region.ts'
 import type { Epilogue, Task } from '../../program/task.ts'
 import { i32, type I32, type Int } from '../instructions.ts'
 import type { Func } from '../module.ts'
+import type { Simd } from '../simd.ts'
 import { tileColumns, tileRows } from './library.ts'
 
 /** Where a matrix lies: the address of its first element, and distances in elements between rows and between columns. */
@@ -72,17 +73,22 @@ function entryAt(func: Func, job: GemmJob, address: number, side: 'a' | 'b' | 'c
   return func.let(at)
 }
 
-interface Packed {
-  readonly address: number
-  /** Bytes of one matrix, packed. */
-  readonly bytes: number
+/** An operand as blocks read it: where a matrix begins, packed or where it lies. */
+interface Operand {
+  at(func: Func, entry: I32): I32
+  /** Bytes from one panel to the next, and from one row of k to the next in a panel. */
+  readonly panel: number
+  readonly step: number
 }
+
+/** Whether B is read where it lies: its rows are, and too few rows of A pass over it to be worth packing it. */
+const direct = ({ m, b }: GemmJob, simd: Simd): boolean => b.column === 1 && m <= 2 * tileRows(simd)
 
 /** Emits the packing of panels [first, end) of one matrix. */
 function packPanels(func: Func, emit: Emit, job: GemmJob, side: 'a' | 'b', from: I32, to: I32, first: Int, end: Int): void {
   const bytes = job.bits / 8
   const simd = job.bits === 64 ? emit.doubles : emit.floats
-  const width = side === 'a' ? tileRows : tileColumns(simd)
+  const width = side === 'a' ? tileRows(simd) : tileColumns(simd)
   const lanes = side === 'a' ? job.m : job.n
   const laneStep = (side === 'a' ? job.a.row : job.b.column) * bytes
   const kStep = (side === 'a' ? job.a.column : job.b.row) * bytes
@@ -97,10 +103,14 @@ function whole(emit: Emit, job: GemmJob): Task {
   const { m, n, k, bits } = job
   const bytes = bits / 8
   const simd = bits === 64 ? emit.doubles : emit.floats
-  const panelsA = Math.ceil(m / tileRows)
-  const panelsB = Math.ceil(n / tileColumns(simd))
-  const sizeA = up(panelsA * tileRows * k * bytes, 64)
-  const size = sizeA + up(panelsB * tileColumns(simd) * k * bytes, 64) + 256
+  const high = tileRows(simd), width = tileColumns(simd)
+  const panelsA = Math.ceil(m / high)
+  const panelsB = Math.ceil(n / width)
+  const packs = !direct(job, simd)
+  const sizeA = up(panelsA * high * k * bytes, 64)
+  const sizeB = packs ? up(panelsB * width * k * bytes, 64) : 0
+  const spare = high * width * bytes
+  const size = sizeA + sizeB + spare
   const start = emit.scratch(size * emit.threads)
   const entries = sizeOf(job.stack)
   const each = Math.max(1, Math.min(entries, Math.floor(unitWork / 8 / Math.max(1, m * n * k))))
@@ -112,9 +122,11 @@ function whole(emit: Emit, job: GemmJob): Task {
   run.for(first, i32.minS(i32.add(first, each), entries), 1, entry => {
     const func = run as unknown as Func
     packPanels(func, emit, job, 'a', entryAt(func, job, job.a.address, 'a', entry), own, 0, panelsA)
-    packPanels(func, emit, job, 'b', entryAt(func, job, job.b.address, 'b', entry), ownB, 0, panelsB)
+    const b = entryAt(func, job, job.b.address, 'b', entry)
+    if (packs) packPanels(func, emit, job, 'b', b, ownB, 0, panelsB)
     const c = entryAt(func, job, job.c.address, 'c', entry)
-    run.call(emit.library[`gemmBlock${bits}`], own, ownB, k, c, job.c.row * bytes, m, n, i32.add(own, size - 256))
+    const [panel, step] = packs ? [k * width * bytes, width * bytes] : [width * bytes, job.b.row * bytes]
+    run.call(emit.library[`gemmBlock${bits}`], own, packs ? ownB : b, panel, step, k, c, job.c.row * bytes, m, n, i32.add(own, sizeA + sizeB))
     job.epilogue?.(func, i32.mul(entry, m), i32.add(i32.mul(entry, m), m), i32.const(0), i32.const(n))
   })
   return { name: job.name, units: Math.ceil(entries / each), reads: job.reads, writes: [...job.writes, { start, end: start + size * emit.threads }], run }
@@ -125,12 +137,13 @@ function inBlocks(emit: Emit, job: GemmJob): Task[] {
   const { m, n, k, bits } = job
   const bytes = bits / 8
   const simd = bits === 64 ? emit.doubles : emit.floats
-  const width = tileColumns(simd)
+  const high = tileRows(simd), width = tileColumns(simd)
   const entries = sizeOf(job.stack)
-  const task = (side: 'a' | 'b'): { readonly packed: Packed; readonly region: Region; readonly task: Task } => {
+  const packing: Task[] = []
+  const pack = (side: 'a' | 'b'): Operand => {
     // what is the same for all entries is packed once
     const shared = job.stack.every(axis => axis.size === 1 || axis[side] === 0)
-    const lanes = side === 'a' ? tileRows : width
+    const lanes = side === 'a' ? high : width
     const panels = Math.ceil((side === 'a' ? m : n) / lanes)
     const size = up(panels * lanes * k * bytes, 64)
     const copies = shared ? 1 : entries
@@ -143,16 +156,18 @@ function inBlocks(emit: Emit, job: GemmJob): Task[] {
     const entry = run.let(i32.divU(unit, units))
     const first = run.let(i32.mul(i32.remU(unit, units), each))
     packPanels(func, emit, job, side, entryAt(func, job, job[side].address, side, entry), run.let(i32.add(i32.mul(entry, size), address)), first, i32.minS(i32.add(first, each), panels))
-    const region = { start: address, end: address + size * copies }
-    return { packed: { address, bytes: shared ? 0 : size }, region, task: { name: `${job.name} (pack)`, units: units * copies, reads: job.reads, writes: [region], run } }
+    packing.push({ name: `${job.name} (pack)`, units: units * copies, reads: job.reads, writes: [{ start: address, end: address + size * copies }], run })
+    return { at: (_func, entry) => i32.add(i32.mul(entry, shared ? 0 : size), address), panel: lanes * k * bytes, step: lanes * bytes }
   }
-  const a = task('a'), b = task('b')
-  const rowsEach = up(Math.min(blockRows, Math.max(tileRows, Math.ceil(m / Math.max(1, Math.min(Math.ceil(m / 32), Math.ceil(m * n * k / unitWork)))))), tileRows)
+  const a = pack('a')
+  const b: Operand = direct(job, simd) ? { at: (func, entry) => entryAt(func, job, job.b.address, 'b', entry), panel: width * bytes, step: job.b.row * bytes } : pack('b')
+  const rowsEach = up(Math.min(blockRows, Math.max(high, Math.ceil(m / Math.max(1, Math.min(Math.ceil(m / 32), Math.ceil(m * n * k / unitWork)))))), high)
   const rowBlocks = Math.ceil(m / rowsEach)
   const wanted = Math.max(1, Math.ceil(rowsEach * n * k / (2 * unitWork)), entries * rowBlocks < 8 ? Math.ceil(8 / (entries * rowBlocks)) : 1)
   const columnsEach = job.wholeRows ? n : up(Math.max(width, Math.ceil(n / Math.min(wanted, Math.ceil(n / (4 * width))))), width)
   const columnBlocks = Math.ceil(n / columnsEach)
-  const spare = emit.scratch(256 * emit.threads)
+  const spare = high * width * bytes
+  const spares = emit.scratch(spare * emit.threads)
   const run = emit.module.func(['i32', 'i32'])
   const [unit, thread] = run.params
   const func = run as unknown as Func
@@ -165,15 +180,14 @@ function inBlocks(emit: Emit, job: GemmJob): Task[] {
   const columns = run.let(i32.minS(columnsEach, i32.sub(n, column)))
   const c = run.let(i32.add(entryAt(func, job, job.c.address, 'c', entry), i32.add(i32.mul(row, job.c.row * bytes), i32.mul(column, bytes))))
   run.call(emit.library[`gemmBlock${bits}`],
-    i32.add(i32.add(i32.mul(entry, a.packed.bytes), a.packed.address), i32.mul(row, k * bytes)),
-    i32.add(i32.add(i32.mul(entry, b.packed.bytes), b.packed.address), i32.mul(column, k * bytes)),
-    k, c, job.c.row * bytes, rows, columns, i32.add(i32.mul(thread, 256), spare))
+    i32.add(a.at(func, entry), i32.mul(row, k * bytes)), i32.add(b.at(func, entry), i32.mul(i32.divU(column, width), b.panel)), b.panel, b.step,
+    k, c, job.c.row * bytes, rows, columns, i32.add(i32.mul(thread, spare), spares))
   if (job.epilogue) {
     const above = run.let(i32.add(i32.mul(entry, m), row))
     job.epilogue(func, above, i32.add(above, rows), column, i32.add(column, columns))
   }
-  return [a.task, b.task, {
-    name: job.name, units: entries * rowBlocks * columnBlocks, reads: [...job.reads, a.region, b.region],
-    writes: [...job.writes, { start: spare, end: spare + 256 * emit.threads }], run,
+  return [...packing, {
+    name: job.name, units: entries * rowBlocks * columnBlocks, reads: [...job.reads, ...packing.flatMap(({ writes }) => writes)],
+    writes: [...job.writes, { start: spares, end: spares + spare * emit.threads }], run,
   }]
 }
