@@ -5,12 +5,16 @@ import { sizeOf, stridesOf } from '@bp/core/extend'
 import { broadcast, refine, refineStrides } from './space.ts'
 import { outsOf, type Ref, type Step, type Steps } from './steps.ts'
 
-type LoopStep = Step & { readonly kind: 'map' | 'reduce' }
+/** A step that runs in a loop. */
+export type LoopStep = Step & { readonly kind: 'map' | 'reduce' }
 
 /** Steps that run as one. */
 export interface Group {
+  /** A loop's steps; or one step with a kernel of its own, with the steps of the loop that follows in its blocks. */
   readonly steps: readonly Step[]
-  /** The axes of the loop nest, and which run within a row; only of loops. */
+  /** The steps that run in a loop, `null` where none do. */
+  readonly loop: readonly LoopStep[] | null
+  /** The axes of the loop nest, and which run within a row. */
   readonly space: Space | null
 }
 
@@ -44,7 +48,7 @@ function spread({ axes, within }: Space, strides: readonly number[], span: Span)
 }
 
 /** The shape whose elements a step visits. */
-const domain = (step: LoopStep): readonly number[] => step.kind === 'map' ? step.aval.shape : step.ins[0].layout.shape
+export const domain = (step: LoopStep): readonly number[] => step.kind === 'map' ? step.aval.shape : step.ins[0].layout.shape
 
 /** How a reduction keeps its group's axes. */
 export type Kept = 'rows' | 'columns' | 'none'
@@ -232,7 +236,7 @@ class Fusion {
           if (maker && maker !== group) visit(maker)
         }
       }
-      out.push({ steps: group.steps, space: group.space })
+      out.push({ steps: group.steps, loop: group.space && group.steps as readonly LoopStep[], space: group.space })
     }
     for (const group of [...all].sort((a, b) => last(a) - last(b))) visit(group)
     return out

@@ -3,23 +3,22 @@
 import { bytesPerElement, type Id, sizeOf } from '@bp/core/extend'
 import { i32 } from '../wasm/instructions.ts'
 import type { Emit } from './emit.ts'
+import type { Blocks } from './epilogue.ts'
 import { denseIn, type Group, keptBy, type Member, assemble, stridesIn } from './fuse.ts'
-import { emitLoop } from './loop.ts'
+import { emitLoop, type LoopKernel } from './loop.ts'
 import { byColumns, cut } from './loopCut.ts'
 import type { Arg, LoopOp, LoopSpec, Place } from './loopSpec.ts'
 import { columnsPerUnit, emitReduceUnits } from './reduceUnits.ts'
 import type { Region } from './region.ts'
 import type { Step } from './steps.ts'
-import type { Task } from './task.ts'
+import type { Epilogue, Task } from './task.ts'
 
 /** Where values lie: the address of each that has one. */
 export type Addresses = ReadonlyMap<Id, { readonly address: number; readonly bytes: number }>
 
-type LoopStep = Step & { readonly kind: 'map' | 'reduce' }
-
 /** A group as a loop over addresses. `kept` are the values that are needed outside of it. */
 export function loopOf(group: Group, addresses: Addresses, kept: ReadonlySet<Id>): { readonly spec: LoopSpec; readonly members: readonly Member[] } {
-  const { space, members } = assemble(group.steps as readonly LoopStep[])!
+  const { space, members } = assemble(group.loop!)!
   const loads: Place[] = []
   const loadKeys = new Map<string, number>()
   const places = new Map<Id, number>()
@@ -70,18 +69,44 @@ export function loopTasks(emit: Emit, group: Group, addresses: Addresses, kept: 
   const end = run.let(i32.minS(i32.add(start, how.piece), split ? how.columnCount : how.rowCount))
   if (split) run.call(kernel, 0, 1, start, end, unit, thread)
   else run.call(kernel, start, end, 0, how.columnCount, unit, thread)
-  const parts = [...partials].map(([op, { address, bytes }]) => {
+  const totals = totalsOf(emit, spec.name, members, partials, how.units, own, addresses)
+  if (how.units > 1) return [{ name: spec.name, units: how.units, reads, writes: [...writes, ...own], run }, ...totals]
+  // the only unit totals at once: there is nobody to wait for
+  for (const total of totals) run.for(0, total.units, 1, columns => { run.call(total.run, columns, thread) })
+  return [{ name: spec.name, units: 1, reads, writes: [...writes, ...own], run }]
+}
+
+/** The tasks that bring together what a loop's units have left of its reductions over columns or all. */
+function totalsOf(emit: Emit, name: string, members: readonly Member[], partials: LoopKernel['partials'], units: number, own: readonly Region[], addresses: Addresses): Task[] {
+  return [...partials].map(([op, { address, bytes }]): Task => {
     const { step } = members[op]! as Member & { readonly step: Step & { readonly kind: 'reduce' } }
-    return { how: step.how, dtype: step.aval.dtype, address, bytes, units: how.units, count: sizeOf(step.aval.shape), to: addresses.get(step.out)!.address }
+    const { how, aval: { dtype, shape } } = step
+    const [count, to] = [sizeOf(shape), addresses.get(step.out)!.address]
+    return {
+      name: `${name} (total)`, units: Math.ceil(count / columnsPerUnit), reads: own, writes: [{ start: to, end: to + count * bytesPerElement(dtype) }],
+      run: emitReduceUnits(emit, { how, dtype, address, bytes, units, count, to }),
+    }
   })
-  const totals = parts.map(part => emitReduceUnits(emit, part))
-  if (how.units === 1) {
-    // the only unit totals at once: there is nobody to wait for
-    parts.forEach(({ count }, i) => { run.for(0, Math.ceil(count / columnsPerUnit), 1, columns => { run.call(totals[i]!, columns, thread) }) })
-    return [{ name: spec.name, units: 1, reads, writes: [...writes, ...own], run }]
+}
+
+/** A group's loop as what follows in the blocks of its kernel; `totals` gives the tasks that come after the kernel, once that is emitted. */
+export function epilogueOf(emit: Emit, group: Group, addresses: Addresses, kept: ReadonlySet<Id>, { columns }: Blocks): { readonly name: string; readonly epilogue: Epilogue; totals(): Task[] } {
+  const { spec, members } = loopOf(group, addresses, kept)
+  const how = cut(spec, columns)
+  const own: Region[] = []
+  const scratch = (bytes: number): number => {
+    const start = emit.scratch(bytes)
+    own.push({ start, end: start + bytes })
+    return start
   }
-  return [
-    { name: spec.name, units: how.units, reads, writes: [...writes, ...own], run },
-    ...parts.map(({ count, to, dtype }, i): Task => ({ name: `${spec.name} (total)`, units: Math.ceil(count / columnsPerUnit), reads: own, writes: [{ start: to, end: to + count * bytesPerElement(dtype) }], run: totals[i]! })),
-  ]
+  let totals: Task[] = []
+  const epilogue: Epilogue = {
+    wholeRows: how.walk.columns.length > 1 || spec.ops.some(op => op.kind === 'reduce' && op.reach === 'row'),
+    emit(func, { row0, row1, column0, column1 }, unit, thread, units) {
+      const { func: kernel, partials } = emitLoop({ ...emit, scratch }, spec, how, units)
+      func.call(kernel, i32.const(row0), i32.const(row1), i32.const(column0), i32.const(column1), unit, thread)
+      totals = totalsOf(emit, spec.name, members, partials, units, own, addresses)
+    },
+  }
+  return { name: spec.name, epilogue, totals: () => totals }
 }

@@ -9,13 +9,14 @@ import { Arena } from './arena.ts'
 import { defineRun } from './dispatch.ts'
 import type { Emit } from './emit.ts'
 import { Executable, type Part } from './executable.ts'
+import { attach } from './epilogue.ts'
 import { fuse, type Group } from './fuse.ts'
 import { inPlaceUpdates } from './inPlace.ts'
 import { explain, printGroups } from './explain.ts'
 import { library, type LibraryEntry } from './library.ts'
-import { type Addresses, loopTasks } from './loopTasks.ts'
+import { type Addresses, epilogueOf, loopTasks } from './loopTasks.ts'
 import type { Region } from './region.ts'
-import { specials, specialTasks } from './specials.ts'
+import { blocksOf, specials, specialTasks } from './specials.ts'
 import { outsOf, type Steps, stepsOf } from './steps.ts'
 import type { Task } from './task.ts'
 
@@ -28,7 +29,7 @@ interface At {
 export function lower(engine: Engine, graph: Graph, { maxBytes = Infinity }: LowerOptions): Program | null {
   if (graph.nodes.some(({ avals }) => avals.some(({ shape }) => sizeOf(shape) === 0)) || graph.inputs.some(({ aval }) => sizeOf(aval.shape) === 0)) return null
   const steps = stepsOf(graph, specials)
-  const groups = fuse(steps)
+  const groups = attach(fuse(steps), blocksOf)
   const fixed = fixedPlaces(engine, graph)
   const plan = new Planning(engine, graph, steps, groups, fixed)
   // once without a place, to learn how many bytes it takes
@@ -169,8 +170,14 @@ class Planning {
     const outs = group.steps.flatMap(outsOf)
     const reads = regions([...new Set(group.steps.flatMap(({ ins }) => ins.flatMap(ref => 'base' in ref && !outs.includes(ref.base) ? ref.base : [])))])
     const writes = regions(outs.filter(id => this.kept.has(id)))
-    if (group.space) return loopTasks(emit, group, addresses, this.kept, reads, writes)
     const [step] = group.steps
-    return step!.kind === 'special' ? specialTasks(emit, step!, addresses, reads, writes) : null
+    if (step!.kind === 'island') return null
+    if (step!.kind !== 'special') return loopTasks(emit, group, addresses, this.kept, reads, writes)
+    if (!group.loop) return specialTasks(emit, step!, addresses, reads, writes)
+    const followed = epilogueOf(emit, group, addresses, this.kept, blocksOf(step!)!)
+    const tasks = specialTasks(emit, step!, addresses, reads, writes, followed.epilogue)
+    const last = tasks.at(-1)!
+    const parts = followed.totals()
+    return [...tasks.slice(0, -1), { ...last, name: `${last.name}, ${followed.name}`, writes: [...last.writes, ...parts.flatMap(({ reads }) => reads)] }, ...parts]
   }
 }

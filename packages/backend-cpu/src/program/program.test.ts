@@ -59,6 +59,44 @@ describe.each(dtypes)('in %s', dtype => {
     }), { numRuns: 8 })
   })
 
+  it('runs the loop that follows a product or a convolution in its blocks', () => {
+    const size = fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 60, max: 140 }))
+    const follows = (f: (...xs: Tensor[]) => Tensor, xs: Tensor[]): void => {
+      same(f, xs)
+      expect(compile(f).explain(...xs)).toMatch(/[1-9]\d* of them with the loop that follows in their blocks/)
+    }
+    fc.assert(fc.property(size, size, size, fc.integer({ min: 1, max: 4 }), (m, n, k, stack) => {
+      const a = random([m, k], dtype), b = random([k, n], dtype), bias = random([n], dtype), rest = random([m, n], dtype)
+      follows((a, b, bias) => relu(add(matmul(a, b), bias)), [a, b, bias])
+      follows((a, b) => add(matmul(a, b), matmul(b, a)), [random([m, m], dtype), random([m, m], dtype)])
+      follows((a, b, rest) => sum(mul(matmul(a, b), rest), 0), [a, b, rest])
+      follows((a, b, rest) => sum(mul(matmul(a, b), rest)), [a, b, rest])
+      follows((a, b) => layerNorm(matmul(a, b), 1), [a, b])
+      follows((a, b, bias) => relu(add(matmul(a, b), bias)), [random([stack, m, k], dtype), random([stack, k, n], dtype), bias])
+    }), { numRuns: 6 })
+    const image = random([2, 3, 9, 7], dtype), kernel = random([5, 3, 3, 3], dtype), bias = random([5, 1, 1], dtype)
+    follows((x, w, bias) => relu(add(convolve(x, w, { padding: 1 }), bias)), [image, kernel, bias])
+    follows((x, w, bias) => layerNorm(add(convolve(x, w), bias), 2), [image, kernel, bias])
+  })
+
+  it('updates a variable where it lies only if the product before does not read it', () => {
+    const w = random([40, 40], dtype), x = random([40, 40], dtype)
+    const twice = (f: (w: Tensor, x: Tensor) => Tensor): void => {
+      const variable = new Variable(w)
+      const step = compile((x: Tensor) => {
+        variable.assign(f(variable, x))
+        return [] as Tensor[]
+      })
+      step(x)
+      step(x)
+      const want = [...f(f(w, x), x).dataSync()].map(Number)
+      variable.dataSync().forEach((value, i) => { expect(Math.abs(Number(value) - want[i]!)).toBeLessThan(1e-3 * (1 + Math.abs(want[i]!))) })
+    }
+    twice((w, x) => add(w, mul(0.01, matmul(transpose(x), x))))
+    twice((w, x) => add(w, mul(0.01, matmul(w, x))))
+    twice((w, x) => add(w, mul(0.01, matmul(x, transpose(w)))))
+  })
+
   it('convolves with any geometry, in all three directions', () => {
     const few = (max: number): fc.Arbitrary<number> => fc.integer({ min: 1, max })
     fc.assert(fc.property(few(3), few(2), few(3), few(6), few(3), few(3), few(2), fc.nat(3), fc.integer({ min: 1, max: 3 }), (axes, groups, inputs, outputs, kernel, stride, dilation, padding, images) => {

@@ -9,12 +9,13 @@ import { gemm } from '../wasm/gemm/gemm.ts'
 import { gather, type IndexJob, scatterAdd } from '../wasm/index/gather.ts'
 import { poolArgMax } from '../wasm/index/pool.ts'
 import type { Emit } from './emit.ts'
+import type { Blocks } from './epilogue.ts'
 import type { Addresses } from './loopTasks.ts'
 import { placing, together, zeros } from './placing.ts'
 import type { Region } from './region.ts'
 import type { Layout } from './space.ts'
 import type { Ref, Specials, Step } from './steps.ts'
-import type { Task } from './task.ts'
+import type { Epilogue, Task } from './task.ts'
 import { inVectors } from './vector.ts'
 
 /** What there is to lower a step with. */
@@ -28,14 +29,20 @@ interface Job {
   readonly to: number
   readonly reads: readonly Region[]
   readonly writes: readonly Region[]
+  readonly epilogue?: Epilogue | undefined
 }
 
 interface Special {
   takes(types: readonly DType[], node: GraphNode): boolean
   /** Whether operands are read by strides; else they must lie dense. */
   readonly strided?: true
+  /** How the result is made, where a loop may follow in its blocks. */
+  blocks?(step: Job['step']): Blocks
   tasks(job: Job): Task[]
 }
+
+/** Bytes of an operand that every block of whole rows reads again: half of a common second cache. */
+const wholeRowBytes = 1 << 19
 
 const isReal = (type: DType | undefined): boolean => type === 'float32' || type === 'float64'
 const atMostThree = (node: GraphNode): boolean => node.avals[0]!.shape.length <= 5
@@ -44,7 +51,12 @@ const atMostThree = (node: GraphNode): boolean => node.avals[0]!.shape.length <=
 const dot: Special = {
   takes: ([type]) => isReal(type),
   strided: true,
-  tasks({ emit, step, bits, at, to, reads, writes }) {
+  blocks({ aval, ins }) {
+    const [n] = aval.shape.slice(-1) as [number]
+    const k = sizeOf(ins[0]!.layout.shape) / sizeOf(aval.shape.slice(0, -1))
+    return { columns: n, wholeRows: k * n * bytesPerElement(aval.dtype) <= wholeRowBytes }
+  },
+  tasks({ emit, step, bits, at, to, reads, writes, epilogue }) {
     const { ta, tb } = step.node.params as DotParams
     const [a, b] = step.ins.map(({ layout }) => layout) as [Layout, Layout]
     const { shape } = step.aval
@@ -59,20 +71,24 @@ const dot: Special = {
       stack[i]!.c = c
       c *= stack[i]!.size
     }
-    return gemm(emit, { name: step.name, bits, m, n, k, a: matrix(a, at[0]!, ta), b: matrix(b, at[1]!, tb), c: { address: to, row: n }, stack, reads, writes })
+    return gemm(emit, { name: step.name, bits, m, n, k, a: matrix(a, at[0]!, ta), b: matrix(b, at[1]!, tb), c: { address: to, row: n }, stack, reads, writes, epilogue })
   },
 }
 
 type ConvKernel = (emit: Emit, at: ConvAt) => Task[]
 
 /** The three faces: which shapes are x's, the kernel's and y's, and which addresses. */
-const convolution = (kernel: ConvKernel, parts: (shapes: readonly (readonly number[])[]) => { x: readonly number[]; w: readonly number[]; y: readonly number[] }, order: (at: readonly number[], to: number) => { x: number; w: number; y: number }): Special => ({
+const convolution = (kernel: ConvKernel, parts: (shapes: readonly (readonly number[])[]) => { x: readonly number[]; w: readonly number[]; y: readonly number[] }, order: (at: readonly number[], to: number) => { x: number; w: number; y: number }, blocks?: Special['blocks']): Special => ({
+  ...blocks && { blocks },
   takes: ([type], node) => isReal(type) && atMostThree(node),
-  tasks({ emit, step, bits, at, to, reads, writes }) {
+  tasks({ emit, step, bits, at, to, reads, writes, epilogue }) {
     const { x, w, y } = parts([...step.ins.map(({ layout }) => layout.shape), step.aval.shape])
-    return kernel(emit, { name: step.name, bits, job: convJob(x, w[0]!, w.slice(2), y.slice(2), step.node.params as ConvGeometry), ...order(at, to), reads, writes })
+    return kernel(emit, { name: step.name, bits, job: convJob(x, w[0]!, w.slice(2), y.slice(2), step.node.params as ConvGeometry), ...order(at, to), reads, writes, epilogue })
   },
 })
+
+/** Whole planes are made at a time. */
+const planes = ({ aval: { shape } }: Job['step']): Blocks => ({ columns: sizeOf(shape.slice(2)), wholeRows: true })
 
 const poolOp: Special = {
   takes: ([type], node) => isReal(type) && atMostThree(node),
@@ -131,8 +147,8 @@ const pad: Special = {
 
 const table: Readonly<Record<string, Special>> = {
   dot, concat, pad,
-  conv: convolution(conv, ([x, w, y]) => ({ x: x!, w: w!, y: y! }), ([x, w], to) => ({ x: x!, w: w!, y: to })),
-  convInput: convolution(convInput, ([y, w, x]) => ({ x: x!, w: w!, y: y! }), ([y, w], to) => ({ x: to, w: w!, y: y! })),
+  conv: convolution(conv, ([x, w, y]) => ({ x: x!, w: w!, y: y! }), ([x, w], to) => ({ x: x!, w: w!, y: to }), planes),
+  convInput: convolution(convInput, ([y, w, x]) => ({ x: x!, w: w!, y: y! }), ([y, w], to) => ({ x: to, w: w!, y: y! }), planes),
   convWeight: convolution(convWeight, ([x, y, w]) => ({ x: x!, w: w!, y: y! }), ([x, y], to) => ({ x: x!, w: to, y: y! })),
   poolArgMax: poolOp,
   gather: indexed(gather, ({ ins }) => ins[0]!.layout.shape),
@@ -145,10 +161,13 @@ export const specials: Specials = {
   strided: ({ row }) => table[row.name]!.strided === true,
 }
 
-/** The tasks of a step with a kernel of its own. */
-export function specialTasks(emit: Emit, step: Step & { readonly kind: 'special' }, addresses: Addresses, reads: readonly Region[], writes: readonly Region[]): Task[] {
+/** How the result of a step is made, `null` where no loop can follow in its blocks. */
+export const blocksOf = (step: Step): Blocks | null => step.kind === 'special' ? table[step.name]!.blocks?.(step) ?? null : null
+
+/** The tasks of a step with a kernel of its own; an epilogue belongs to the last of them. */
+export function specialTasks(emit: Emit, step: Step & { readonly kind: 'special' }, addresses: Addresses, reads: readonly Region[], writes: readonly Region[], epilogue?: Epilogue): Task[] {
   const addressOf = (ref: Ref): number => 'base' in ref ? addresses.get(ref.base)!.address + ref.layout.offset * bytesPerElement(ref.dtype) : 0
   return table[step.name]!.tasks({
-    emit, step, addresses, bits: step.aval.dtype === 'float64' ? 64 : 32, at: step.ins.map(addressOf), to: addresses.get(step.out)!.address, reads, writes,
+    emit, step, addresses, bits: step.aval.dtype === 'float64' ? 64 : 32, at: step.ins.map(addressOf), to: addresses.get(step.out)!.address, reads, writes, epilogue,
   })
 }

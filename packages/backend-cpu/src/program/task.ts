@@ -1,7 +1,7 @@
 // A task: a loop whose rounds ("units") are independent, so that threads may share them in any order.
 
 import type { Region } from './region.ts'
-import type { I32 } from '../wasm/instructions.ts'
+import type { I32, Int } from '../wasm/instructions.ts'
 import type { Callee, Func } from '../wasm/module.ts'
 
 /** A piece of a program. Two units of one task never write the same byte, and none reads what another writes. */
@@ -16,8 +16,18 @@ export interface Task {
   readonly run: Callee
 }
 
-/**
- * Emits what shall happen to a block of a result as soon as it is written, while it is in the cache: rows [row0, row1) and
- * columns [column0, column1) of the result seen as a matrix of all its leading axes × the rest.
- */
-export type Epilogue = (func: Func, row0: I32, row1: I32, column0: I32, column1: I32) => void
+/** A block of a result seen as a matrix of its leading axes × the rest: rows and columns from one up to another. */
+export interface Block {
+  readonly row0: Int
+  readonly row1: Int
+  readonly column0: Int
+  readonly column1: Int
+}
+
+/** What shall happen to each block of a result as soon as it is written, while it is in the cache. */
+export interface Epilogue {
+  /** Blocks must be whole rows. */
+  readonly wholeRows: boolean
+  /** Emits it, once a kernel: for the block that a unit, one of so many, has made. */
+  emit(func: Func, block: Block, unit: I32, thread: I32, units: number): void
+}

@@ -2,7 +2,7 @@
 
 import type { Emit } from '../../program/emit.ts'
 import type { Region } from '../../program/region.ts'
-import type { Task } from '../../program/task.ts'
+import type { Epilogue, Task } from '../../program/task.ts'
 import { i32, type I32, memory } from '../instructions.ts'
 import type { Func } from '../module.ts'
 import { type ConvJob, type Padded, padded, planeOf, tapOffsets, type Triple, volume } from './geometry.ts'
@@ -18,6 +18,8 @@ export interface ConvAt {
   readonly y: number
   readonly reads: readonly Region[]
   readonly writes: readonly Region[]
+  /** What happens to each finished run of planes. */
+  readonly epilogue?: Epilogue | undefined
 }
 
 /** Multiplications that make a unit of work. */
@@ -45,16 +47,17 @@ interface Sliding {
   pack(func: Func, group: I32, channel: I32, to: I32): void
   readonly reads: readonly Region[]
   readonly writes: readonly Region[]
+  readonly epilogue?: Epilogue | undefined
 }
 
 /** y = x ∗ w */
-export function conv(emit: Emit, { name, bits, job, x, w, y, reads, writes }: ConvAt): Task[] {
+export function conv(emit: Emit, { name, bits, job, x, w, y, reads, writes, epilogue }: ConvAt): Task[] {
   const { places, kernel, dilation, low, stride, inputs, outputs } = job
   const copy = padded(places, kernel, dilation, low, stride, [1, 1, 1])
   const bytes = bits / 8
   const taps = inputs * volume(kernel)
   return slide(emit, {
-    name, bits, images: job.images, groups: job.groups, summed: inputs, made: outputs, from: x, fromSize: job.size, to: y, places, copy, kernel, reads, writes,
+    name, bits, images: job.images, groups: job.groups, summed: inputs, made: outputs, from: x, fromSize: job.size, to: y, places, copy, kernel, reads, writes, epilogue,
     offsets: tapOffsets(copy, kernel, dilation, false),
     pack(func, group, channel, to) {
       const from = i32.add(i32.mul(i32.add(i32.mul(group, outputs), channel), taps * bytes), w)
@@ -64,14 +67,14 @@ export function conv(emit: Emit, { name, bits, job, x, w, y, reads, writes }: Co
 }
 
 /** x = the transpose of convolution by w, applied to y: the flipped kernel slides over y with zeros between its elements. */
-export function convInput(emit: Emit, { name, bits, job, x, w, y, reads, writes }: ConvAt): Task[] {
+export function convInput(emit: Emit, { name, bits, job, x, w, y, reads, writes, epilogue }: ConvAt): Task[] {
   const { size, kernel, dilation, low, stride, inputs, outputs } = job
   const before = kernel.map((k, i) => (k - 1) * dilation[i]! - low[i]!) as unknown as Triple
   const copy = padded(size, kernel, dilation, before, [1, 1, 1], stride)
   const bytes = bits / 8
   const window = volume(kernel)
   return slide(emit, {
-    name, bits, images: job.images, groups: job.groups, summed: outputs, made: inputs, from: y, fromSize: job.places, to: x, places: size, copy, kernel, reads, writes,
+    name, bits, images: job.images, groups: job.groups, summed: outputs, made: inputs, from: y, fromSize: job.places, to: x, places: size, copy, kernel, reads, writes, epilogue,
     offsets: tapOffsets(copy, kernel, dilation, true),
     pack(func, group, channel, to) {
       // w: [o, c, taps]; the four input channels lie a window apart, the channels that are summed over lie all input channels apart
@@ -127,9 +130,14 @@ function slide(emit: Emit, s: Sliding): Task[] {
         i32.minS(channelTile, i32.sub(s.made, channel)), height, width)
     })
   })
+  const units = s.images * s.groups * split
+  const planes = run.let(i32.mul(which, s.made))
+  s.epilogue?.emit(run, {
+    row0: i32.add(planes, i32.mul(first, channelTile)), row1: i32.add(planes, i32.minS(s.made, i32.mul(i32.add(first, tilesEach), channelTile))), column0: 0, column1: volume(s.places),
+  }, unit, thread, units)
   return [
     { name: `${s.name} (pack)`, units: tiles * s.groups, reads: s.reads, writes: [packed], run: pack },
-    { name: s.name, units: s.images * s.groups * split, reads: [...s.reads, packed], writes: [...s.writes, { start: own, end: own + room * emit.threads }], run },
+    { name: s.name, units, reads: [...s.reads, packed], writes: [...s.writes, { start: own, end: own + room * emit.threads }], run },
   ]
 }
 

@@ -39,8 +39,6 @@ export interface GemmJob {
   readonly writes: readonly Region[]
   /** What happens to each finished block; rows are counted through the stack. */
   readonly epilogue?: Epilogue | undefined
-  /** The epilogue needs complete rows. */
-  readonly wholeRows?: boolean | undefined
 }
 
 /** Multiplications that make a unit of work: some tens of microseconds. */
@@ -119,7 +117,8 @@ function whole(emit: Emit, job: GemmJob): Task {
   const own = run.let(i32.add(i32.mul(thread, size), start))
   const ownB = run.let(i32.add(own, sizeA))
   const first = run.let(i32.mul(unit, each))
-  run.for(first, i32.minS(i32.add(first, each), entries), 1, entry => {
+  const end = run.let(i32.minS(i32.add(first, each), entries))
+  run.for(first, end, 1, entry => {
     const func = run as unknown as Func
     packPanels(func, emit, job, 'a', entryAt(func, job, job.a.address, 'a', entry), own, 0, panelsA)
     const b = entryAt(func, job, job.b.address, 'b', entry)
@@ -127,9 +126,10 @@ function whole(emit: Emit, job: GemmJob): Task {
     const c = entryAt(func, job, job.c.address, 'c', entry)
     const [panel, step] = packs ? [k * width * bytes, width * bytes] : [width * bytes, job.b.row * bytes]
     run.call(emit.library[`gemmBlock${bits}`], own, packs ? ownB : b, panel, step, k, c, job.c.row * bytes, m, n, i32.add(own, sizeA + sizeB))
-    job.epilogue?.(func, i32.mul(entry, m), i32.add(i32.mul(entry, m), m), i32.const(0), i32.const(n))
   })
-  return { name: job.name, units: Math.ceil(entries / each), reads: job.reads, writes: [...job.writes, { start, end: start + size * emit.threads }], run }
+  const units = Math.ceil(entries / each)
+  job.epilogue?.emit(run, { row0: i32.mul(first, m), row1: i32.mul(end, m), column0: 0, column1: n }, unit, thread, units)
+  return { name: job.name, units, reads: job.reads, writes: [...job.writes, { start, end: start + size * emit.threads }], run }
 }
 
 /** Panels of each operand are packed first; then each unit multiplies a block of rows by a range of columns. */
@@ -161,10 +161,12 @@ function inBlocks(emit: Emit, job: GemmJob): Task[] {
   }
   const a = pack('a')
   const b: Operand = direct(job, simd) ? { at: (func, entry) => entryAt(func, job, job.b.address, 'b', entry), panel: width * bytes, step: job.b.row * bytes } : pack('b')
-  const rowsEach = up(Math.min(blockRows, Math.max(high, Math.ceil(m / Math.max(1, Math.min(Math.ceil(m / 32), Math.ceil(m * n * k / unitWork)))))), high)
+  // blocks of whole rows are lower, so that there are enough of them
+  const leastRows = job.epilogue?.wholeRows ? 2 * high : 32
+  const rowsEach = up(Math.min(blockRows, Math.max(high, Math.ceil(m / Math.max(1, Math.min(Math.ceil(m / leastRows), Math.ceil(m * n * k / unitWork)))))), high)
   const rowBlocks = Math.ceil(m / rowsEach)
   const wanted = Math.max(1, Math.ceil(rowsEach * n * k / (2 * unitWork)), entries * rowBlocks < 8 ? Math.ceil(8 / (entries * rowBlocks)) : 1)
-  const columnsEach = job.wholeRows ? n : up(Math.max(width, Math.ceil(n / Math.min(wanted, Math.ceil(n / (4 * width))))), width)
+  const columnsEach = job.epilogue?.wholeRows ? n : up(Math.max(width, Math.ceil(n / Math.min(wanted, Math.ceil(n / (4 * width))))), width)
   const columnBlocks = Math.ceil(n / columnsEach)
   const spare = high * width * bytes
   const spares = emit.scratch(spare * emit.threads)
@@ -182,12 +184,11 @@ function inBlocks(emit: Emit, job: GemmJob): Task[] {
   run.call(emit.library[`gemmBlock${bits}`],
     i32.add(a.at(func, entry), i32.mul(row, k * bytes)), i32.add(b.at(func, entry), i32.mul(i32.divU(column, width), b.panel)), b.panel, b.step,
     k, c, job.c.row * bytes, rows, columns, i32.add(i32.mul(thread, spare), spares))
-  if (job.epilogue) {
-    const above = run.let(i32.add(i32.mul(entry, m), row))
-    job.epilogue(func, above, i32.add(above, rows), column, i32.add(column, columns))
-  }
+  const units = entries * rowBlocks * columnBlocks
+  const above = run.let(i32.add(i32.mul(entry, m), row))
+  job.epilogue?.emit(run, { row0: above, row1: i32.add(above, rows), column0: column, column1: i32.add(column, columns) }, unit, thread, units)
   return [...packing, {
-    name: job.name, units: entries * rowBlocks * columnBlocks, reads: [...job.reads, ...packing.flatMap(({ writes }) => writes)],
+    name: job.name, units, reads: [...job.reads, ...packing.flatMap(({ writes }) => writes)],
     writes: [...job.writes, { start: spares, end: spares + spare * emit.threads }], run,
   }]
 }
