@@ -9,7 +9,7 @@ import { convLibrary } from '../wasm/conv/library.ts'
 /** A kernel of the library: its parameters, and what it does. It may call kernels defined before it. */
 export interface LibraryEntry {
   readonly params: readonly Type[]
-  define(func: Func, own: Readonly<Record<string, Func>>, floats: Simd, doubles: Simd): void
+  define(func: Func, own: Readonly<Record<string, Func>>, floats: Simd, doubles: Simd, module: ModuleBuilder): void
 }
 
 /** All kernels, in the order in which they are defined. */
@@ -23,6 +23,6 @@ export function defineLibrary(module: ModuleBuilder, floats: Simd, doubles: Simd
   const own: Record<string, Func> = {}
   for (const [name, entry] of Object.entries(library) as [string, LibraryEntry][]) {
     const func = own[name] = module.func(entry.params, [], name)
-    entry.define(func, own, floats, doubles)
+    entry.define(func, own, floats, doubles, module)
   }
 }

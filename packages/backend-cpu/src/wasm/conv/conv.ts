@@ -6,7 +6,7 @@ import type { Epilogue, Task } from '../../program/task.ts'
 import { i32, type I32, memory } from '../instructions.ts'
 import type { Func } from '../module.ts'
 import { type ConvJob, type Padded, padded, planeOf, tapOffsets, type Triple, volume } from './geometry.ts'
-import { channelTile } from './library.ts'
+import { tallest } from './library.ts'
 
 /** Where a convolution's operands and result lie, dense and row-major. */
 export interface ConvAt {
@@ -43,8 +43,8 @@ interface Sliding {
   readonly copy: Padded
   readonly kernel: Triple
   readonly offsets: readonly number[]
-  /** Emits the packing of one group's channels from `channel` on, at most four, to an address. */
-  pack(func: Func, group: I32, channel: I32, to: I32): void
+  /** Emits the packing of some of one group's channels, from `channel` on, to an address. */
+  pack(func: Func, group: I32, channel: I32, channels: I32, to: I32): void
   readonly reads: readonly Region[]
   readonly writes: readonly Region[]
   readonly epilogue?: Epilogue | undefined
@@ -59,9 +59,9 @@ export function conv(emit: Emit, { name, bits, job, x, w, y, reads, writes, epil
   return slide(emit, {
     name, bits, images: job.images, groups: job.groups, summed: inputs, made: outputs, from: x, fromSize: job.size, to: y, places, copy, kernel, reads, writes, epilogue,
     offsets: tapOffsets(copy, kernel, dilation, false),
-    pack(func, group, channel, to) {
+    pack(func, group, channel, channels, to) {
       const from = i32.add(i32.mul(i32.add(i32.mul(group, outputs), channel), taps * bytes), w)
-      func.call(emit.library[`convPack${bits}`], from, bytes, taps * bytes, taps, i32.minS(channelTile, i32.sub(outputs, channel)), to)
+      func.call(emit.library[`convPack${bits}`], from, bytes, taps * bytes, taps, channels, to)
     },
   })
 }
@@ -76,31 +76,39 @@ export function convInput(emit: Emit, { name, bits, job, x, w, y, reads, writes,
   return slide(emit, {
     name, bits, images: job.images, groups: job.groups, summed: outputs, made: inputs, from: y, fromSize: job.places, to: x, places: size, copy, kernel, reads, writes, epilogue,
     offsets: tapOffsets(copy, kernel, dilation, true),
-    pack(func, group, channel, to) {
-      // w: [o, c, taps]; the four input channels lie a window apart, the channels that are summed over lie all input channels apart
+    pack(func, group, channel, channels, to) {
+      // w: [o, c, taps]; the input channels lie a window apart, the channels that are summed over lie all input channels apart
       const first = func.let(i32.add(i32.mul(i32.add(i32.mul(i32.mul(group, outputs), inputs), channel), window * bytes), w))
       func.for(0, outputs, 1, o => {
-        func.call(emit.library[`convPack${bits}`], i32.add(first, i32.mul(o, inputs * window * bytes)), bytes, window * bytes, window, i32.minS(channelTile, i32.sub(inputs, channel)), i32.add(to, i32.mul(o, window * channelTile * bytes)))
+        func.call(emit.library[`convPack${bits}`], i32.add(first, i32.mul(o, inputs * window * bytes)), bytes, window * bytes, window, channels, i32.add(to, i32.mul(i32.mul(o, channels), window * bytes)))
       })
     },
   })
 }
 
+/** Channels in tiles as even as can be, none taller than the tallest: tile t begins at channel t·channels/tiles, rounded down. */
+function tilesOf(emit: Emit, bits: 32 | 64, channels: number): { readonly tiles: number; readonly begin: (tile: I32) => I32 } {
+  const tiles = Math.ceil(channels / tallest(bits === 64 ? emit.doubles : emit.floats))
+  return { tiles, begin: tile => i32.divU(i32.mul(tile, channels), tiles) }
+}
+
 function slide(emit: Emit, s: Sliding): Task[] {
   const bytes = s.bits / 8
-  const window = volume(s.kernel)
-  const taps = s.summed * window
-  const tiles = Math.ceil(s.made / channelTile)
-  const panel = taps * channelTile * bytes
-  const weights = emit.scratch(panel * tiles * s.groups)
+  const taps = s.summed * volume(s.kernel)
+  const { tiles, begin } = tilesOf(emit, s.bits, s.made)
+  const size = up(taps * s.made * s.groups * bytes, 64)
+  const weights = emit.scratch(size)
   const plane = planeOf(s.copy)
   const offsets = emit.table(Array.from({ length: s.summed }, (_, c) => s.offsets.map(at => (c * plane + at) * bytes)).flat())
-  const packed = { start: weights, end: weights + panel * tiles * s.groups }
+  const packed = { start: weights, end: weights + size }
+  /** Where the weights of a group's channels lie, from one channel on. */
+  const weightsAt = (group: I32, channel: I32): I32 => i32.add(i32.mul(i32.add(i32.mul(group, s.made), channel), taps * bytes), weights)
 
   const pack = emit.module.func(['i32', 'i32'])
   const packGroup = pack.let(i32.divU(pack.params[0], tiles))
   const packTile = pack.let(i32.remU(pack.params[0], tiles))
-  s.pack(pack, packGroup, i32.mul(packTile, channelTile), i32.add(i32.mul(pack.params[0], panel), weights))
+  const packFirst = pack.let(begin(packTile))
+  s.pack(pack, packGroup, packFirst, pack.let(i32.sub(begin(i32.add(packTile, 1)), packFirst)), weightsAt(packGroup, packFirst))
 
   // a unit is some of the channels made of one image and group; it pads the image for itself
   const work = taps * s.made * volume(s.places)
@@ -114,27 +122,27 @@ function slide(emit: Emit, s: Sliding): Task[] {
   const [unit, thread] = run.params
   const which = run.let(i32.divU(unit, split))
   const group = run.let(i32.remU(which, s.groups))
-  const first = run.let(i32.mul(i32.remU(unit, split), tilesEach))
+  const firstTile = run.let(i32.mul(i32.remU(unit, split), tilesEach))
+  const endTile = run.let(i32.minS(i32.add(firstTile, tilesEach), tiles))
   const copy = run.let(i32.add(i32.mul(thread, room), own))
   padPlanes(func, emit, s.bits, s.copy, s.fromSize, i32.add(i32.mul(which, s.summed * volume(s.fromSize) * bytes), s.from), copy, s.summed)
   const to = run.let(i32.add(i32.mul(which, s.made * volume(s.places) * bytes), s.to))
   const [depth, height, width] = s.places
   const row = s.copy.stride[2] * s.copy.run * bytes
-  run.for(first, i32.minS(i32.add(first, tilesEach), tiles), 1, tile => {
-    const channel = run.let(i32.mul(tile, channelTile))
+  const channel = run.let(begin(firstTile))
+  run.for(firstTile, endTile, 1, tile => {
+    const channels = run.let(i32.sub(begin(i32.add(tile, 1)), channel))
     run.for(0, depth, 1, d => {
       run.call(emit.library[`convRows${s.bits}`],
-        i32.add(copy, i32.mul(d, s.copy.stride[0] * s.copy.size[1] * row)), s.copy.stride[1] * row, offsets, taps,
-        i32.add(i32.mul(i32.add(i32.mul(group, tiles), tile), panel), weights),
+        i32.add(copy, i32.mul(d, s.copy.stride[0] * s.copy.size[1] * row)), s.copy.stride[1] * row, offsets, taps, weightsAt(group, channel),
         i32.add(to, i32.mul(i32.add(i32.mul(channel, depth), d), height * width * bytes)), width * bytes, volume(s.places) * bytes,
-        i32.minS(channelTile, i32.sub(s.made, channel)), height, width)
+        channels, height, width)
     })
+    run.add(channel, channels)
   })
   const units = s.images * s.groups * split
   const planes = run.let(i32.mul(which, s.made))
-  s.epilogue?.emit(run, {
-    row0: i32.add(planes, i32.mul(first, channelTile)), row1: i32.add(planes, i32.minS(s.made, i32.mul(i32.add(first, tilesEach), channelTile))), column0: 0, column1: volume(s.places),
-  }, unit, thread, units)
+  s.epilogue?.emit(run, { row0: i32.add(planes, begin(firstTile)), row1: i32.add(planes, begin(endTile)), column0: 0, column1: volume(s.places) }, unit, thread, units)
   return [
     { name: `${s.name} (pack)`, units: tiles * s.groups, reads: s.reads, writes: [packed], run: pack },
     { name: s.name, units, reads: [...s.reads, packed], writes: [...s.writes, { start: own, end: own + room * emit.threads }], run },
@@ -173,18 +181,19 @@ export function convWeight(emit: Emit, { name, bits, job, x, w, y, reads, writes
   const pairs = Math.ceil(window / 2)
   // an odd tap is computed twice, and written once
   const taps = emit.table([...offsets, ...window % 2 ? [offsets.at(-1)!] : []].map(at => at * bytes))
-  const tiles = Math.ceil(outputs / channelTile)
+  const { tiles, begin } = tilesOf(emit, bits, outputs)
+  const most = Math.ceil(outputs / tiles)
   const [depth, height, width] = places
   const wide = up(width, simd.lanes)
   const yPlane = depth * height * wide
-  // y's rows are filled up to whole vectors with zeros, and so are channels to whole tiles
-  const work = images * volume(places) * window * inputs * channelTile
+  // y's rows are filled up to whole vectors with zeros
+  const work = images * volume(places) * window * inputs * most
   const parts = Math.max(1, Math.min(inputs, Math.ceil(work / unitWork), Math.ceil(16 / (groups * tiles))))
   const each = Math.ceil(inputs / parts)
   const split = Math.ceil(inputs / each)
-  const sums = each * pairs * 2 * channelTile * 16
+  const sums = each * pairs * 2 * most * 16
   const roomX = up(plane * each * bytes + 64, 64)
-  const roomY = up(yPlane * channelTile * bytes, 64)
+  const roomY = up(yPlane * most * bytes, 64)
   const room = roomX + roomY + sums
   const own = emit.scratch(room * emit.threads)
   const run = emit.module.func(['i32', 'i32'])
@@ -196,8 +205,8 @@ export function convWeight(emit: Emit, { name, bits, job, x, w, y, reads, writes
   const copyX = run.let(i32.add(i32.mul(thread, room), own))
   const copyY = run.let(i32.add(copyX, roomX))
   const total = run.let(i32.add(copyY, roomY))
-  const channel = run.let(i32.mul(tile, channelTile))
-  const channels = run.let(i32.minS(channelTile, i32.sub(outputs, channel)))
+  const channel = run.let(begin(tile))
+  const channels = run.let(i32.sub(begin(i32.add(tile, 1)), channel))
   const first = run.let(i32.mul(part, each))
   const count = run.let(i32.minS(each, i32.sub(inputs, first)))
   run.do(memory.fill(total, 0, sums))
@@ -217,9 +226,9 @@ export function convWeight(emit: Emit, { name, bits, job, x, w, y, reads, writes
     run.for(0, count, 1, () => {
       padPlanes(func, emit, bits, copy, size, fromX, xs, 1)
       run.for(0, depth, 1, d => {
-        run.call(emit.library[`convDots${bits}`], i32.add(xs, i32.mul(d, copy.stride[0] * copy.size[1] * row)), copy.stride[1] * row, taps, pairs, i32.add(copyY, i32.mul(d, height * wide * bytes)), wide * bytes, yPlane * bytes, height, wide / simd.lanes, sum)
+        run.call(emit.library[`convDots${bits}`], channels, i32.add(xs, i32.mul(d, copy.stride[0] * copy.size[1] * row)), copy.stride[1] * row, taps, pairs, i32.add(copyY, i32.mul(d, height * wide * bytes)), wide * bytes, yPlane * bytes, height, wide / simd.lanes, sum)
       })
-      run.add(sum, pairs * 2 * channelTile * 16)
+      run.add(sum, i32.mul(channels, pairs * 2 * 16))
       run.add(fromX, volume(size) * bytes)
     })
   })
@@ -229,7 +238,7 @@ export function convWeight(emit: Emit, { name, bits, job, x, w, y, reads, writes
       const to = run.let(i32.add(i32.mul(i32.add(i32.mul(i32.add(i32.add(i32.mul(group, outputs), channel), o), inputs), i32.add(first, c)), window * bytes), w))
       run.for(0, window, 1, t => {
         // sums of a pair: for each channel one of either tap
-        const at = run.let(i32.add(total, i32.mul(i32.add(i32.mul(i32.add(i32.mul(c, pairs), i32.shrU(t, 1)), 2 * channelTile), i32.add(i32.mul(o, 2), i32.and(t, 1))), 16)))
+        const at = run.let(i32.add(total, i32.mul(i32.add(i32.mul(i32.mul(i32.add(i32.mul(c, pairs), i32.shrU(t, 1)), channels), 2), i32.add(i32.mul(o, 2), i32.and(t, 1))), 16)))
         const sum = run.let(simd.loadOne(at))
         for (let lane = 1; lane < simd.lanes; lane++) run.set(sum, simd.op.add(sum, simd.loadOne(at, lane * bytes)))
         run.do(simd.storeOne(i32.add(to, i32.mul(t, bytes)), sum))

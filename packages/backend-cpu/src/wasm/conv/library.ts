@@ -2,8 +2,8 @@
 
 import type { LibraryEntry } from '../../program/library.ts'
 import { i32, type I32, memory, type V128, v128 } from '../instructions.ts'
-import type { Func, Local } from '../module.ts'
-import { definePack } from '../gemm/library.ts'
+import type { Func, Local, ModuleBuilder } from '../module.ts'
+import { tileRows } from '../gemm/library.ts'
 import type { Simd } from '../simd.ts'
 
 type Ints<N extends number, R extends Local<'i32'>[] = []> = R['length'] extends N ? R : Ints<N, [...R, Local<'i32'>]>
@@ -44,27 +44,45 @@ function definePad(func: Func, simd: Simd): void {
   })
 }
 
-/** Output channels that are computed together. */
-export const channelTile = 4
+/** The most output channels that are computed together, for two vectors each: as many sums as a tile of a matrix product has. */
+export const tallest = tileRows
+const heights = (simd: Simd): number[] => Array.from({ length: tallest(simd) }, (_, i) => i + 1)
 
-/* tile(x of one vector, x of another, offsets, taps, weights, y of the one, y of the other, bytes of a plane of y, channels, lanes) */
-function defineTile(func: Func, simd: Simd): void {
-  const [xa, xb, offsets, taps, weights, ya, yb, plane, channels, lanes] = paramsOf<10>(func)
-  const sums = Array.from({ length: channelTile * 2 }, () => func.local('v128'))
+/* pack(from, step along k, step along the channels, k, channels, panel): bytes in steps; a panel holds its channels side by side along k. */
+function definePack(func: Func, simd: Simd): void {
+  const [from, kStep, channelStep, k, channels, to] = paramsOf<6>(func)
+  const row = func.let(i32.mul(channels, simd.bytes))
+  func.for(0, channels, 1, () => {
+    const at = func.int(from)
+    const place = func.int(to)
+    func.for(0, k, 1, () => {
+      func.do(simd.storeOne(place, simd.loadOne(at)))
+      func.add(at, kStep)
+      func.add(place, row)
+    })
+    func.add(from, channelStep)
+    func.add(to, simd.bytes)
+  })
+}
+
+/* tile(x of one vector, x of another, offsets, taps, weights, y of the one, y of the other, bytes of a plane of y, lanes): `height` channels */
+function defineTile(func: Func, simd: Simd, height: number): void {
+  const [xa, xb, offsets, taps, weights, ya, yb, plane, lanes] = paramsOf<9>(func)
+  const sums = Array.from({ length: height }, () => [func.local('v128'), func.local('v128')] as const)
   const a = func.local('v128'), b = func.local('v128'), w = func.local('v128'), at = func.local('i32')
   const step = (n: number): void => {
     func.set(at, i32.load(offsets, 4 * n))
     func.set(a, v128.load(i32.add(xa, at)))
     func.set(b, v128.load(i32.add(xb, at)))
-    for (let i = 0; i < channelTile; i++) {
-      func.set(w, simd.loadSplat(weights, (n * channelTile + i) * simd.bytes))
-      func.set(sums[2 * i]!, simd.madd(w, a, sums[2 * i]!))
-      func.set(sums[2 * i + 1]!, simd.madd(w, b, sums[2 * i + 1]!))
-    }
+    sums.forEach(([left, right], i) => {
+      func.set(w, simd.loadSplat(weights, (n * height + i) * simd.bytes))
+      func.set(left, simd.madd(w, a, left))
+      func.set(right, simd.madd(w, b, right))
+    })
   }
   const advance = (n: number): void => {
     func.add(offsets, 4 * n)
-    func.add(weights, n * channelTile * simd.bytes)
+    func.add(weights, n * height * simd.bytes)
     func.add(taps, -n)
   }
   func.while(i32.geS(taps, 4), () => {
@@ -75,18 +93,20 @@ function defineTile(func: Func, simd: Simd): void {
     step(0)
     advance(1)
   })
-  for (let i = 0; i < channelTile; i++) {
-    func.if(i32.gtS(channels, i), () => {
-      func.if(i32.eq(lanes, simd.lanes), () => {
-        func.do(v128.store(ya, sums[2 * i]!), v128.store(yb, sums[2 * i + 1]!))
-      }, () => {
-        for (let lane = 0; lane < simd.lanes - 1; lane++) {
-          func.if(i32.gtS(lanes, lane), () => { func.do(storeLane(simd, ya, sums[2 * i]!, lane), storeLane(simd, yb, sums[2 * i + 1]!, lane)) })
-        }
-      })
+  func.if(i32.eq(lanes, simd.lanes), () => {
+    for (const [left, right] of sums) {
+      func.do(v128.store(ya, left), v128.store(yb, right))
       func.add(ya, plane)
       func.add(yb, plane)
-    })
+    }
+    func.return()
+  })
+  for (const [left, right] of sums) {
+    for (let lane = 0; lane < simd.lanes - 1; lane++) {
+      func.if(i32.gtS(lanes, lane), () => { func.do(storeLane(simd, ya, left, lane), storeLane(simd, yb, right, lane)) })
+    }
+    func.add(ya, plane)
+    func.add(yb, plane)
   }
 }
 
@@ -94,7 +114,7 @@ const storeLane = (simd: Simd, base: I32, value: V128, lane: number): ReturnType
   simd.bits === 64 ? v128.storeLane64(base, value, lane, lane * 8) : v128.storeLane32(base, value, lane, lane * 4)
 
 /* rows(x, bytes between its rows, offsets, taps, weights, y, bytes between its rows, bytes of its plane, channels, rows, columns): a band of output rows */
-function defineRows(func: Func, tile: Func, simd: Simd): void {
+function defineRows(func: Func, tiles: readonly Func[], simd: Simd): void {
   const [x, xRow, offsets, taps, weights, y, yRow, plane, channels, rows, columns] = paramsOf<11>(func)
   const vectors = func.let(i32.divU(i32.add(columns, simd.lanes - 1), simd.lanes))
   const lanes = func.let(i32.minS(columns, simd.lanes))
@@ -120,63 +140,90 @@ function defineRows(func: Func, tile: Func, simd: Simd): void {
       advance()
       func.set(column, current())
     })
-    func.call(tile, xa, i32.add(x, column), offsets, taps, weights, ya, i32.add(y, column), plane, channels, lanes)
+    tiles.forEach((tile, i) => {
+      func.if(i32.eq(channels, i + 1), () => { func.call(tile, xa, i32.add(x, column), offsets, taps, weights, ya, i32.add(y, column), plane, lanes) })
+    })
     advance()
     func.add(left, -2)
   })
 }
 
-/* dots(x, bytes between its rows, offsets, pairs of taps, y, bytes between its rows, bytes of its plane, rows, vectors, sums): adds to 4 × 2 sums a pair */
-function defineDots(func: Func, simd: Simd): void {
+/* dots(x, bytes between its rows, offsets, pairs of taps, y, bytes between its rows, bytes of its plane, rows, vectors, sums): adds to `height` × 2 sums a pair */
+function defineDots(func: Func, simd: Simd, height: number): void {
   const [x, xRow, offsets, pairs, y, yRow, plane, rows, vectors, sums] = paramsOf<10>(func)
-  const totals = Array.from({ length: channelTile * 2 }, () => func.local('v128'))
+  const totals = Array.from({ length: height }, () => [func.local('v128'), func.local('v128')] as const)
   const a = func.local('v128'), b = func.local('v128'), g = func.local('v128')
-  const y1 = func.local('i32'), y2 = func.local('i32'), y3 = func.local('i32'), y0 = func.local('i32')
-  const xa = func.local('i32'), xb = func.local('i32'), row = func.local('i32'), at = func.local('i32')
-  const bytes = func.let(i32.mul(vectors, 16))
+  const lines = Array.from({ length: height }, () => func.local('i32'))
+  const xa = func.local('i32'), xb = func.local('i32'), row = func.local('i32'), left = func.local('i32')
+  const all = totals.flat()
+  const width = func.let(i32.mul(vectors, 16))
+  const step = (n: number): void => {
+    func.set(a, v128.load(xa, 16 * n))
+    func.set(b, v128.load(xb, 16 * n))
+    totals.forEach(([first, second], i) => {
+      func.set(g, v128.load(lines[i]!, 16 * n))
+      func.set(first, simd.madd(g, a, first))
+      func.set(second, simd.madd(g, b, second))
+    })
+  }
+  const advance = (n: number): void => {
+    for (const pointer of [xa, xb, ...lines]) func.add(pointer, 16 * n)
+    func.add(left, -n)
+  }
   func.while(pairs, () => {
-    totals.forEach((total, i) => { func.set(total, v128.load(sums, 16 * i)) })
+    all.forEach((total, i) => { func.set(total, v128.load(sums, 16 * i)) })
     func.set(xa, i32.add(x, i32.load(offsets)))
     func.set(xb, i32.add(x, i32.load(offsets, 4)))
-    func.set(y0, y)
+    lines.forEach((line, i) => { func.set(line, i === 0 ? y : i32.add(lines[i - 1]!, plane)) })
     func.set(row, rows)
     func.while(row, () => {
-      func.set(y1, i32.add(y0, plane))
-      func.set(y2, i32.add(y1, plane))
-      func.set(y3, i32.add(y2, plane))
-      func.set(at, i32.const(0))
-      func.while(i32.ltU(at, bytes), () => {
-        func.set(a, v128.load(i32.add(xa, at)))
-        func.set(b, v128.load(i32.add(xb, at)));
-        [y0, y1, y2, y3].forEach((line, i) => {
-          func.set(g, v128.load(i32.add(line, at)))
-          func.set(totals[2 * i]!, simd.madd(g, a, totals[2 * i]!))
-          func.set(totals[2 * i + 1]!, simd.madd(g, b, totals[2 * i + 1]!))
-        })
-        func.add(at, 16)
+      func.set(left, vectors)
+      func.while(i32.geS(left, 2), () => {
+        step(0)
+        step(1)
+        advance(2)
       })
-      func.add(xa, xRow)
-      func.add(xb, xRow)
-      func.add(y0, yRow)
+      func.if(left, () => {
+        step(0)
+        advance(1)
+      })
+      for (const pointer of [xa, xb]) func.add(pointer, i32.sub(xRow, width))
+      for (const line of lines) func.add(line, i32.sub(yRow, width))
       func.add(row, -1)
     })
-    totals.forEach((total, i) => { func.do(v128.store(sums, total, 16 * i)) })
-    func.add(sums, 16 * totals.length)
+    all.forEach((total, i) => { func.do(v128.store(sums, total, 16 * i)) })
+    func.add(sums, 16 * all.length)
     func.add(offsets, 8)
     func.add(pairs, -1)
   })
 }
 
+/* dots as above, with the number of channels in front */
+function defineDotsOf(func: Func, kernels: readonly Func[]): void {
+  const [height, ...rest] = paramsOf<11>(func)
+  kernels.forEach((kernel, i) => {
+    func.if(i32.eq(height, i + 1), () => { func.call(kernel, ...rest) })
+  })
+}
+
+/** The kernels for each number of channels, in a module. */
+const perHeight = (define: (func: Func, simd: Simd, height: number) => void, params: number) => (module: ModuleBuilder, simd: Simd): Func[] =>
+  heights(simd).map(height => {
+    const kernel = module.func(ints(params)) as unknown as Func
+    define(kernel, simd, height)
+    return kernel
+  })
+const tilesOf = perHeight(defineTile, 9)
+const dotsOf = perHeight(defineDots, 10)
+
 /** Convolution's part of the library. */
 export const convLibrary = {
-  convPack32: { params: ints(6), define: (func, _own, simd) => { definePack(func, simd, channelTile) } },
-  convPack64: { params: ints(6), define: (func, _own, _floats, simd) => { definePack(func, simd, channelTile) } },
+  convPack32: { params: ints(6), define: (func, _own, simd) => { definePack(func, simd) } },
+  convPack64: { params: ints(6), define: (func, _own, _floats, simd) => { definePack(func, simd) } },
   convPad32: { params: ints(12), define: (func, _own, simd) => { definePad(func, simd) } },
   convPad64: { params: ints(12), define: (func, _own, _floats, simd) => { definePad(func, simd) } },
-  convTile32: { params: ints(10), define: (func, _own, simd) => { defineTile(func, simd) } },
-  convTile64: { params: ints(10), define: (func, _own, _floats, simd) => { defineTile(func, simd) } },
-  convRows32: { params: ints(11), define: (func, own, simd) => { defineRows(func, own.convTile32!, simd) } },
-  convRows64: { params: ints(11), define: (func, own, _floats, simd) => { defineRows(func, own.convTile64!, simd) } },
-  convDots32: { params: ints(10), define: (func, _own, simd) => { defineDots(func, simd) } },
-  convDots64: { params: ints(10), define: (func, _own, _floats, simd) => { defineDots(func, simd) } },
+  convRows32: { params: ints(11), define: (func, _own, simd, _doubles, module) => { defineRows(func, tilesOf(module, simd), simd) } },
+  convRows64: { params: ints(11), define: (func, _own, _floats, simd, module) => { defineRows(func, tilesOf(module, simd), simd) } },
+  convDots32: { params: ints(11), define: (func, _own, simd, _doubles, module) => { defineDotsOf(func, dotsOf(module, simd)) } },
+  convDots64: { params: ints(11), define: (func, _own, _floats, simd, module) => { defineDotsOf(func, dotsOf(module, simd)) } },
 } satisfies Record<string, LibraryEntry>
