@@ -3,7 +3,8 @@
 import { f32x4, i32x4, type V128, v128 } from '../instructions.ts'
 import type { Func, Local } from '../module.ts'
 import type { Simd } from '../simd.ts'
-import { erf, exp, expm1, sigmoid, tanh } from './exponential.ts'
+import { erf } from './error.ts'
+import { exp, expm1, sigmoid, tanh } from './exponential.ts'
 import { log, log1p } from './logarithm.ts'
 
 /** A function of vectors, emitted in place: operands are read, not changed. */
