@@ -22,6 +22,8 @@ type LocalsOf<P extends readonly Type[]> = { readonly [K in keyof P]: Local<P[K]
 /** A function in the making: statements are added in order. */
 export class Func<P extends readonly Type[] = readonly Type[]> implements Callee {
   readonly index: number
+  /** What the function is part of. */
+  readonly module: ModuleBuilder
   readonly params: LocalsOf<P>
   readonly results: readonly Type[]
   readonly types: readonly Type[]
@@ -29,7 +31,8 @@ export class Func<P extends readonly Type[] = readonly Type[]> implements Callee
   private readonly body: Code[] = []
   private loops = false
 
-  constructor(index: number, types: P, results: readonly Type[]) {
+  constructor(module: ModuleBuilder, index: number, types: P, results: readonly Type[]) {
+    this.module = module
     this.index = index
     this.types = types
     this.results = results
@@ -107,6 +110,11 @@ export class Func<P extends readonly Type[] = readonly Type[]> implements Callee
     this.do([args.map(arg => typeof arg === 'number' ? i32.const(arg).code : arg.code), 0x10, unsigned(callee.index)])
   }
 
+  /** Calls a function and keeps its results. */
+  receive(results: readonly Local[], callee: Callee, ...args: Expr[]): void {
+    this.do([args.map(arg => arg.code), 0x10, unsigned(callee.index), ...results.toReversed().map(({ index }): Code => [0x21, unsigned(index)])])
+  }
+
   /** Leaves the function; a result is the value given. */
   return(value?: Expr): void {
     this.do([value ? value.code : [], 0x0f])
@@ -158,6 +166,7 @@ export class ModuleBuilder {
   private readonly imports: { readonly field: string; readonly type: number }[] = []
   private readonly functions: { readonly func: Func; readonly type: number }[] = []
   private readonly exports: Code[] = []
+  private readonly helpers = new Map<string, Callee>()
 
   constructor(memory: MemoryType) {
     this.memory = memory
@@ -172,10 +181,17 @@ export class ModuleBuilder {
 
   /** A function of this module; `exported` is the name by which the host sees it. */
   func<const P extends readonly Type[]>(types: P, results: readonly Type[] = [], exported?: string): Func<P> {
-    const func = new Func(this.imports.length + this.functions.length, types, results)
+    const func = new Func(this, this.imports.length + this.functions.length, types, results)
     this.functions.push({ func: func, type: this.signature(types, results) })
     if (exported !== undefined) this.exports.push([name(exported), 0x00, unsigned(func.index)])
     return func
+  }
+
+  /** A function that others of the module share, made when it is first asked for. */
+  helper(key: string, make: (module: this) => Callee): Callee {
+    const callee = this.helpers.get(key) ?? make(this)
+    this.helpers.set(key, callee)
+    return callee
   }
 
   /** The module as bytes. */

@@ -5,12 +5,12 @@ import { f32x4, f64x2, i32x4, i64x2, type Int, type V128, v128 } from './instruc
 /** One float type's vectors. Masks are all ones or all zeros in each lane. */
 export interface Simd {
   readonly bits: 32 | 64
+  /** Whether the engine has fused multiply-add. */
+  readonly relaxed: boolean
   /** Elements in a vector. */
   readonly lanes: 4 | 2
   /** Bytes of an element. */
   readonly bytes: 4 | 8
-  /** Whether {@link madd} is one instruction. */
-  readonly fused: boolean
   /** Arithmetic, comparisons and rounding of the type. */
   readonly op: Pick<typeof f32x4, 'eq' | 'ne' | 'lt' | 'gt' | 'le' | 'ge' | 'ceil' | 'floor' | 'trunc' | 'nearest' | 'abs' | 'neg' | 'sqrt' | 'add' | 'sub' | 'mul' | 'div' | 'min' | 'max' | 'pmin' | 'pmax' | 'const'>
   /** Whole numbers as wide as the floats, for bits and masks. */
@@ -31,7 +31,7 @@ export interface Simd {
 
 /** Vectors of float32. */
 export const floats = (relaxed: boolean): Simd => ({
-  bits: 32, lanes: 4, bytes: 4, fused: relaxed, op: f32x4, bit: i32x4,
+  bits: 32, relaxed, lanes: 4, bytes: 4, op: f32x4, bit: i32x4,
   bitConst: x => i32x4.const(Number(x)),
   madd: relaxed ? f32x4.relaxedMadd : (a, b, c) => f32x4.add(f32x4.mul(a, b), c),
   nmadd: relaxed ? f32x4.relaxedNmadd : (a, b, c) => f32x4.sub(c, f32x4.mul(a, b)),
@@ -41,7 +41,7 @@ export const floats = (relaxed: boolean): Simd => ({
 
 /** Vectors of float64. */
 export const doubles = (relaxed: boolean): Simd => ({
-  bits: 64, lanes: 2, bytes: 8, fused: relaxed, op: f64x2, bit: i64x2,
+  bits: 64, relaxed, lanes: 2, bytes: 8, op: f64x2, bit: i64x2,
   bitConst: x => i64x2.const(BigInt(x)),
   madd: relaxed ? f64x2.relaxedMadd : (a, b, c) => f64x2.add(f64x2.mul(a, b), c),
   nmadd: relaxed ? f64x2.relaxedNmadd : (a, b, c) => f64x2.sub(c, f64x2.mul(a, b)),

@@ -10,7 +10,7 @@ import type { Simd } from '../simd.ts'
  * has 15: with fused multiply-adds 6 rows reach 99 % of the machine's peak (5: 94 %, 4: 86 %, 8 in one column: 83 %); without
  * them a product needs a register of its own, and 4 rows reach 93 %.
  */
-export const tileRows = ({ fused }: Simd): number => fused ? 6 : 4
+export const tileRows = ({ relaxed }: Simd): number => relaxed ? 6 : 4
 /** Columns of a tile: two vectors. A panel of B holds this many. */
 export const tileColumns = (simd: Simd): number => 2 * simd.lanes
 /** How much of k is multiplied at a time, so that a slice of a panel of B stays in the nearest cache. */

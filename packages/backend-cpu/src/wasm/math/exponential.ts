@@ -1,97 +1,100 @@
-// e^x and what is made of it, on four floats. Coefficients interpolate at Chebyshev nodes, computed with 200 bits.
+// e^x and what is made of it, on four floats or two doubles.
 
-import { f32x4, i32x4, type V128, v128 } from '../instructions.ts'
+import type { V128 } from '../instructions.ts'
 import type { Func, Local } from '../module.ts'
 import type { Simd } from '../simd.ts'
-import { polynomial } from './polynomial.ts'
+import { polynomialByPairs } from './polynomial.ts'
+import { signed, type Widths } from './widths.ts'
 
 type Vector = Local<'v128'>
-const c = f32x4.const
 
-/* x = n·ln 2 + r with ln 2 in two parts, the first of few bits, so that n times it is exact (Cody & Waite 1980, §6). */
-const log2High = 0.693359375
-const log2Low = -2.12194440e-4
+/* x = n·ln 2 + r with ln 2 in two parts, the first of few bits, so that n times it is exact (Cody & Waite 1980, §6).
+   `tail` is (eʳ − 1 − r)/r² for |r| ≤ ½ ln 2, with the least largest error relative to eʳ (Remez 1934), computed with 260 bits:
+   2⁻²⁸ in floats, 2⁻⁵⁷ in doubles. */
+const table: Widths<{ readonly high: number; readonly low: number; readonly tail: readonly number[] }> = {
+  32: {
+    high: 0.693359375, low: -0.00021219444005469057,
+    tail: [0.4999999345999436, 0.1666652072701571, 0.04166838643678141, 0.008368707996509583, 0.0013814639095287773],
+  },
+  64: {
+    high: 0.6931471803691238, low: 1.9082149292705877e-10,
+    tail: [0.500000000000001, 0.16666666666666413, 0.041666666666530815, 0.008333333333494253, 0.0013888888943480325, 0.00019841269506680364, 0.00002480149323780374, 0.0000027557586509526703, 2.763020320900865e-7, 2.4999964468681492e-8],
+  },
+}
+/* Bits of the fraction, and what exponents have added. */
+const fraction: Widths<number> = { 32: 23, 64: 52 }
+const bias: Widths<number> = { 32: 127, 64: 1023 }
 
-/** (eʳ − 1 − r)/r² on ±½ ln 2 */
-const exponentialTail = [0.5000000014286223, 0.16666666682534356, 0.04166645680967788, 0.008333310024225292, 0.0013934541928270264, 0.0001989198131397769]
+/* Where e^x is 0 or ∞ whatever x is. */
+const least: Widths<number> = { 32: -105, 64: -747 }
+const most: Widths<number> = { 32: 89, 64: 710 }
 
-/** n and r of x = n·ln 2 + r, and eʳ − 1. */
-function split(simd: Simd, func: Func, x: V128): { n: Vector; tail: Vector } {
-  const n = func.let(f32x4.nearest(f32x4.mul(x, c(Math.LOG2E))))
-  const r = func.let(simd.nmadd(n, c(log2Low), simd.nmadd(n, c(log2High), x)))
-  const tail = func.let(simd.madd(f32x4.mul(r, r), polynomial(simd, func, r, exponentialTail), r))
-  return { n, tail }
+/** The whole number n next to x/ln 2, in the low bits of a float with `bias` added, and eʳ − 1 of the rest r. */
+function split(simd: Simd, func: Func, x: Vector, bias: number): { biased: Vector; tail: V128 } {
+  const { op, bits } = simd
+  const { high, low, tail } = table[bits]
+  const c = op.const
+  // adding 1.5·2ᵐ rounds to a whole number, which the low bits then hold
+  const magic = c(1.5 * 2 ** fraction[bits] + bias)
+  const biased = func.let(simd.madd(x, c(Math.LOG2E), magic))
+  const n = func.let(op.sub(biased, magic))
+  const r = func.let(simd.nmadd(n, c(low), simd.nmadd(n, c(high), x)))
+  const square = func.let(op.mul(r, r))
+  return { biased, tail: simd.madd(square, polynomialByPairs(simd, func, r, square, tail), r) }
 }
 
-/** 2ⁱ for whole i in the range of floats. */
-const powerOfTwo = (i: V128): V128 => i32x4.shl(i32x4.add(i, i32x4.const(127)), 23)
-
-/** y · 2ⁿ in two steps, so that results may be subnormal, 0 or infinite. */
-function scale(func: Func, y: V128, n: V128): V128 {
-  const i = func.let(i32x4.truncF32(n))
-  const half = func.let(i32x4.shrS(i, 1))
-  return f32x4.mul(f32x4.mul(y, powerOfTwo(half)), powerOfTwo(i32x4.sub(i, half)))
+/** e^x = a·b·eʳ, where a and b are powers of two, alike or b twice a, so that both have floats where e^x has none. */
+function factors(simd: Simd, func: Func, x: V128): { a: Vector; b: Vector; tail: V128 } {
+  const { op, bit, bits } = simd
+  const near = func.let(op.pmax(op.pmin(x, op.const(most[bits])), op.const(least[bits])))
+  const { biased, tail } = split(simd, func, near, 2 * bias[bits])
+  const a = func.let(bit.shl(bit.shrU(biased, 1), fraction[bits]))
+  return { a, b: func.let(bit.sub(bit.shl(biased, fraction[bits]), a)), tail }
 }
 
 /** e^x */
 export function exp(simd: Simd, func: Func, x: V128): V128 {
-  // beyond these the result is 0 or ∞ whatever x is; NaN passes both
-  const near = func.let(f32x4.pmax(f32x4.pmin(x, c(89)), c(-105)))
-  const { n, tail } = split(simd, func, near)
-  return scale(func, f32x4.add(tail, c(1)), n)
+  const { op } = simd
+  const { a, b, tail } = factors(simd, func, x)
+  return op.mul(op.mul(op.add(tail, op.const(1)), a), b)
 }
 
-/** e^x for −87 ≤ x ≤ 88, where one step of scaling does. */
-function expNear(simd: Simd, func: Func, x: V128): V128 {
-  const { n, tail } = split(simd, func, x)
-  return f32x4.mul(f32x4.add(tail, c(1)), powerOfTwo(i32x4.truncF32(n)))
-}
-
-/** e^x − 1 = 2ⁿ(eʳ − 1) + (2ⁿ − 1) */
+/** e^x − 1 = b(a(eʳ − 1) + (a − 1/b)) */
 export function expm1(simd: Simd, func: Func, x: V128): V128 {
-  const near = func.let(f32x4.pmax(f32x4.pmin(x, c(60)), c(-30)))
-  const { n, tail } = split(simd, func, near)
-  const power = func.let(powerOfTwo(i32x4.truncF32(n)))
-  const y = func.let(simd.madd(power, tail, f32x4.sub(power, c(1))))
-  const large = func.let(f32x4.gt(x, c(60)))
-  return v128.select(exp(simd, func, x), v128.select(x, y, f32x4.eq(x, c(0))), large)
+  const { op } = simd
+  const { a, b, tail } = factors(simd, func, x)
+  return signed(simd, op.mul(b, simd.madd(a, tail, op.sub(a, inverse(simd, b)))), x)
 }
 
-/** 1/(1 + e⁻ˣ) = e^min(x, 0) / (1 + e^−|x|) */
+/** 1/b of a power of two. */
+const inverse = (simd: Simd, b: V128): V128 => simd.bit.sub(simd.bitConst(simd.bits === 32 ? 254 << 23 : 2046n << 52n), b)
+
+/** 1/(1 + e⁻ˣ) = a·eʳ/(a·eʳ + 1/b) */
 export function sigmoid(simd: Simd, func: Func, x: V128): V128 {
-  const e = func.let(exp(simd, func, f32x4.neg(f32x4.abs(x))))
-  return f32x4.div(v128.select(e, c(1), f32x4.lt(x, c(0))), f32x4.add(e, c(1)))
+  const { op } = simd
+  const { a, b, tail } = factors(simd, func, x)
+  const e = func.let(op.mul(op.add(tail, op.const(1)), a))
+  return op.div(e, op.add(e, inverse(simd, b)))
 }
 
-/** (tanh √s/√s − 1)/s for s ≤ 0.4 */
-const tanhSeries = [-0.33333333149374506, 0.13333300146188912, -0.05395846162745199, 0.021762502907358088, -0.008323187058275843, 0.0022695016841596982]
+/** e^x where that is a normal float. */
+export function expNear(simd: Simd, func: Func, x: V128): V128 {
+  const { op, bit, bits } = simd
+  const { biased, tail } = split(simd, func, func.let(x), bias[bits])
+  return op.mul(op.add(tail, op.const(1)), bit.shl(biased, fraction[bits]))
+}
 
-/** tanh x = x + x³P(x²) near 0, else ±(1 − 2/(e^2|x| + 1)) */
+/** tanh x = ±(h − h²/(1 + E/2)) with E = e^2|x| − 1 and h = min(E/2, 1): what is subtracted is at most as large as the result */
 export function tanh(simd: Simd, func: Func, x: V128): V128 {
-  const size = func.let(f32x4.abs(x))
-  const square = func.let(f32x4.mul(x, x))
-  const near = func.let(simd.madd(f32x4.mul(x, square), polynomial(simd, func, square, tanhSeries), x))
-  // 1 − tanh 10 is below half an ulp
-  const e = expNear(simd, func, func.let(f32x4.pmin(f32x4.add(size, size), c(20))))
-  const far = f32x4.sub(c(1), f32x4.div(c(2), f32x4.add(e, c(1))))
-  return signed(v128.select(near, far, f32x4.lt(size, c(0.625))), x)
-}
-
-/** A size ≥ 0 with the sign of x. */
-const signed = (size: V128, x: V128): V128 => v128.or(size, v128.and(x, c(-0)))
-
-/** erf √s/√s for s ≤ 0.86 */
-const erfSeries = [1.1283791666383223, -0.3761263368813302, 0.11283694149671572, -0.02685929726076705, 0.005200729666707773, -0.000813879238574404, 8.351897080746282e-5]
-/** log erfc x for 0.92 ≤ x ≤ 4 */
-const logErfc = [0.00036289933255183695, -1.1304466948861358, -0.631373907300295, -0.11061598977873298, 0.026813354805621952, -0.004943877761405768, 0.0006525363405781796, -5.6546689782689325e-5, 2.7547028619721937e-6, -5.1485673746630625e-8]
-
-/** erf x = x·P(x²) near 0, else ±(1 − e^Q(|x|)) with Q = log erfc */
-export function erf(simd: Simd, func: Func, x: V128): V128 {
-  const size = func.let(f32x4.abs(x))
-  const square = func.let(f32x4.mul(x, x))
-  const near = func.let(f32x4.mul(x, polynomial(simd, func, square, erfSeries)))
-  // erfc 4 is below half an ulp of 1
-  const q = polynomial(simd, func, func.let(f32x4.pmin(size, c(4))), logErfc)
-  const far = f32x4.sub(c(1), expNear(simd, func, q))
-  return v128.select(near, signed(far, x), f32x4.lt(size, c(0.925)))
+  const { op, bit, bits } = simd
+  const c = op.const
+  const size = func.let(op.abs(x))
+  // 1 − tanh of half of this is below half an ulp
+  const near = func.let(op.pmin(op.add(size, size), c(bits === 32 ? 20 : 44)))
+  const { biased, tail } = split(simd, func, near, bias[bits])
+  const power = func.let(bit.shl(biased, fraction[bits]))
+  const e = func.let(simd.madd(power, tail, op.sub(power, c(1))))
+  const twice = func.let(op.pmin(e, c(2)))
+  const half = func.let(op.mul(twice, c(0.5)))
+  return signed(simd, op.sub(half, op.div(op.mul(twice, half), op.add(e, c(2)))), x)
 }

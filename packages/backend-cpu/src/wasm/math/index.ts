@@ -3,8 +3,11 @@
 import { f32x4, i32x4, type V128, v128 } from '../instructions.ts'
 import type { Func, Local } from '../module.ts'
 import type { Simd } from '../simd.ts'
-import { erf, exp, expm1, sigmoid, tanh } from './exponential.ts'
+import { erf } from './error.ts'
+import { exp, expm1, sigmoid, tanh } from './exponential.ts'
+import { acos, asin, atan } from './inverse.ts'
 import { log, log1p } from './logarithm.ts'
+import { cos, sin, tan } from './trigonometric.ts'
 
 /** A function of vectors, emitted in place: operands are read, not changed. */
 export type VectorFunction = (func: Func, xs: readonly Local<'v128'>[]) => V128
@@ -30,7 +33,7 @@ const table: Readonly<Record<string, FloatFunction>> = {
 }
 
 /* What is made for four floats only; on doubles these ops run in TypeScript. */
-const floatTable: Readonly<Record<string, (simd: Simd, func: Func, x: V128) => V128>> = { exp, expm1, sigmoid, tanh, erf, log, log1p }
+const floatTable: Readonly<Record<string, (simd: Simd, func: Func, x: V128) => V128>> = { exp, expm1, sigmoid, tanh, erf, log, log1p, sin, cos, tan, asin, acos, atan }
 
 /** Whether there is a vector function of this name for floats of this width. */
 export const hasMath = (name: string, bits: 32 | 64): boolean => Object.hasOwn(table, name) || (bits === 32 && Object.hasOwn(floatTable, name))
