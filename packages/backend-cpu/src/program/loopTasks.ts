@@ -13,12 +13,12 @@ import type { Step } from './steps.ts'
 import type { Task } from './task.ts'
 
 /** Where values lie: the address of each that has one. */
-export type Addresses = ReadonlyMap<Id, { readonly address: number; readonly bytes: number }>
+export type Addresses = Pick<ReadonlyMap<Id, { readonly address: number; readonly bytes: number }>, 'get'>
 
 type LoopStep = Step & { readonly kind: 'map' | 'reduce' }
 
 /** A group as a loop over addresses. `kept` are the values that are needed outside of it. */
-export function loopOf(group: Group, addresses: Addresses, kept: ReadonlySet<Id>): { readonly spec: LoopSpec; readonly members: readonly Member[] } {
+export function loopOf(group: Group, addresses: Addresses, kept: Pick<ReadonlySet<Id>, 'has'>): { readonly spec: LoopSpec; readonly members: readonly Member[] } {
   const { space, members } = assemble(group.steps as readonly LoopStep[])!
   const loads: Place[] = []
   const loadKeys = new Map<string, number>()
@@ -53,7 +53,7 @@ export function loopOf(group: Group, addresses: Addresses, kept: ReadonlySet<Id>
 }
 
 /** The tasks of a group of fused steps. */
-export function loopTasks(emit: Emit, group: Group, addresses: Addresses, kept: ReadonlySet<Id>, reads: readonly Region[], writes: readonly Region[]): Task[] {
+export function loopTasks(emit: Emit, group: Group, addresses: Addresses, kept: Pick<ReadonlySet<Id>, 'has'>, reads: readonly Region[], writes: readonly Region[]): Task[] {
   const { spec, members } = loopOf(group, addresses, kept)
   const how = cut(spec)
   const own: Region[] = []
