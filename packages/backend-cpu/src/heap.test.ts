@@ -1,9 +1,8 @@
-// The heap and the arena: pieces never overlap, and are used again.
+// The heap: pieces never overlap, and are used again.
 
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Heap } from './heap.ts'
-import { Arena } from './program/arena.ts'
 
 interface Piece {
   readonly start: number
@@ -47,15 +46,5 @@ describe.each([false, true])('a heap in memory that threads share: %s', shared =
     const heap = new Heap({ relaxed: false, shared })
     expect(() => heap.allocate(2 ** 33)).toThrow(/more bytes do not fit: .* Use smaller batches, compile with { maxBytes }/)
     expect(heap.allocate(64)).toBeGreaterThan(0)
-  })
-})
-
-describe('an arena', () => {
-  it('gives out pieces that do not overlap, and knows its peak', () => {
-    fc.assert(fc.property(steps, list => {
-      const arena = new Arena(4096)
-      const used = play(list, bytes => arena.take(bytes), start => { arena.give(start) })
-      for (const { start, size } of used) expect(start + size - 4096).toBeLessThanOrEqual(arena.peak)
-    }), { numRuns: 50 })
   })
 })

@@ -1,41 +1,48 @@
-// The arena: where the values of a program lie, given out as they come to life and reused when they have died.
+// The arena: where in one piece of memory everything lies whose lifetime is known beforehand.
 
-interface Piece {
-  readonly start: number
-  readonly size: number
+import type { Life } from './lifetimes.ts'
+
+/** Offsets of pieces in the order given, 64-byte aligned, and how many bytes they take together. */
+export interface Packing {
+  readonly offsets: readonly number[]
+  readonly bytes: number
 }
 
 const aligned = (bytes: number): number => Math.max(64, Math.ceil(bytes / 64) * 64)
 
-/** Gives out places from `base` on, the lowest that fits. */
-export class Arena {
-  /** The most bytes that were in use at once, gaps included. */
-  peak = 0
-  private readonly base: number
-  private readonly used: Piece[] = []
+/**
+ * Packs pieces so that those alive at once do not overlap: each at the lowest offset that is free, the largest first (greedy by
+ * size: Pisarchyk and Lee, Efficient Memory Management for Deep Neural Net Inference, 2020), or in the order in which they
+ * come to life, whichever takes less.
+ */
+export function pack(pieces: readonly Life[]): Packing {
+  const order = pieces.map((_, i) => i)
+  const byBirth = (a: number, b: number): number => pieces[a]!.from - pieces[b]!.from || a - b
+  const bySize = (a: number, b: number): number => pieces[b]!.bytes - pieces[a]!.bytes || byBirth(a, b)
+  const [birth, size] = [byBirth, bySize].map(compare => place(pieces, [...order].sort(compare))) as [Packing, Packing]
+  return size.bytes <= birth.bytes ? size : birth
+}
 
-  constructor(base: number) {
-    this.base = base
-  }
-
-  /** The address of a free place. */
-  take(bytes: number): number {
-    const size = aligned(bytes)
+function place(pieces: readonly Life[], order: readonly number[]): Packing {
+  const offsets = new Array<number>(pieces.length).fill(0)
+  /** Pieces that have a place, by offset. */
+  const placed: number[] = []
+  let bytes = 0
+  for (const i of order) {
+    const { from, to } = pieces[i]!
+    const size = aligned(pieces[i]!.bytes)
     let start = 0
-    let i = 0
-    for (; i < this.used.length; i++) {
-      const piece = this.used[i]!
-      if (piece.start - start >= size) break
-      start = piece.start + piece.size
+    for (const other of placed) {
+      const piece = pieces[other]!
+      if (piece.to < from || to < piece.from) continue
+      if (offsets[other]! - start >= size) break
+      start = Math.max(start, offsets[other]! + aligned(piece.bytes))
     }
-    this.used.splice(i, 0, { start, size })
-    this.peak = Math.max(this.peak, start + size)
-    return this.base + start
+    offsets[i] = start
+    bytes = Math.max(bytes, start + size)
+    let at = placed.length
+    while (at > 0 && offsets[placed[at - 1]!]! > start) at--
+    placed.splice(at, 0, i)
   }
-
-  /** Lets a place be used again. */
-  give(address: number): void {
-    const i = this.used.findIndex(({ start }) => start === address - this.base)
-    if (i >= 0) this.used.splice(i, 1)
-  }
+  return { offsets, bytes }
 }

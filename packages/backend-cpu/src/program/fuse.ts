@@ -1,9 +1,9 @@
 // Fusion: elementwise ops and reductions that can share a loop nest are put into one, so that what lies between stays in registers.
 
-import type { Aval, Id } from '@bp/core/extend'
+import type { Id } from '@bp/core/extend'
 import { sizeOf, stridesOf } from '@bp/core/extend'
 import { broadcast, refine, refineStrides } from './space.ts'
-import { outsOf, type Ref, type Step, type Steps } from './steps.ts'
+import { basesOf, outsOf, type Ref, type Step, type Steps } from './steps.ts'
 
 /** A step that runs in a loop. */
 export type LoopStep = Step & { readonly kind: 'map' | 'reduce' }
@@ -16,6 +16,12 @@ export interface Group {
   readonly loop: readonly LoopStep[] | null
   /** The axes of the loop nest, and which run within a row. */
   readonly space: Space | null
+}
+
+/** What a group reads that it does not make. */
+export function operandsOf({ steps }: Pick<Group, 'steps'>): Id[] {
+  const own = new Set(steps.flatMap(outsOf))
+  return [...new Set(steps.flatMap(basesOf))].filter(id => !own.has(id))
 }
 
 /** The axes that a group's steps share, in memory order; `within` is `null` while nothing is reduced by rows or columns. */
@@ -133,8 +139,8 @@ function connected(space: Space, members: readonly Member[]): boolean {
 export const keptBy = ({ kept, span }: Member): 'all' | 'rows' | 'columns' | 'none' => kept ?? (span === 'all' ? 'all' : 'rows')
 
 /** Puts steps into groups, and the groups into an order in which they can run. */
-export function fuse({ steps, avals }: Pick<Steps, 'steps' | 'avals'>): Group[] {
-  return new Fusion(steps, avals).run()
+export function fuse({ steps }: Pick<Steps, 'steps'>): Group[] {
+  return new Fusion(steps).run()
 }
 
 interface Building {
@@ -146,13 +152,13 @@ interface Building {
 
 class Fusion {
   private readonly steps: readonly Step[]
-  private readonly avals: ReadonlyMap<Id, Aval>
+  private readonly places: ReadonlyMap<Step, number>
   private readonly makers = new Map<Id, Building>()
   private search = 0
 
-  constructor(steps: readonly Step[], avals: ReadonlyMap<Id, Aval>) {
+  constructor(steps: readonly Step[]) {
     this.steps = steps
-    this.avals = avals
+    this.places = new Map(steps.map((step, i) => [step, i]))
   }
 
   run(): Group[] {
@@ -186,8 +192,7 @@ class Fusion {
   }
 
   private inOrder(steps: readonly Step[]): Step[] {
-    const place = new Map(this.steps.map((step, i) => [step, i]))
-    return [...steps].sort((a, b) => place.get(a)! - place.get(b)!)
+    return [...steps].sort((a, b) => this.places.get(a)! - this.places.get(b)!)
   }
 
   /** Whether what the steps read from outside depends on one of the groups. */

@@ -14,10 +14,10 @@ import type { Step } from './steps.ts'
 import type { Epilogue, Task } from './task.ts'
 
 /** Where values lie: the address of each that has one. */
-export type Addresses = ReadonlyMap<Id, { readonly address: number; readonly bytes: number }>
+export type Addresses = Pick<ReadonlyMap<Id, { readonly address: number; readonly bytes: number }>, 'get'>
 
 /** A group as a loop over addresses. `kept` are the values that are needed outside of it. */
-export function loopOf(group: Group, addresses: Addresses, kept: ReadonlySet<Id>): { readonly spec: LoopSpec; readonly members: readonly Member[] } {
+export function loopOf(group: Group, addresses: Addresses, kept: Pick<ReadonlySet<Id>, 'has'>): { readonly spec: LoopSpec; readonly members: readonly Member[] } {
   const { space, members } = assemble(group.loop!)!
   const loads: Place[] = []
   const loadKeys = new Map<string, number>()
@@ -52,7 +52,7 @@ export function loopOf(group: Group, addresses: Addresses, kept: ReadonlySet<Id>
 }
 
 /** The tasks of a group of fused steps. */
-export function loopTasks(emit: Emit, group: Group, addresses: Addresses, kept: ReadonlySet<Id>, reads: readonly Region[], writes: readonly Region[]): Task[] {
+export function loopTasks(emit: Emit, group: Group, addresses: Addresses, kept: Pick<ReadonlySet<Id>, 'has'>, reads: readonly Region[], writes: readonly Region[]): Task[] {
   const { spec, members } = loopOf(group, addresses, kept)
   const how = cut(spec)
   const own: Region[] = []
@@ -90,7 +90,7 @@ function totalsOf(emit: Emit, name: string, members: readonly Member[], partials
 }
 
 /** A group's loop as what follows in the blocks of its kernel; `totals` gives the tasks that come after the kernel, once that is emitted. */
-export function epilogueOf(emit: Emit, group: Group, addresses: Addresses, kept: ReadonlySet<Id>, { columns }: Blocks): { readonly name: string; readonly epilogue: Epilogue; totals(): Task[] } {
+export function epilogueOf(emit: Emit, group: Group, addresses: Addresses, kept: Pick<ReadonlySet<Id>, 'has'>, { columns }: Blocks): { readonly name: string; readonly epilogue: Epilogue; totals(): Task[] } {
   const { spec, members } = loopOf(group, addresses, kept)
   const how = cut(spec, columns)
   const own: Region[] = []

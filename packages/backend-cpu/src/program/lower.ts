@@ -5,15 +5,16 @@ import { bytesPerElement, fail, type Graph, type Id, type LowerOptions, type Pro
 import type { Engine } from '../engine.ts'
 import { ModuleBuilder } from '../wasm/module.ts'
 import { doubles, floats } from '../wasm/simd.ts'
-import { Arena } from './arena.ts'
+import { pack } from './arena.ts'
 import { defineRun } from './dispatch.ts'
 import type { Emit } from './emit.ts'
-import { Executable, type Part } from './executable.ts'
+import { type Emitted, Executable, type Part } from './executable.ts'
 import { attach } from './epilogue.ts'
-import { fuse, type Group } from './fuse.ts'
-import { inPlaceUpdates } from './inPlace.ts'
+import { fuse, type Group, operandsOf } from './fuse.ts'
+import { inPlaceOf } from './inPlace.ts'
 import { explain, printGroups } from './explain.ts'
 import { library, type LibraryEntry } from './library.ts'
+import { firstIn, type Life, lifetimesOf, placesOf } from './lifetimes.ts'
 import { type Addresses, epilogueOf, loopTasks } from './loopTasks.ts'
 import type { Region } from './region.ts'
 import { blocksOf, specials, specialTasks } from './specials.ts'
@@ -30,16 +31,14 @@ export function lower(engine: Engine, graph: Graph, { maxBytes = Infinity }: Low
   if (graph.nodes.some(({ avals }) => avals.some(({ shape }) => sizeOf(shape) === 0)) || graph.inputs.some(({ aval }) => sizeOf(aval.shape) === 0)) return null
   const steps = stepsOf(graph, specials)
   const groups = attach(fuse(steps), blocksOf)
-  const fixed = fixedPlaces(engine, graph)
-  const plan = new Planning(engine, graph, steps, groups, fixed)
-  // once without a place, to learn how many bytes it takes
-  const { peak, taskCount } = plan.emit(0, 0)
+  const plan = new Planning(engine, graph, steps, groups, fixedPlaces(engine, graph))
+  const { bytes: peak } = plan
   if (peak > maxBytes) fail('memory', 'compile', `one run takes ${peak} bytes for its values, more than maxBytes = ${maxBytes}. Use smaller batches, or checkpoint parts of the function`)
   const arena = engine.heap.allocate(peak)
-  const counters = engine.heap.allocate(4 * taskCount)
+  const counters = engine.heap.allocate(4 * plan.taskCount)
   const made = plan.emit(arena, counters)
   return new Executable(engine, graph, steps, {
-    arena, bytes: peak, addresses: made.addresses, counters, taskCount, program: made, apart: () => plan.emit(arena, counters, true),
+    arena, bytes: peak, addresses: made.addresses, counters, taskCount: plan.taskCount, program: made, apart: () => plan.emit(arena, counters, true),
     notes: explain(groups), dump: [{ pass: 'fused', text: printGroups(groups, steps) }],
   })
 }
@@ -55,77 +54,57 @@ function fixedPlaces(engine: Engine, graph: Graph): Map<Id, At> {
 const bytes = (dtype: DType, size: number): number => bytesPerElement(dtype) * size
 
 /** What {@link Planning.emit} makes. */
-interface Made {
+interface Made extends Emitted {
   readonly addresses: Map<Id, At>
-  readonly peak: number
   readonly taskCount: number
-  readonly parts: Part[]
-  readonly tasks: readonly (readonly Task[])[]
-  readonly module: Uint8Array<ArrayBuffer>
+  /** The scratch that was asked for, in order. */
+  readonly scratch: readonly Life[]
 }
 
+/** Where everything lies: emitted once without places, to learn of all scratch, and again when they are known. */
 class Planning {
+  /** Bytes that the values and the scratch of one run take. */
+  readonly bytes: number
+  readonly taskCount: number
   private readonly engine: Engine
-  private readonly graph: Graph
   private readonly steps: Steps
   private readonly groups: readonly Group[]
   private readonly fixed: ReadonlyMap<Id, At>
-  /** Values that need a place: those read by another group than the one that makes them, and results. */
-  private readonly kept = new Set<Id>()
-  /** The last group that reads a value; results are read after all. */
-  private readonly lastUse = new Map<Id, number>()
-  /** Results that are computed where a variable lies. */
+  private readonly lives: ReadonlyMap<Id, Life>
   private readonly inPlace: ReadonlyMap<Id, Id>
+  /** The offset in the arena of each place, by the value that it was made for. */
+  private readonly offsets = new Map<Id, number>()
+  /** Those of scratch, in the order in which it is asked for. */
+  private scratch: readonly number[] = []
 
   constructor(engine: Engine, graph: Graph, steps: Steps, groups: readonly Group[], fixed: ReadonlyMap<Id, At>) {
     this.engine = engine
-    this.graph = graph
     this.steps = steps
     this.groups = groups
     this.fixed = fixed
-    groups.forEach(({ steps: list }, g) => {
-      const own = new Set(list.flatMap(outsOf))
-      for (const step of list) {
-        for (const ref of step.ins) {
-          if (!('base' in ref)) continue
-          if (!own.has(ref.base)) {
-            this.kept.add(ref.base)
-            this.lastUse.set(ref.base, g)
-          }
-        }
-        if (step.kind !== 'map' && step.kind !== 'reduce') for (const id of outsOf(step)) this.kept.add(id)
-      }
-    })
-    for (const id of [...steps.outputs, ...steps.updates]) {
-      this.kept.add(id)
-      this.lastUse.set(id, groups.length)
-    }
-    this.inPlace = inPlaceUpdates(graph, steps, groups)
+    this.lives = lifetimesOf(graph, steps, groups)
+    this.inPlace = inPlaceOf(graph, steps, groups, this.lives)
+    const places = [...placesOf(this.lives, this.inPlace)]
+    const { scratch, taskCount } = this.emit(0, 0)
+    const { offsets, bytes } = pack([...places.map(([, life]) => life), ...scratch])
+    places.forEach(([id], i) => { this.offsets.set(id, offsets[i]!) })
+    this.scratch = offsets.slice(places.length)
+    this.bytes = bytes
+    this.taskCount = taskCount
   }
 
   /** Emits everything for an arena at an address, and counters of units at another; `apart`, so that each task can be run by itself. */
   emit(base: number, counters: number, apart = false): Made {
-    const { engine, graph, groups } = this
+    const { engine, groups } = this
     const { memory, relaxed, threads } = engine
     const module = new ModuleBuilder(memory)
     const imports = Object.fromEntries((Object.entries(library) as [string, LibraryEntry][]).map(([name, { params }]) => [name, module.import(name, params)])) as Emit['library']
-    const arena = new Arena(base)
-    const addresses = new Map<Id, At>(this.fixed)
-    const place = (id: Id): void => {
-      const variable = this.inPlace.get(id)
-      const aval = this.steps.avals.get(id)!
-      const size = bytes(aval.dtype, sizeOf(aval.shape))
-      addresses.set(id, variable === undefined ? { address: arena.take(size), bytes: size } : this.fixed.get(variable)!)
-    }
-    for (const { id } of [...graph.inputs, ...graph.live]) if (this.lastUse.has(id)) place(id)
-    const taken: number[] = []
+    const addresses = this.addresses(base)
+    const scratch: Life[] = []
+    let present = 0
     const emit: Emit = {
       module, library: imports, floats: floats(relaxed), doubles: doubles(relaxed), threads, table: values => engine.table(values),
-      scratch: size => {
-        const address = arena.take(size)
-        taken.push(address)
-        return address
-      },
+      scratch: size => base + (this.scratch[scratch.push({ bytes: size, from: present, to: present }) - 1] ?? 0),
     }
     const segments: Task[][] = [[]]
     const parts: Part[] = [{ kind: 'segment', index: 0 }]
@@ -133,12 +112,8 @@ class Planning {
       parts.push({ kind: 'segment', index: segments.length })
       segments.push([])
     }
-    const free = (id: Id): void => {
-      if (!this.fixed.has(id) && !this.inPlace.has(id)) arena.give(addresses.get(id)!.address)
-    }
     groups.forEach((group, g) => {
-      const made = group.steps.flatMap(outsOf).filter(id => this.kept.has(id))
-      for (const id of made) place(id)
+      present = g
       const tasks = this.tasksOf(emit, group, addresses)
       for (const task of tasks ?? []) {
         if (apart) begin()
@@ -148,18 +123,20 @@ class Planning {
         parts.push({ kind: 'island', step: group.steps[0]! })
         begin()
       }
-      for (const address of taken.splice(0)) arena.give(address)
-      for (const id of this.dying(group, g)) free(id)
     })
     const taskCount = segments.reduce((n, list) => n + list.length, 0)
     defineRun(module, segments, counters, memory.shared)
-    return { addresses, peak: arena.peak, taskCount, parts: parts.filter(part => part.kind === 'island' || segments[part.index]!.length > 0), tasks: segments, module: module.encode() }
+    return { addresses, scratch, taskCount, parts: parts.filter(part => part.kind === 'island' || segments[part.index]!.length > 0), tasks: segments, module: module.encode() }
   }
 
-  /** Values that are not read after group `g`. */
-  private dying(group: Group, g: number): Id[] {
-    const here = new Set(group.steps.flatMap(step => [...outsOf(step), ...step.ins.flatMap(ref => 'base' in ref ? ref.base : [])]))
-    return [...here].filter(id => this.kept.has(id) && (this.lastUse.get(id) ?? g) === g)
+  /** Where values lie if the arena begins at `base`. */
+  private addresses(base: number): Map<Id, At> {
+    const addresses = new Map<Id, At>(this.fixed)
+    for (const [id, { bytes }] of this.lives) {
+      const first = firstIn(this.inPlace, id)
+      addresses.set(id, this.fixed.get(first) ?? { address: base + (this.offsets.get(first) ?? 0), bytes })
+    }
+    return addresses
   }
 
   private tasksOf(emit: Emit, group: Group, addresses: Addresses): Task[] | null {
@@ -168,13 +145,13 @@ class Planning {
       return { start: address, end: address + size }
     })
     const outs = group.steps.flatMap(outsOf)
-    const reads = regions([...new Set(group.steps.flatMap(({ ins }) => ins.flatMap(ref => 'base' in ref && !outs.includes(ref.base) ? ref.base : [])))])
-    const writes = regions(outs.filter(id => this.kept.has(id)))
+    const reads = regions(operandsOf(group))
+    const writes = regions(outs.filter(id => this.lives.has(id)))
     const [step] = group.steps
     if (step!.kind === 'island') return null
-    if (step!.kind !== 'special') return loopTasks(emit, group, addresses, this.kept, reads, writes)
+    if (step!.kind !== 'special') return loopTasks(emit, group, addresses, this.lives, reads, writes)
     if (!group.loop) return specialTasks(emit, step!, addresses, reads, writes)
-    const followed = epilogueOf(emit, group, addresses, this.kept, blocksOf(step!)!)
+    const followed = epilogueOf(emit, group, addresses, this.lives, blocksOf(step!)!)
     const tasks = specialTasks(emit, step!, addresses, reads, writes, followed.epilogue)
     const last = tasks.at(-1)!
     const parts = followed.totals()

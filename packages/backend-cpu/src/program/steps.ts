@@ -22,6 +22,9 @@ export type Step =
 /** The results of a step. */
 export const outsOf = (step: Step): readonly Id[] => step.kind === 'island' ? step.outs : [step.out]
 
+/** The values that a step reads. */
+export const basesOf = ({ ins }: Step): Id[] => ins.flatMap(ref => 'base' in ref ? ref.base : [])
+
 /** A graph in steps, with what each value and each result is. */
 export interface Steps {
   readonly steps: readonly Step[]

@@ -136,10 +136,10 @@ describe('what is told', () => {
       "5 ops traced; 2 were computed before, 0 only once, 0 not needed: 3 are left.
       3 elementwise ops, copies and reductions in 1 loops, 1 of them of several ops.
       0 ops with kernels of their own.
-      At most 128 bytes at once."
+      At most 64 bytes at once."
     `)
     expect(f.dump(ones([4]))).toMatch(/-- traced\n[^]*-- simplified\n[^]*-- fused\nloop \[4\]\n {2}%1: f32\[4\] = mul\(%0, %0\)/)
-    expect(f.bytes(ones([4]))).toBe(128)
+    expect(f.bytes(ones([4]))).toBe(64)
   })
 
   it('profile tells the parts of a run, and runs the function once', () => {
