@@ -60,6 +60,11 @@ export class Executable implements Program {
   private readonly steps: Steps
   private readonly lowered: Lowered
   private readonly running: Running
+  /** New values of variables that are not made where the variable lies. */
+  private readonly moved: readonly { readonly variable: Variable; readonly id: Id }[]
+  private readonly views = new Map<Id, TypedArray>()
+  /** The whole memory. */
+  private words = new Int32Array(0)
 
   constructor(engine: Engine, graph: Graph, steps: Steps, lowered: Lowered) {
     this.engine = engine
@@ -69,6 +74,10 @@ export class Executable implements Program {
     this.bytes = lowered.bytes
     this.notes = lowered.notes
     this.dump = lowered.dump
+    this.moved = graph.updates.flatMap(({ variable }, i) => {
+      const id = steps.updates[i]!
+      return lowered.addresses.get(id)!.address === engine.residence(variable) ? [] : [{ variable, id }]
+    })
     this.running = this.load(lowered.program)
     released.register(this, { engine, places: [lowered.arena, lowered.counters], program: this.running.loaded })
   }
@@ -114,35 +123,42 @@ export class Executable implements Program {
   }
 
   private view(id: Id): TypedArray {
+    const known = this.views.get(id)
+    if (known) return known
     const { dtype, shape } = this.steps.avals.get(id)!
-    return this.engine.heap.view(dtype, this.lowered.addresses.get(id)!.address, sizeOf(shape))
+    const view = this.engine.heap.view(dtype, this.lowered.addresses.get(id)!.address, sizeOf(shape))
+    this.views.set(id, view)
+    return view
+  }
+
+  /** Lets views go that were made before the memory grew. */
+  private look(): void {
+    const { buffer } = this.engine.heap.memory
+    if (buffer === this.words.buffer) return
+    this.views.clear()
+    this.words = new Int32Array(buffer)
   }
 
   private bringIn(inputs: readonly TypedArray[], live: readonly number[]): void {
     const { graph, lowered, engine } = this
+    this.look()
     graph.inputs.forEach(({ id }, i) => { if (lowered.addresses.has(id)) this.view(id).set(inputs[i] as never) })
     graph.live.forEach(({ id }, i) => { if (lowered.addresses.has(id)) this.view(id)[0] = live[i]! })
     for (const { value } of graph.variables) engine.settle(value)
-    new Int32Array(engine.heap.memory.buffer, lowered.counters, lowered.taskCount).fill(0)
-    new Int32Array(engine.heap.memory.buffer, control.error, 1)[0] = 0
+    this.words.fill(0, lowered.counters / 4, lowered.counters / 4 + lowered.taskCount)
+    this.words[control.error / 4] = 0
   }
 
   private carryOut(): TypedArray[] {
-    const { graph, steps, lowered, engine } = this
-    if (new Int32Array(engine.heap.memory.buffer, control.error, 1)[0] !== 0) fail('value', 'gather', 'an index is out of range. Run the function without compile to see which op it is')
-    const outputs = steps.outputs.map(id => this.view(id).slice())
+    this.look()
+    if (this.words[control.error / 4] !== 0) fail('value', 'gather', 'an index is out of range. Run the function without compile to see which op it is')
+    const outputs = this.steps.outputs.map(id => this.view(id).slice())
     // all new values are there before the first variable changes
-    const moved = graph.updates.flatMap(({ variable }, i) => {
-      const home = this.homeOf(variable)
-      return lowered.addresses.get(steps.updates[i]!)!.address === home.byteOffset ? [] : [{ home, value: this.view(steps.updates[i]!) }]
+    const values = this.moved.map(({ id }) => this.moved.length > 1 ? this.view(id).slice() : this.view(id))
+    this.moved.forEach(({ variable }, i) => {
+      this.engine.heap.view(variable.dtype, this.engine.residence(variable), sizeOf(variable.shape)).set(values[i] as never)
     })
-    const values = moved.length > 1 ? moved.map(({ value }) => value.slice()) : moved.map(({ value }) => value)
-    moved.forEach(({ home }, i) => { home.set(values[i] as never) })
     return outputs
-  }
-
-  private homeOf(variable: Variable): TypedArray {
-    return this.engine.heap.view(variable.dtype, this.engine.residence(variable), sizeOf(variable.shape))
   }
 
   /** An op without a kernel here: the backend's own runs on the memory. */
@@ -160,6 +176,8 @@ export class Executable implements Program {
     }
     const kernel = lookUp(node.row, this.engine.backend)!
     const storages = [kernel(operands, node.params as never, (avals.length === 1 ? avals[0] : avals) as never)].flat() as TypedArray[]
+    // the kernel may have made the memory grow
+    this.look()
     outs.forEach((id, i) => { this.view(id).set(storages[i] as never) })
   }
 }

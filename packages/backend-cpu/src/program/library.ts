@@ -4,6 +4,7 @@ import type { Type } from '../wasm/instructions.ts'
 import type { Func, ModuleBuilder } from '../wasm/module.ts'
 import type { Simd } from '../wasm/simd.ts'
 import { gemmLibrary } from '../wasm/gemm/library.ts'
+import { thinLibrary } from '../wasm/gemm/thin.ts'
 import { convLibrary } from '../wasm/conv/library.ts'
 
 /** A kernel of the library: its parameters, and what it does. It may call kernels defined before it. */
@@ -13,7 +14,7 @@ export interface LibraryEntry {
 }
 
 /** All kernels, in the order in which they are defined. */
-export const library = { ...gemmLibrary, ...convLibrary } satisfies Record<string, LibraryEntry>
+export const library = { ...gemmLibrary, ...thinLibrary, ...convLibrary } satisfies Record<string, LibraryEntry>
 
 /** The name of a kernel of the library. */
 export type LibraryName = keyof typeof library

@@ -24,6 +24,9 @@ export interface ConvAt {
 
 /** Multiplications that make a unit of work. */
 const unitWork = 1 << 20
+/** Units that threads can share evenly, and multiplications below which none is cut in more: some microseconds. */
+const fewUnits = 8
+const leastWork = 1 << 16
 
 const up = (n: number, to: number): number => Math.ceil(n / to) * to
 
@@ -110,39 +113,47 @@ function slide(emit: Emit, s: Sliding): Task[] {
   const packFirst = pack.let(begin(packTile))
   s.pack(pack, packGroup, packFirst, pack.let(i32.sub(begin(i32.add(packTile, 1)), packFirst)), weightsAt(packGroup, packFirst))
 
-  // a unit is some of the channels made of one image and group; it pads the image for itself
+  // a unit is some of the channels made of one image and group, where these are few a band of their rows; it pads the image for itself
   const work = taps * s.made * volume(s.places)
-  const parts = Math.max(1, Math.min(tiles, s.images * s.groups < 8 ? Math.ceil(8 / (s.images * s.groups)) : 1, Math.ceil(work / (unitWork / 4))))
+  const [depth, height, width] = s.places
+  const wanted = Math.min(Math.ceil(fewUnits / (s.images * s.groups)), Math.ceil(work / leastWork))
+  const parts = Math.max(1, Math.min(tiles, wanted))
   const tilesEach = Math.ceil(tiles / parts)
   const split = Math.ceil(tiles / tilesEach)
+  const bandRows = depth > 1 || s.epilogue?.wholeRows ? height : Math.ceil(height / Math.max(1, Math.min(height, Math.floor(wanted / split))))
+  const bands = Math.ceil(height / bandRows)
   const room = up(plane * s.summed * bytes + 64, 64)
   const own = emit.scratch(room * emit.threads)
   const run = emit.module.func(['i32', 'i32'])
   const func = run as unknown as Func
   const [unit, thread] = run.params
-  const which = run.let(i32.divU(unit, split))
+  const which = run.let(i32.divU(unit, split * bands))
   const group = run.let(i32.remU(which, s.groups))
-  const firstTile = run.let(i32.mul(i32.remU(unit, split), tilesEach))
+  const firstTile = run.let(i32.mul(i32.remU(i32.divU(unit, bands), split), tilesEach))
+  const firstRow = run.let(i32.mul(i32.remU(unit, bands), bandRows))
+  const rows = run.let(i32.minS(bandRows, i32.sub(height, firstRow)))
   const endTile = run.let(i32.minS(i32.add(firstTile, tilesEach), tiles))
   const copy = run.let(i32.add(i32.mul(thread, room), own))
   padPlanes(func, emit, s.bits, s.copy, s.fromSize, i32.add(i32.mul(which, s.summed * volume(s.fromSize) * bytes), s.from), copy, s.summed)
   const to = run.let(i32.add(i32.mul(which, s.made * volume(s.places) * bytes), s.to))
-  const [depth, height, width] = s.places
   const row = s.copy.stride[2] * s.copy.run * bytes
   const channel = run.let(begin(firstTile))
   run.for(firstTile, endTile, 1, tile => {
     const channels = run.let(i32.sub(begin(i32.add(tile, 1)), channel))
     run.for(0, depth, 1, d => {
       run.call(emit.library[`convRows${s.bits}`],
-        i32.add(copy, i32.mul(d, s.copy.stride[0] * s.copy.size[1] * row)), s.copy.stride[1] * row, offsets, taps, weightsAt(group, channel),
-        i32.add(to, i32.mul(i32.add(i32.mul(channel, depth), d), height * width * bytes)), width * bytes, volume(s.places) * bytes,
-        channels, height, width)
+        i32.add(copy, i32.add(i32.mul(d, s.copy.stride[0] * s.copy.size[1] * row), i32.mul(firstRow, s.copy.stride[1] * row))), s.copy.stride[1] * row, offsets, taps, weightsAt(group, channel),
+        i32.add(to, i32.mul(i32.add(i32.mul(i32.add(i32.mul(channel, depth), d), height), firstRow), width * bytes)), width * bytes, volume(s.places) * bytes,
+        channels, rows, width)
     })
     run.add(channel, channels)
   })
-  const units = s.images * s.groups * split
+  const units = s.images * s.groups * split * bands
   const planes = run.let(i32.mul(which, s.made))
-  s.epilogue?.emit(run, { row0: i32.add(planes, begin(firstTile)), row1: i32.add(planes, begin(endTile)), column0: 0, column1: volume(s.places) }, unit, thread, units)
+  const column0 = run.let(i32.mul(firstRow, width))
+  s.epilogue?.emit(run, {
+    row0: i32.add(planes, begin(firstTile)), row1: i32.add(planes, begin(endTile)), column0, column1: bands === 1 ? volume(s.places) : i32.add(column0, i32.mul(rows, width)),
+  }, unit, thread, units)
   return [
     { name: `${s.name} (pack)`, units: tiles * s.groups, reads: s.reads, writes: [packed], run: pack },
     { name: s.name, units, reads: [...s.reads, packed], writes: [...s.writes, { start: own, end: own + room * emit.threads }], run },

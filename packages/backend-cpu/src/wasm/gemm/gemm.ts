@@ -1,45 +1,13 @@
 // The matrix product as tasks: operands packed into panels by all threads, then blocks of the result multiplied by all threads.
 
 import type { Emit } from '../../program/emit.ts'
-import type { Region } from '../../program/region.ts'
-import type { Epilogue, Task } from '../../program/task.ts'
+import type { Task } from '../../program/task.ts'
 import { i32, type I32, type Int } from '../instructions.ts'
 import type { Func } from '../module.ts'
 import type { Simd } from '../simd.ts'
+import { entryAt, type GemmJob, stackSize } from './job.ts'
 import { tileColumns, tileRows } from './library.ts'
-
-/** Where a matrix lies: the address of its first element, and distances in elements between rows and between columns. */
-export interface MatrixAt {
-  readonly address: number
-  readonly row: number
-  readonly column: number
-}
-
-/** An axis of a stack of matrices: its size, and how far apart its entries lie, in elements. */
-export interface StackAxis {
-  readonly size: number
-  readonly a: number
-  readonly b: number
-  readonly c: number
-}
-
-/** C = A·B for each entry of a stack. C's rows lie dense along its columns. */
-export interface GemmJob {
-  readonly name: string
-  readonly bits: 32 | 64
-  readonly m: number
-  readonly n: number
-  readonly k: number
-  readonly a: MatrixAt
-  readonly b: MatrixAt
-  readonly c: { readonly address: number; readonly row: number }
-  readonly stack: readonly StackAxis[]
-  /** The bytes of a, b and c; those of the epilogue too. */
-  readonly reads: readonly Region[]
-  readonly writes: readonly Region[]
-  /** What happens to each finished block; rows are counted through the stack. */
-  readonly epilogue?: Epilogue | undefined
-}
+import { isThin, thin } from './thin.ts'
 
 /** Multiplications that make a unit of work: some tens of microseconds. */
 const unitWork = 1 << 20
@@ -48,27 +16,12 @@ const blockRows = 96
 /** Matrices up to this many multiplications are packed and multiplied by one thread in one go. */
 const small = 1 << 19
 
-const sizeOf = (stack: readonly StackAxis[]): number => stack.reduce((n, { size }) => n * size, 1)
 const up = (n: number, to: number): number => Math.ceil(n / to) * to
 
 /** The tasks of a product. */
 export function gemm(emit: Emit, job: GemmJob): Task[] {
+  if (isThin(job)) return thin(emit, job)
   return job.m * job.n * job.k <= small ? [whole(emit, job)] : inBlocks(emit, job)
-}
-
-/** Where an entry of the stack begins: an address plus the entry's distances. */
-function entryAt(func: Func, job: GemmJob, address: number, side: 'a' | 'b' | 'c', entry: I32): I32 {
-  const bytes = job.bits / 8
-  const live = job.stack.filter(({ size }) => size > 1)
-  let after = 1
-  let at: I32 = i32.const(address)
-  for (let i = live.length - 1; i >= 0; i--) {
-    const axis = live[i]!
-    const index = i === 0 ? i32.divU(entry, after) : i32.remU(i32.divU(entry, after), axis.size)
-    if (axis[side] !== 0) at = i32.add(at, i32.mul(index, axis[side] * bytes))
-    after *= axis.size
-  }
-  return func.let(at)
 }
 
 /** An operand as blocks read it: where a matrix begins, packed or where it lies. */
@@ -110,7 +63,7 @@ function whole(emit: Emit, job: GemmJob): Task {
   const spare = high * width * bytes
   const size = sizeA + sizeB + spare
   const start = emit.scratch(size * emit.threads)
-  const entries = sizeOf(job.stack)
+  const entries = stackSize(job.stack)
   const each = Math.max(1, Math.min(entries, Math.floor(unitWork / 8 / Math.max(1, m * n * k))))
   const run = emit.module.func(['i32', 'i32'])
   const [unit, thread] = run.params
@@ -138,7 +91,7 @@ function inBlocks(emit: Emit, job: GemmJob): Task[] {
   const bytes = bits / 8
   const simd = bits === 64 ? emit.doubles : emit.floats
   const high = tileRows(simd), width = tileColumns(simd)
-  const entries = sizeOf(job.stack)
+  const entries = stackSize(job.stack)
   const packing: Task[] = []
   const pack = (side: 'a' | 'b'): Operand => {
     // what is the same for all entries is packed once
