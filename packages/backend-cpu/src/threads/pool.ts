@@ -107,6 +107,7 @@ export class Pool {
       }
     } catch {
       // workers that started wait for programs, and take part; those that could not are not counted
+      if (this.workers.length === 0) alone()
     }
     this.mail = 1
     Atomics.store(this.words, control.mail / 4, 1)
@@ -116,7 +117,7 @@ export class Pool {
   /** A worker that could not be loaded never reads its mail, and takes part in nothing: the caller does it all. */
   private goOnAlone(): void {
     if (this.workers.length === 0) return
-    console.info('@bp/backend-cpu: a worker did not start, so one thread computes. Serve threads/worker.js beside the code that looks for it; the README of @bp/backend-cpu says how bundlers do')
+    alone()
     for (const worker of this.workers.splice(0)) worker.terminate()
   }
 
@@ -134,14 +135,16 @@ export class Pool {
   }
 }
 
+const alone = (): void => { console.info('@bp/backend-cpu: a worker did not start, so one thread computes. Serve threads/worker.js beside the code that looks for it; the README of @bp/backend-cpu says how bundlers do') }
+
 /** Makes a worker, and says when it fails, where there are any. */
 function workerMaker(): ((failed: () => void) => AnyWorker) | undefined {
   const threads = node()?.getBuiltinModule?.('node:worker_threads')
   if (threads) {
     // sources run as they are in tests and editors, what is published is JavaScript; bundlers for browsers see no file here
-    const here = import.meta.url
-    const file = here.endsWith('.ts') ? './worker.ts' : './worker.js'
     return failed => {
+      const here = import.meta.url
+      const file = here.endsWith('.ts') ? './worker.ts' : './worker.js'
       const worker = new threads.Worker(new URL(file, here))
       worker.on('error', failed)
       return worker
