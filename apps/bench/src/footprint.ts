@@ -24,9 +24,9 @@ export interface Footprint {
   readonly ratio: number
 }
 
-/** Measures a training job in a process of its own; the reason where it ended badly. */
-export function footprint(job: string): Footprint | string {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [...process.execArgv, '--expose-gc', fileURLToPath(import.meta.url), '--footprint', job], { encoding: 'utf8' })
+/** Measures a training job in a process of its own, with these flags for Node; the reason where it ended badly. */
+export function footprint(job: string, flags: readonly string[] = process.execArgv): Footprint | string {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...flags, '--expose-gc', fileURLToPath(import.meta.url), '--footprint', job], { encoding: 'utf8' })
   return status === 0 ? JSON.parse(stdout) as Footprint : stderr.trim().split('\n').at(-1) ?? 'its process ended'
 }
 

@@ -88,15 +88,17 @@ const colours: Readonly<Record<string, string>> = { 'torch': '#ff725c', 'jax': '
 export function chart(title: string, jobs: readonly JobReport[]): string {
   const peers = peersOf(jobs)
   const all = jobs.flatMap(({ ratios }) => peers.flatMap(peer => ratios[peer] ?? []))
-  const [left, width, bar, gap, top] = [130, 560, 12, 10, 64]
+  const [names, width, bar, gap, top] = [120, 560, 12, 10, 64]
+  // numbers left of the shortest bar have a place of their own
+  const left = names + 40
   const most = Math.max(10, ...all) * 1.2
-  const least = Math.min(0.4, ...all) * 0.8
+  const least = Math.min(0.4, ...all)
   const x = (ratio: number): number => left + width * Math.log(ratio / least) / Math.log(most / least)
   const parts: string[] = []
   let y = top
   for (const { job, ratios } of jobs) {
     const own = peers.flatMap(peer => ratios[peer] === undefined ? [] : [{ peer, ratio: ratios[peer] }])
-    parts.push(`<text x="${left - 8}" y="${y + own.length * bar / 2 + 3}" text-anchor="end">${job}</text>`)
+    parts.push(`<text x="${names}" y="${y + own.length * bar / 2 + 3}" text-anchor="end">${job}</text>`)
     for (const { peer, ratio } of own) {
       const [from, to] = [Math.min(x(1), x(ratio)), Math.max(x(1), x(ratio))]
       parts.push(`<rect x="${from.toFixed(1)}" y="${y}" width="${Math.max(1, to - from).toFixed(1)}" height="${bar - 2}" fill="${colours[peer]!}"/>`)
@@ -108,13 +110,13 @@ export function chart(title: string, jobs: readonly JobReport[]): string {
   const ticks = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].filter(t => t > least && t < most)
   const grid = ticks.map(t => `<line x1="${x(t).toFixed(1)}" x2="${x(t).toFixed(1)}" y1="${top - 8}" y2="${y - gap + 4}" stroke="#888" stroke-width="${t === 1 ? 1.5 : 0.4}"/><text x="${x(t).toFixed(1)}" y="${top - 12}" text-anchor="middle" font-size="9">${t}×</text>`)
   const sides = `<text x="${(x(1) - 8).toFixed(1)}" y="38" text-anchor="end" font-size="10">← the peer is faster</text><text x="${(x(1) + 8).toFixed(1)}" y="38" font-size="10">ours is faster →</text>`
-  let at = left
+  let at = names + 8
   const key = peers.filter(peer => jobs.some(({ ratios }) => peer in ratios)).map(peer => {
     const from = at
     at += 34 + 6.5 * peer.length
     return `<rect x="${from.toFixed(1)}" y="${y + 4}" width="10" height="10" fill="${colours[peer]!}"/><text x="${(from + 14).toFixed(1)}" y="${y + 13}" font-size="10">${peer}</text>`
   })
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${left + width + 50}" height="${y + 28}" font-family="system-ui, sans-serif" font-size="12"><rect width="100%" height="100%" fill="#fff"/><g fill="#222"><text x="${left}" y="20" font-size="14">${title}</text>${sides}${[...grid, ...parts, ...key].join('')}</g></svg>\n`
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${left + width + 50}" height="${y + 28}" font-family="system-ui, sans-serif" font-size="12"><rect width="100%" height="100%" fill="#fff"/><g fill="#222"><text x="${names + 8}" y="20" font-size="14">${title}</text>${sides}${[...grid, ...parts, ...key].join('')}</g></svg>\n`
 }
 
 /** The charts, by file name. */
