@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { provideChromium } from './chromium.mjs'
 import { install, root, run } from './toolchain.mjs'
 
 /** The steps in order; each is a turbo task, so that what has not changed is not done again. */
@@ -35,6 +36,10 @@ function unitTests() {
 const installed = await install()
 count(installed.code === 0, 'install', installed.seconds, 'the locked dependencies')
 if (installed.code === 0) {
+  const chromium = await provideChromium()
+  // turbo knows by it whether the browser tests have run
+  if (chromium) process.env.CHROME_PATH = chromium
+  else console.log('! THE BROWSER TESTS ARE LEFT OUT: there is no Chromium here, and none can be installed. Say where one is by CHROME_PATH')
   for (const [task, what] of steps) {
     const name = task.replace('//#', '')
     const result = await run('turbo', ['run', task, '--output-logs=full', '--log-order=grouped', '--no-color', '--env-mode=loose', ...task === '//#unit' ? ['--concurrency=1'] : []], { quiet: true })

@@ -1,37 +1,39 @@
-"""PyTorch as a contender: reads requests from standard input, answers on standard output. Arguments: threads, folder of data."""
-import json, math, os, sys, time
-
-threads, folder = int(sys.argv[1]), sys.argv[2]
-os.environ['OMP_NUM_THREADS'] = os.environ['OPENBLAS_NUM_THREADS'] = os.environ['MKL_NUM_THREADS'] = str(threads)
-import numpy as np
+"""PyTorch as a contender, by its performance tuning guide: gradients set to None, multi-tensor and fused optimisers,
+channels last, inference mode, results into memory that is there, and its compilers where they are part of it."""
+import math
+from contender import CHAIN, GPT, serve, threads
 import torch
 import torch.nn.functional as F
 
 torch.set_num_threads(threads)
-GPT = dict(layers=4, dim=128, heads=4, context=64, vocabulary=65, batch=16)
 
 
-def load(job):
-    with open(f'{folder}/{job}.json') as f:
-        entries = json.load(f)
-    out = {}
-    for name, entry in entries.items():
-        values = np.fromfile(f'{folder}/{entry["file"]}', dtype=entry['dtype']).reshape(entry['shape'])
-        out[name] = torch.from_numpy(values.astype(np.int64) if entry['dtype'] == 'int32' else values)
-    return out
+def tensors(data):
+    """Arrays as tensors; indices as int64, which PyTorch wants."""
+    return {k: torch.from_numpy(v).long() if v.dtype == 'int32' else torch.from_numpy(v) for k, v in data.items()}
 
 
-def training(data, forward, optimiser):
-    params = {k: v.requires_grad_() for k, v in data.items() if k not in ('x', 'y')}
-    opt = optimiser(list(params.values()))
+def training(forward, optimiser, compiled=False, layout=torch.contiguous_format):
+    """One step at a time; the loss is read back each time."""
+    def start(data):
+        lay = lambda v: v.contiguous(memory_format=layout) if v.dim() == 4 else v
+        p = {k: lay(v) for k, v in tensors(data).items()}
+        x, y = p.pop('x'), p.pop('y')
+        for v in p.values():
+            v.requires_grad_()
+        opt = optimiser(list(p.values()))
+        compute = lambda x, y: F.cross_entropy(forward(p, x), y)
+        if compiled:
+            compute = torch.compile(compute)
 
-    def step():
-        opt.zero_grad(set_to_none=True)
-        loss = F.cross_entropy(forward(params, data['x']), data['y'])
-        loss.backward()
-        opt.step()
-        return loss.item()
-    return [step()], step
+        def step():
+            opt.zero_grad(set_to_none=True)
+            loss = compute(x, y)
+            loss.backward()
+            opt.step()
+            return loss.item()
+        return [step()], step
+    return start
 
 
 def mlp(p, x):
@@ -65,12 +67,25 @@ def gpt(p, x):
     return F.linear(F.layer_norm(h, (d,), p['ln.weight'], p['ln.bias']), p['head']).view(b * t, -1)
 
 
+def trainers(forward, optimiser, layouts=(torch.contiguous_format,), **options):
+    """The ways to train: what a version lacks refuses when it is started."""
+    out = {}
+    for layout in layouts:
+        suffix = ', channels last' if layout == torch.channels_last else ''
+        for name, how in dict(eager={}, foreach=dict(foreach=True), fused=dict(fused=True)).items():
+            out[name + suffix] = training(forward, lambda ps, how=how: optimiser(ps, **options, **how), layout=layout)
+    if hasattr(torch, 'compile'):
+        out['torch.compile'] = training(forward, lambda ps: optimiser(ps, **options), compiled=True)
+    return out
+
+
 def overhead(data):
-    w, c = data['w'].requires_grad_(), data['c']
+    p = tensors(data)
+    w, c = p['w'].requires_grad_(), p['c']
 
     def run():
         y = w
-        for _ in range(500):
+        for _ in range(CHAIN):
             y = y * w + c
         return torch.autograd.grad(y.sum(), w)[0]
     return run().tolist(), run
@@ -80,71 +95,59 @@ def first(y):
     return y.flatten()[:4].tolist()
 
 
-def op(f, out=None):
-    def prepare(data):
-        xs = [v for k, v in data.items()]
-        if out is None:
-            run = lambda: f(*xs)
-        else:
-            y = f(*xs)
-            run = lambda: out(*xs, out=y)
-        with torch.no_grad():
-            return first(f(*xs)), run
-    return prepare
-
-
-def infer(data):
-    def run():
+def op(f, into=None):
+    """A fresh result each time, or one written over the result before by `into(*operands, out)`."""
+    def start(data):
+        xs = list(tensors(data).values())
         with torch.inference_mode():
-            return cnn(data, data['x'])
-    return first(run()), run
+            y = f(*xs)
+        call = f if into is None else lambda *xs: into(*xs, y)
+
+        def run():
+            with torch.inference_mode():
+                return call(*xs)
+        return first(run()), run
+    return start
 
 
-product = {'fresh': op(torch.matmul), 'out=': op(torch.matmul, torch.matmul)}
-JOBS = {
-    'mlp': {'eager': lambda d: training(d, mlp, lambda ps: torch.optim.Adam(ps, lr=1e-3))},
-    'cnn': {'eager': lambda d: training(d, cnn, lambda ps: torch.optim.SGD(ps, lr=0.01, momentum=0.9))},
-    'gpt': {'eager': lambda d: training(d, gpt, lambda ps: torch.optim.AdamW(ps, lr=3e-4))},
+class Cnn(torch.nn.Module):
+    def __init__(self, p):
+        super().__init__()
+        for name, value in p.items():
+            self.register_buffer(name, value)
+        self.names = list(p)
+
+    def forward(self, x):
+        return cnn({name: getattr(self, name) for name in self.names}, x)
+
+
+def infer(layout=torch.contiguous_format, script=False):
+    def start(data):
+        lay = lambda v: v.contiguous(memory_format=layout) if v.dim() == 4 else v
+        p = {k: lay(v) for k, v in tensors(data).items() if k != 'y'}
+        x = p.pop('x')
+        forward = Cnn(p).eval()
+        if script:
+            forward = torch.jit.optimize_for_inference(torch.jit.trace(forward, x))
+
+        def run():
+            with torch.inference_mode():
+                return forward(x)
+        return first(run()), run
+    return start
+
+
+product = {'fresh': op(torch.matmul), 'out=': op(torch.matmul, lambda a, b, y: torch.matmul(a, b, out=y))}
+inference = {'eager': infer(), 'channels last': infer(torch.channels_last), 'TorchScript, optimised for inference': infer(script=True)}
+serve({
+    'mlp': trainers(mlp, torch.optim.Adam, lr=1e-3),
+    'cnn': trainers(cnn, torch.optim.SGD, (torch.contiguous_format, torch.channels_last), lr=0.01, momentum=0.9),
+    'gpt': trainers(gpt, torch.optim.AdamW, lr=3e-4),
     'overhead': {'eager': overhead},
     'gemm-64': product, 'gemm-256': product, 'gemm-512': product, 'gemm-1024': product,
-    'exp': {'fresh': op(torch.exp), 'out=': op(torch.exp, torch.exp)}, 'gelu': {'fresh': op(F.gelu)}, 'sum': {'fresh': op(torch.sum)},
-    'softmax': {'fresh': op(lambda x: F.softmax(x, -1))},
-    'infer-cnn-1': {'eager': infer}, 'infer-cnn-64': {'eager': infer},
-}
-
-
-def clock(run, count):
-    begin = time.perf_counter()
-    for _ in range(count):
-        run()
-    return (time.perf_counter() - begin) * 1000 / count
-
-
-def prepare(job):
-    best = None
-    for variant, start in JOBS[job].items():
-        values, run = start(load(job))
-        begin, runs = time.perf_counter(), 0
-        while runs < 3 or time.perf_counter() - begin < 1:
-            run()
-            runs += 1
-        count = max(1, math.ceil(100 / clock(run, max(1, min(runs, 20)))))
-        spent = clock(run, count)
-        if best is None or spent < best['spent']:
-            best = dict(values=values, run=run, count=count, variant=variant, spent=spent)
-    return best
-
-
-current = None
-for line in sys.stdin:
-    request = json.loads(line)
-    try:
-        if request['ask'] == 'prepare':
-            current = prepare(request['job'])
-            answer = dict(values=current['values'], variant=f"{current['variant']}, {torch.__version__}")
-        else:
-            clock(current['run'], current['count'])
-            answer = dict(time=clock(current['run'], current['count']))
-    except Exception as error:
-        answer = dict(fail=str(error).split('\n')[0][:160])
-    print(json.dumps(answer), flush=True)
+    'exp': {'fresh': op(torch.exp), 'out=': op(torch.exp, lambda x, y: torch.exp(x, out=y))},
+    'gelu': {'fresh': op(F.gelu), 'out=': op(F.gelu, lambda x, y: torch.ops.aten.gelu.out(x, out=y))},
+    'sum': {'fresh': op(torch.sum)},
+    'softmax': {'fresh': op(lambda x: torch.softmax(x, -1)), 'out=': op(lambda x: torch.softmax(x, -1), lambda x, y: torch.softmax(x, -1, out=y))},
+    'infer-cnn-1': inference, 'infer-cnn-64': inference,
+}, torch.__version__)

@@ -6,6 +6,7 @@ import type { Answer, Peer, Prepared, Request } from './peer.ts'
 
 const peers: Readonly<Record<string, () => Promise<Peer>>> = {
   'ours': async () => (await import('./peers/ours.ts')).ours(),
+  'ours-op-by-op': async () => (await import('./peers/ours.ts')).oursOpByOp(),
   'tfjs-wasm': async () => (await import('./peers/tfjs.ts')).tfjs('wasm'),
   'tfjs-cpu': async () => (await import('./peers/tfjs.ts')).tfjs('cpu'),
   'jax-js': async () => (await import('./peers/jax.ts')).jax(),

@@ -1,9 +1,9 @@
 // A contender's process, seen from the driver.
 
 import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
@@ -46,9 +46,10 @@ const here = (file: string): string => fileURLToPath(new URL(file, import.meta.u
 /** A contender in Node. */
 export const nodeContender = (name: string): Contender => new Contender(name, process.execPath, [...process.execArgv, here(import.meta.url.endsWith('.ts') ? './child.ts' : './child.js'), name])
 
-/** The first Python that can import a module, or `null`. */
+/** The first python3 on the PATH that can import a module, or `null`. */
 export function pythonWith(module: string): string | null {
-  return ['python3', '/usr/bin/python3'].find(python => spawnSync(python, ['-c', `import ${module}`], { stdio: 'ignore' }).status === 0) ?? null
+  const all = [...(process.env.PATH ?? '').split(delimiter), '/usr/bin'].map(folder => join(folder, 'python3')).filter(existsSync)
+  return [...new Set(all)].find(python => spawnSync(python, ['-c', `import ${module}`], { stdio: 'ignore' }).status === 0) ?? null
 }
 
 /** A contender in Python, on a number of threads, with its data in a folder. */

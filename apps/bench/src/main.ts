@@ -1,63 +1,93 @@
 // npm run bench: our jobs and the peers' in turns, medians and ratios.
 
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import type { Contender} from './contender.ts';
-import { dataFolder, nodeContender, pythonContender, pythonWith } from './contender.ts'
+import { type Contender, dataFolder, nodeContender, pythonContender, pythonWith } from './contender.ts'
+import { footprint } from './footprint.ts'
 import { help, type Options, parseOptions, type PeerName, UsageError } from './options.ts'
 import { peak } from './peak.ts'
 import { profile } from './profile.ts'
-import { charts, failures, type JobReport, machine, page, type Report, table } from './report.ts'
+import { charts, failures, type JobReport, machine, memoryTable, page, type Report, table } from './report.ts'
 import { agree, median } from './statistics.ts'
+import { trainings } from './training.ts'
 
 /** Timed repetitions of each. */
 const repetitions = 9
 
 const progress = (text: string): void => { process.stderr.write(`${text}\n`) }
 
-/** The processes of a peer (torch has one for each number of threads), or why there are none. */
-function start(peer: PeerName, folder: string): Contender[] | string {
-  if (peer === 'jax') return 'its jobs are not written yet'
-  if (peer !== 'torch') return [nodeContender(peer)]
+/** Peers in Python. */
+const inPython: readonly string[] = ['torch', 'jax'] satisfies PeerName[]
+
+/** A peer's processes, or why there are none. */
+interface Running {
+  readonly name: PeerName
+  readonly processes: readonly Contender[] | string
+}
+
+/** The processes of a peer: those in Python have one for each number of threads. */
+function start(peer: PeerName, folder: string): Running['processes'] {
+  if (!inPython.includes(peer)) return [nodeContender(peer)]
   const python = pythonWith(peer)
   if (!python) return `no python3 here can import ${peer}`
-  return [1, Math.max(2, availableParallelism())].map(threads => pythonContender(`torch-${threads}`, python, 'torch_peer.py', threads, folder))
+  return [1, Math.max(2, availableParallelism())].map(threads => pythonContender(`${peer}-${threads}`, python, `${peer}_peer.py`, threads, folder))
+}
+
+/** Contenders of ours: compiled, and op by op where that is another job. */
+interface Ours {
+  readonly compiled: Contender
+  readonly opByOp: Contender
 }
 
 /** One job: everybody prepares, then all are timed in turns. */
-async function runJob(job: string, ours: Contender, peers: readonly { readonly name: PeerName; readonly processes: readonly Contender[] | string }[]): Promise<JobReport> {
+async function runJob(job: string, ours: Ours, peers: readonly Running[], found: Record<string, string>): Promise<JobReport> {
   const unit = job === 'overhead' ? 'µs/op' : 'ms'
-  const own = await ours.ask({ ask: 'prepare', job })
-  if ('fail' in own || !('values' in own)) return { job, unit, ours: 'fail' in own ? own.fail : 'no answer', oursVariant: '', peers: {}, ratios: {} }
+  const own = await ours.compiled.ask({ ask: 'prepare', job })
+  if ('fail' in own || !('values' in own)) return { job, unit, ours: 'fail' in own ? own.fail : 'no answer', oursVariant: '', peers: {}, ratios: {}, variants: {} }
   const results: Record<string, number | string> = {}
+  const variants: Record<string, string> = {}
   const racing: Contender[] = []
-  for (const { name, processes } of peers) {
-    if (typeof processes === 'string') {
-      results[name] = processes
-      continue
+  /** Whether a contender has prepared the same job; why not stands in the results. */
+  const enter = async (process: Contender): Promise<boolean> => {
+    const prepared = await process.ask({ ask: 'prepare', job })
+    if ('fail' in prepared) results[process.name] = prepared.fail
+    else if ('values' in prepared && !agree(own.values, prepared.values)) results[process.name] = `computes something else: ${prepared.values.slice(0, 4).join(', ')} instead of ${own.values.slice(0, 4).join(', ')}`
+    else if ('values' in prepared) {
+      racing.push(process)
+      variants[process.name] = prepared.variant
+      if (prepared.version !== undefined) found[process.name.replace(/-\d+$/, '')] = prepared.version
+      return true
     }
-    for (const process of processes) {
-      const prepared = await process.ask({ ask: 'prepare', job })
-      if ('fail' in prepared) results[process.name] = prepared.fail
-      else if ('values' in prepared && !agree(own.values, prepared.values)) results[process.name] = `computes something else: ${prepared.values.slice(0, 4).join(', ')} instead of ${own.values.slice(0, 4).join(', ')}`
-      else racing.push(process)
-    }
+    return false
   }
-  const times = new Map<Contender, number[]>([ours, ...racing].map(process => [process, []]))
+  for (const { name, processes } of peers) {
+    if (typeof processes === 'string') results[name] = processes
+    else for (const process of processes) await enter(process)
+  }
+  const opByOp = job in trainings && await enter(ours.opByOp)
+  const times = new Map<Contender, number[]>([ours.compiled, ...racing].map(process => [process, []]))
   for (let i = 0; i < repetitions; i++) {
     for (const [process, list] of times) {
       const answer = await process.ask({ ask: 'run' })
       if ('time' in answer) list.push(answer.time)
     }
   }
-  const mine = median(times.get(ours)!)
-  for (const process of racing) results[process.name] = median(times.get(process)!)
-  const torch = Object.entries(results).filter(([name, value]) => name.startsWith('torch-') && typeof value === 'number').map(([, value]) => value as number)
-  if (torch.length > 0) results.torch = Math.min(...torch)
+  const mine = median(times.get(ours.compiled)!)
+  const eager = opByOp ? median(times.get(ours.opByOp)!) : null
+  for (const process of racing) if (process !== ours.opByOp) results[process.name] = median(times.get(process)!)
+  for (const { name, processes } of peers) if (typeof processes !== 'string') takeBest(name, processes, results, variants)
   const ratios = Object.fromEntries(Object.entries(results).flatMap(([name, value]) => typeof value === 'number' ? [[name, value / mine]] : []))
-  return { job, unit, ours: mine, oursVariant: own.variant, peers: results, ratios, ...await products(job, mine) }
+  return { job, unit, ours: mine, oursVariant: own.variant, peers: results, ratios, variants, ...eager !== null && { opByOp: eager, compiledGain: eager / mine }, ...await products(job, mine) }
+}
+
+/** Where a peer has several processes, the fastest counts. */
+function takeBest(name: string, processes: readonly Contender[], results: Record<string, number | string>, variants: Record<string, string>): void {
+  const timed = processes.map(process => process.name).filter(each => typeof results[each] === 'number').sort((a, b) => (results[a] as number) - (results[b] as number))
+  const [best] = timed
+  if (best === undefined || best === name) return
+  results[name] = results[best]!
+  variants[name] = `${variants[best]!}, as ${best}`
 }
 
 /** GFLOP/s of a matrix product beside the peak of the machine. */
@@ -69,17 +99,10 @@ async function products(job: string, milliseconds: number): Promise<Pick<JobRepo
   return { gflops, peak: most, peakShare: gflops / most }
 }
 
+/** The versions of the peers that npm installs, pinned in this app's package.json. */
 function versions(): Record<string, string> {
-  const require = createRequire(import.meta.url)
-  const out: Record<string, string> = {}
-  for (const name of ['@tensorflow/tfjs', '@jax-js/jax', 'onnxruntime-node']) {
-    try {
-      out[name] = (require(`${name}/package.json`) as { version: string }).version
-    } catch {
-      // a package that does not export its package.json keeps its version to itself
-    }
-  }
-  return out
+  const { devDependencies } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { devDependencies: Record<string, string> }
+  return Object.fromEntries(['@tensorflow/tfjs', '@jax-js/jax', 'onnxruntime-node'].map(name => [name, devDependencies[name]!]))
 }
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -89,28 +112,32 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0
   }
   if (options.profile) return profile(options)
+  // while nobody else is at work
+  const memory = Object.fromEntries(options.jobs.filter(job => job in trainings).map(job => [job, footprint(job)]))
   const folder = dataFolder(options.jobs)
-  const ours = nodeContender('ours')
-  const peers = options.peers.map(name => ({ name, processes: start(name, folder.path) }))
+  const ours = { compiled: nodeContender('ours'), opByOp: nodeContender('ours-op-by-op') }
+  const peers = options.peers.map((name): Running => ({ name, processes: start(name, folder.path) }))
   try {
-    return await race(options, ours, peers)
+    return await race(options, ours, peers, memory)
   } finally {
     for (const { processes } of peers) if (typeof processes !== 'string') for (const process of processes) process.close()
-    ours.close()
+    for (const process of Object.values(ours)) process.close()
     folder.remove()
   }
 }
 
-async function race(options: Options, ours: Contender, peers: Parameters<typeof runJob>[2]): Promise<number> {
+async function race(options: Options, ours: Ours, peers: readonly Running[], memory: Report['memory']): Promise<number> {
   const jobs: JobReport[] = []
+  const found = versions()
   for (const job of options.jobs) {
     progress(`${job} …`)
-    const report = await runJob(job, ours, peers)
+    const report = await runJob(job, ours, peers, found)
     jobs.push(report)
     progress(`  ours ${typeof report.ours === 'number' ? report.ours.toPrecision(3) : report.ours} ${report.unit}; ${Object.entries(report.ratios).map(([name, ratio]) => `${name} ${ratio.toPrecision(3)}×`).join(', ')}`)
   }
-  const report: Report = { machine: machine(), node: process.versions.node, date: new Date().toISOString().slice(0, 10), versions: versions(), jobs }
+  const report: Report = { machine: machine(), node: process.versions.node, date: new Date().toISOString().slice(0, 10), versions: found, jobs, memory }
   process.stdout.write(`${table(report)}\n`)
+  if (Object.keys(memory).length > 0) process.stdout.write(`\n${memoryTable(report)}\n`)
   for (const line of failures(report)) process.stdout.write(`${line}\n`)
   if (options.json !== null) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`)
   if (options.writeResults) writeResults(report)

@@ -27,7 +27,7 @@ export const help = `npm run -s bench -- [--jobs a,b,…] [--peers x,y,…] [--j
 Times our jobs and the peers' in turns, and prints medians and ratios (a peer's time over ours).
 
   --jobs a,b       ${jobs.join(', ')}; infer-cnn means both
-  --peers x,y      ${peerNames.join(', ')}; torch needs a python3 that has it
+  --peers x,y      ${peerNames.join(', ')}; torch and jax need a python3 on the PATH that has them
   --json FILE      writes the report
   --profile        shows where a run of each job spends its time, op by op, instead
   --trace FILE     with --profile: writes that as a Chrome trace

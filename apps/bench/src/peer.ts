@@ -23,6 +23,6 @@ export type Request =
 
 /** What it answers. Times are milliseconds of one run. */
 export type Answer =
-  | { readonly values: readonly number[]; readonly variant: string }
+  | { readonly values: readonly number[]; readonly variant: string; readonly version?: string }
   | { readonly time: number }
   | { readonly fail: string }

@@ -6,6 +6,7 @@ import { encodeCheckpoint, encodeSafetensors } from '@bp/nn'
 import { exportOnnx } from '@bp/onnx'
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
 import { describe, expect, test } from 'vitest'
+import { compare } from './compare.ts'
 import { type Images, pick, pixelsPerImage, readDigits, split } from './data.ts'
 import { parseOptions, UsageError } from './options.ts'
 import { bar, clock } from './progress.ts'
@@ -54,6 +55,14 @@ describe('a run', () => {
     expect(finish(new Run({ ...options, epochs: 1, seed: 6 }))).not.toEqual(finish(new Run({ ...options, epochs: 1 })))
   }, 120_000)
 
+  test('op by op ends within rounding of the compiled one', () => {
+    const [compiled, eager] = [new Run({ ...options, epochs: 1 }), new Run({ ...options, epochs: 1 }, false)]
+    for (const run of [compiled, eager]) finish(run)
+    const [a, b] = [compiled, eager].map(({ model }) => predict(x => model.forward(x), train)) as [Float32Array, Float32Array]
+    a.forEach((value, i) => { expect(Math.abs(value - b[i]!)).toBeLessThan(1e-4) })
+    expect(a).not.toEqual(b)
+  }, 120_000)
+
   test('learns', () => {
     const few = pick(train, Array.from({ length: 50 }, (_, i) => i))
     const run = new Run({ epochs: 12, batch: 50, lr: 0.01, seed: 1 })
@@ -67,10 +76,23 @@ describe('a run', () => {
   })
 })
 
+test('compiled and op by op are compared on the same steps', () => {
+  const text = compare({ epochs: 1, batch: 4, lr: 0.01, seed: 5 }, pick(digits, Array.from({ length: 40 }, (_, i) => i * 250)))
+  expect(text.replace(/ *\d+\.?\d* (?=ms|times)/g, ' # ').replace(/loss \d+\.\d{4}/g, 'loss #')).toMatchInlineSnapshot(`
+    "Batches of 4, medians of 60 steps in turns:
+      compiled # ms   first call # ms   mean loss #
+      op by op # ms   first call # ms   mean loss #
+      compiled is # times faster."
+  `)
+  const [compiled, eager] = [...text.matchAll(/loss (\S+)/g)].map(([, loss]) => Number(loss)) as [number, number]
+  expect(compiled).toBeCloseTo(eager, 2)
+}, 120_000)
+
 describe('options', () => {
   test('have defaults and are read', () => {
     expect(parseOptions([])).toMatchObject({ batch: 32, seed: 1, backend: 'cpu', resume: false })
-    expect(parseOptions(['--epochs', '3', '--lr', '1e-3', '--resume'])).toMatchObject({ epochs: 3, lr: 0.001, resume: true })
+    expect(parseOptions(['--epochs', '3', '--lr', '1e-3', '--resume'])).toMatchObject({ epochs: 3, lr: 0.001, resume: true, eager: false, compare: false })
+    expect(parseOptions(['--eager', '--compare'])).toMatchObject({ eager: true, compare: true })
     expect(parseOptions(['--help'])).toBeNull()
   })
 

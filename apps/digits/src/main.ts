@@ -6,6 +6,7 @@ import { cpu } from '@bp/backend-cpu'
 import { BpError, type Tensor, use } from '@bp/core'
 import { crossEntropy, encodeSafetensors, memoryBreakdown, summary } from '@bp/nn'
 import { exportOnnx, importOnnx } from '@bp/onnx'
+import { compare } from './compare.ts'
 import { type Images, pick, readDigits, split, toBatch } from './data.ts'
 import { writeWhole } from './files.ts'
 import { help, type Options, parseOptions, UsageError } from './options.ts'
@@ -38,12 +39,16 @@ async function main(argv: readonly string[]): Promise<number> {
   const run = start(options, checkpoint)
   if (!run) return 1
   const { train, test } = split(readDigits())
+  if (options.compare) {
+    say(compare(trainOptions(options), train))
+    return 0
+  }
   say(`${train.labels.length.toLocaleString('en')} training and ${test.labels.length.toLocaleString('en')} test images of handwritten digits`)
   say()
   say(summary(run.model, [run.progress.options.batch, 1, 28, 28]).toString())
   say()
   process.on('SIGINT', stopOnSignal).on('SIGTERM', stopOnSignal)
-  const seconds = await trainAll(run, train, test, checkpoint)
+  const seconds = await trainAll(run, train, test, checkpoint, options.eager ? 'op by op' : 'with tracing and compiling')
   if (seconds === null) {
     say(`Stopped in epoch ${run.progress.epoch + 1} after step ${run.progress.step}. Go on exactly from here with`)
     say(`  npm start -- --resume${options.out === 'out/digits' ? '' : ` --out ${options.out}`}`)
@@ -58,12 +63,12 @@ async function main(argv: readonly string[]): Promise<number> {
 
 /** A new run, or the one that the checkpoint holds; `null`, with the reason said, where that cannot be. */
 function start(options: Options, checkpoint: string): Run | null {
-  if (!options.resume) return new Run(trainOptions(options))
+  if (!options.resume) return new Run(trainOptions(options), !options.eager)
   if (!existsSync(checkpoint)) {
     say(`There is nothing to resume: ${relative('.', checkpoint)} does not exist. Start without --resume.`)
     return null
   }
-  const run = Run.from(readFileSync(checkpoint))
+  const run = Run.from(readFileSync(checkpoint), !options.eager)
   const { epochs, batch, lr, seed } = run.progress.options
   say(`Going on from epoch ${run.progress.epoch + 1}, step ${run.progress.step}, with the options it was started with: --epochs ${epochs} --batch ${batch} --lr ${lr} --seed ${seed}`)
   return run
@@ -72,14 +77,16 @@ function start(options: Options, checkpoint: string): Run | null {
 const trainOptions = ({ epochs, batch, lr, seed }: Options): Run['progress']['options'] => ({ epochs, batch, lr, seed })
 
 /** Trains to the end and returns the seconds it took, or `null` where it was stopped; either way a checkpoint is left. */
-async function trainAll(run: Run, train: Images, test: Images, checkpoint: string): Promise<number | null> {
+async function trainAll(run: Run, train: Images, test: Images, checkpoint: string, how: string): Promise<number | null> {
   const begin = performance.now()
   const { epochs } = run.progress.options
   let trained = 0
   while (!run.finished()) {
     const { progress } = run
     const before = progress.seen
+    const stepped = performance.now()
     const last = run.step(train)
+    if (trained === 0) say(`the first step, ${how}: ${(performance.now() - stepped).toFixed(0)} ms`)
     trained += progress.seen - before
     const speed = 1000 * trained / (performance.now() - begin)
     const left = (epochs - progress.epoch) * train.labels.length - progress.seen

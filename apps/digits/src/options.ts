@@ -11,12 +11,16 @@ export interface Options {
   readonly backend: string
   readonly out: string
   readonly resume: boolean
+  /** Op by op instead of compiled. */
+  readonly eager: boolean
+  /** Times steps both ways instead of training. */
+  readonly compare: boolean
 }
 
 /** A command line that cannot be run; the message says what to write instead. */
 export class UsageError extends Error {}
 
-const defaults: Options = { epochs: 4, batch: 32, lr: 0.003, seed: 1, backend: 'cpu', out: 'out/digits', resume: false }
+const defaults: Options = { epochs: 4, batch: 32, lr: 0.003, seed: 1, backend: 'cpu', out: 'out/digits', resume: false, eager: false, compare: false }
 
 /** What `--help` prints. */
 export const help = `Trains a convolutional network on 10,000 handwritten digits, exports it to ONNX, and reads it back.
@@ -30,6 +34,8 @@ export const help = `Trains a convolutional network on 10,000 handwritten digits
   --backend B    where to compute: cpu                      (${defaults.backend})
   --out DIR      where to write the model                   (${defaults.out})
   --resume       go on from the checkpoint in DIR
+  --eager        train op by op instead of by a compiled step
+  --compare      only time steps, compiled and op by op in turns
   --help         this text
 
 Ctrl-C stops after the present step and leaves a checkpoint; --resume goes on exactly from there.
@@ -39,7 +45,7 @@ Ctrl-C stops after the present step and leaves a checkpoint; --resume goes on ex
 export function parseOptions(argv: readonly string[]): Options | null {
   const text = { type: 'string' } as const
   const flag = { type: 'boolean' } as const
-  const { values } = asUsage(() => parseArgs({ args: [...argv], options: { epochs: text, batch: text, lr: text, seed: text, backend: text, out: text, resume: flag, help: { ...flag, short: 'h' } } }))
+  const { values } = asUsage(() => parseArgs({ args: [...argv], options: { epochs: text, batch: text, lr: text, seed: text, backend: text, out: text, resume: flag, eager: flag, compare: flag, help: { ...flag, short: 'h' } } }))
   if (values.help) return null
   const backend = values.backend ?? defaults.backend
   if (backend !== 'cpu') throw new UsageError(`--backend ${backend} is not available; use cpu`)
@@ -51,6 +57,8 @@ export function parseOptions(argv: readonly string[]): Options | null {
     backend,
     out: values.out ?? defaults.out,
     resume: values.resume ?? false,
+    eager: values.eager ?? false,
+    compare: values.compare ?? false,
   }
 }
 

@@ -1,6 +1,6 @@
 // The training loop: steps that can be stopped at any point and gone on from exactly.
 
-import { compile, type Compiled, noGrad, type Tensor } from '@bp/core'
+import { compile, noGrad, type Tensor } from '@bp/core'
 import { Adam, crossEntropy, decodeCheckpoint, encodeCheckpoint, type Module, readCheckpointProgress } from '@bp/nn'
 import { argMax, Generator } from '@bp/ops'
 import { type Images, inBatches, pick, toBatch } from './data.ts'
@@ -32,31 +32,32 @@ export class Run {
   readonly model: ReturnType<typeof digitsNetwork>
   readonly optimiser: Adam
   readonly progress: Progress
-  /** Forward, backward and the optimiser's step as one compiled program: images and labels in, loss and predictions out. */
-  private readonly update: Compiled<[x: Tensor, y: Tensor], [loss: Tensor, predicted: Tensor]>
+  /** Forward, backward and the optimiser's step, as one compiled program or op by op: images and labels in, loss and predictions out. */
+  private readonly update: (x: Tensor, y: Tensor) => [loss: Tensor, predicted: Tensor]
   /** Draws the data order, once an epoch. */
   private readonly order: Generator
   private places: number[] = []
 
-  constructor(options: TrainOptions) {
+  constructor(options: TrainOptions, compiled = true) {
     this.model = digitsNetwork(new Generator(options.seed))
     this.optimiser = new Adam(this.model.parameters(), { lr: options.lr })
     this.order = new Generator(options.seed + 1)
-    this.update = compile((x, y) => {
+    const update: typeof this.update = (x, y) => {
       this.optimiser.zeroGrad()
       const logits = this.model.forward(x)
       const loss = crossEntropy(logits, y)
       loss.backward()
       this.optimiser.step()
       return [loss, argMax(logits)]
-    })
+    }
+    this.update = compiled ? compile(update) : update
     this.progress = { options, epoch: 0, step: 0, lossSum: 0, correct: 0, seen: 0 }
   }
 
   /** A run as a checkpoint left it. Throws where the file is damaged or no checkpoint of this network. */
-  static from(checkpoint: Uint8Array): Run {
+  static from(checkpoint: Uint8Array, compiled = true): Run {
     const saved = readCheckpointProgress(checkpoint) as unknown as Progress
-    const run = new Run(saved.options)
+    const run = new Run(saved.options, compiled)
     decodeCheckpoint(checkpoint, run.parts())
     Object.assign(run.progress, saved)
     return run

@@ -48,3 +48,15 @@ const backend: Backend<CpuStorage> = /* @__PURE__ */ backendOf(kernels, (graph, 
   engine.backend = backend
   return lower(engine, graph, options) as Program<CpuStorage> | null
 })
+
+/**
+ * How many threads run compiled functions at this moment: the caller, and its workers once they have started. 1 where memory
+ * cannot be shared, or WebAssembly is forbidden.
+ *
+ * @example
+ * ```ts
+ * import { threads } from '@bp/backend-cpu'
+ * threads() >= 1 // => true
+ * ```
+ */
+export const threads = (): number => sharedEngine()?.pool.active ?? 1

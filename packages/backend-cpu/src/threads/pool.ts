@@ -9,12 +9,24 @@ import type { Mail } from './worker.ts'
 /** What Node and browsers both have of a worker. */
 interface AnyWorker {
   postMessage(mail: Mail): void
+  terminate(): unknown
   unref?(): void
 }
 
-interface NodeLike {
-  getBuiltinModule?(name: string): { Worker: new (url: URL) => AnyWorker; availableParallelism(): number }
+interface NodeWorker extends AnyWorker {
+  on(event: 'error', listener: () => void): void
 }
+
+interface WebWorker extends AnyWorker {
+  addEventListener(event: 'error', listener: () => void): void
+}
+
+interface NodeLike {
+  getBuiltinModule?(name: string): { Worker: new (url: URL) => NodeWorker; availableParallelism(): number }
+}
+
+/** A browser's; bundlers look for this name beside the address of what runs there. */
+declare const Worker: (new (url: URL, options: { type: 'module' }) => WebWorker) | undefined
 
 const node = (): NodeLike | undefined => (globalThis as { process?: NodeLike }).process
 
@@ -75,25 +87,38 @@ export class Pool {
     return true
   }
 
+  /** How many threads take part in a run now. */
+  get active(): number {
+    return this.ready() ? this.workers.length + 1 : 1
+  }
+
   private start(threads: number): number {
-    const Worker = threads > 1 && this.heap.shared ? workerClass() : undefined
-    if (!Worker) return 1
+    const make = threads > 1 && this.heap.shared ? workerMaker() : undefined
+    if (!make) return 1
     const idle = new ModuleBuilder({ pages: 1, maxPages: this.heap.maxPages, shared: true })
     defineIdle(idle)
     const mail = { memory: this.heap.memory, idle: new (engine().Module)(idle.encode()) }
     try {
       for (let thread = 1; thread < threads; thread++) {
-        const worker = Worker()
+        const worker = make(() => { this.goOnAlone() })
         worker.unref?.()
         worker.postMessage({ ...mail, thread })
         this.workers.push(worker)
       }
     } catch {
       // workers that started wait for programs, and take part; those that could not are not counted
+      if (this.workers.length === 0) alone()
     }
     this.mail = 1
     Atomics.store(this.words, control.mail / 4, 1)
     return this.workers.length + 1
+  }
+
+  /** A worker that could not be loaded never reads its mail, and takes part in nothing: the caller does it all. */
+  private goOnAlone(): void {
+    if (this.workers.length === 0) return
+    alone()
+    for (const worker of this.workers.splice(0)) worker.terminate()
   }
 
   private post(mail: Mail): void {
@@ -110,13 +135,27 @@ export class Pool {
   }
 }
 
-/** Makes a worker, where there are any. */
-function workerClass(): (() => AnyWorker) | undefined {
+const alone = (): void => { console.info('@bp/backend-cpu: a worker did not start, so one thread computes. Serve threads/worker.js beside the code that looks for it; the README of @bp/backend-cpu says how bundlers do') }
+
+/** Makes a worker, and says when it fails, where there are any. */
+function workerMaker(): ((failed: () => void) => AnyWorker) | undefined {
   const threads = node()?.getBuiltinModule?.('node:worker_threads')
-  // sources run as they are in tests and editors; what is published, and what bundlers look for, is JavaScript
-  if (threads) return () => new threads.Worker(import.meta.url.endsWith('.ts') ? new URL('./worker.ts', import.meta.url) : new URL('./worker.js', import.meta.url))
-  const Web = (globalThis as { Worker?: new (url: URL, options: { type: 'module' }) => AnyWorker }).Worker
-  return Web && (() => new Web(new URL('./worker.js', import.meta.url), { type: 'module' }))
+  if (threads) {
+    // sources run as they are in tests and editors, what is published is JavaScript; bundlers for browsers see no file here
+    return failed => {
+      const here = import.meta.url
+      const file = here.endsWith('.ts') ? './worker.ts' : './worker.js'
+      const worker = new threads.Worker(new URL(file, here))
+      worker.on('error', failed)
+      return worker
+    }
+  }
+  if (typeof Worker === 'undefined') return undefined
+  return failed => {
+    const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' })
+    worker.addEventListener('error', failed)
+    return worker
+  }
 }
 
 /** How many threads the machine runs at once, at most 8. */
