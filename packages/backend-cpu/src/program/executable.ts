@@ -28,6 +28,8 @@ interface Running extends Emitted {
   readonly loaded: Loaded
   /** Which segments are worth sharing. */
   readonly share: readonly boolean[]
+  /** The number of each segment's first task. */
+  readonly firstTask: readonly number[]
 }
 
 /** What lowering has made. */
@@ -36,7 +38,6 @@ export interface Lowered {
   readonly bytes: number
   readonly addresses: ReadonlyMap<Id, { readonly address: number }>
   readonly counters: number
-  readonly taskCount: number
   readonly program: Emitted
   /** The same with each task by itself, for measuring. */
   apart(): Emitted
@@ -92,7 +93,7 @@ export class Executable implements Program {
     const { engine } = this
     const module = new (host().Module)(emitted.module)
     const { run } = new (host().Instance)(module, { env: { memory: engine.heap.memory, ...engine.kernels } }).exports
-    return { ...emitted, loaded: engine.pool.load(engine.library, module, run as Loaded['run']), share: emitted.tasks.map(tasks => tasks.some(({ units }) => units >= worthSharing)) }
+    return { ...emitted, loaded: engine.pool.load(engine.library, module, run as Loaded['run']), share: emitted.tasks.map(tasks => tasks.some(({ units }) => units >= worthSharing)), firstTask: emitted.tasks.map((_, i) => emitted.tasks.slice(0, i).reduce((n, { length }) => n + length, 0)) }
   }
 
   profile(inputs: readonly object[], live: readonly number[]): { readonly name: string; readonly milliseconds: number }[] {
@@ -110,16 +111,16 @@ export class Executable implements Program {
       if (round < profileRounds - 1) this.graph.updates.forEach(({ variable }, i) => { variable.storage = kept[i]!.slice() })
     }
     this.carryOut()
-    this.engine.pool.unload(apart.loaded)
+    this.engine.pool.unload(apart.loaded, () => { /* its memory is this program's */ })
     return apart.parts.map((part, i) => ({
       name: part.kind === 'island' ? `${part.step.name} (TypeScript)` : apart.tasks[part.index]!.map(({ name }) => name).join(', '),
       milliseconds: times[i]!.slice(-9).sort((a, b) => a - b)[4]!,
     }))
   }
 
-  private runPart({ loaded, share }: Running, part: Part): void {
+  private runPart({ loaded, share, tasks, firstTask }: Running, part: Part): void {
     if (part.kind === 'island') this.island(part.step)
-    else this.engine.pool.run(loaded, part.index, share[part.index]!)
+    else this.engine.pool.run(loaded, part.index, share[part.index]!, this.lowered.counters + 4 * firstTask[part.index]!, tasks[part.index]!.length)
   }
 
   private view(id: Id): TypedArray {
@@ -145,7 +146,6 @@ export class Executable implements Program {
     graph.inputs.forEach(({ id }, i) => { if (lowered.addresses.has(id)) this.view(id).set(inputs[i] as never) })
     graph.live.forEach(({ id }, i) => { if (lowered.addresses.has(id)) this.view(id)[0] = live[i]! })
     for (const { value } of graph.variables) engine.settle(value)
-    this.words.fill(0, lowered.counters / 4, lowered.counters / 4 + lowered.taskCount)
     this.words[control.error / 4] = 0
   }
 
@@ -186,6 +186,5 @@ const filled = (dtype: DType, size: number, value: number): TypedArray => alloca
 
 /** Gives back the memory of programs that were let go. */
 const released = /* @__PURE__ */ new FinalizationRegistry<{ readonly engine: Engine; readonly places: readonly number[]; readonly program: Loaded }>(({ engine, places, program }) => {
-  engine.pool.unload(program)
-  for (const place of places) engine.heap.free(place)
+  engine.pool.unload(program, () => { for (const place of places) engine.heap.free(place) })
 })

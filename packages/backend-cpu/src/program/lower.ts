@@ -6,7 +6,8 @@ import type { Engine } from '../engine.ts'
 import { ModuleBuilder } from '../wasm/module.ts'
 import { doubles, floats } from '../wasm/simd.ts'
 import { pack } from './arena.ts'
-import { defineRun } from './dispatch.ts'
+import { mostUnits } from '../threads/control.ts'
+import { bounded, defineRun, mostTaken, unitsOf } from './dispatch.ts'
 import type { Emit } from './emit.ts'
 import { type Emitted, Executable, type Part } from './executable.ts'
 import { attach } from './epilogue.ts'
@@ -38,7 +39,7 @@ export function lower(engine: Engine, graph: Graph, { maxBytes = Infinity }: Low
   const counters = engine.heap.allocate(4 * plan.taskCount)
   const made = plan.emit(arena, counters)
   return new Executable(engine, graph, steps, {
-    arena, bytes: peak, addresses: made.addresses, counters, taskCount: plan.taskCount, program: made, apart: () => plan.emit(arena, counters, true),
+    arena, bytes: peak, addresses: made.addresses, counters, program: made, apart: () => plan.emit(arena, counters, true),
     notes: explain(groups), dump: [{ pass: 'fused', text: printGroups(groups, steps) }],
   })
 }
@@ -116,8 +117,8 @@ class Planning {
       present = g
       const tasks = this.tasksOf(emit, group, addresses)
       for (const task of tasks ?? []) {
-        if (apart) begin()
-        segments.at(-1)!.push(task)
+        if (apart || unitsOf(segments.at(-1)!) + Math.min(task.units, mostTaken) > mostUnits) begin()
+        segments.at(-1)!.push(bounded(module, task))
       }
       if (!tasks) {
         parts.push({ kind: 'island', step: group.steps[0]! })

@@ -8,6 +8,7 @@ import { Engine } from '../engine.ts'
 import { cpu } from '../index.ts'
 import { lower } from '../program/lower.ts'
 import { features } from '../wasm/features.ts'
+import { epochs } from './control.ts'
 
 use(cpu())
 
@@ -45,6 +46,24 @@ describe.runIf(features()?.shared)('threads', () => {
       const several = await run(threads)
       expect(several.early).toEqual(one.early)
       expect(several.late).toEqual(one.early)
+    }
+  })
+
+  it('take no unit twice and none of another run, however often they come late', async () => {
+    // more threads than cores, so that some are not scheduled while runs begin and end; more runs than there are epochs
+    const engine = new Engine(5)
+    engine.backend = cpu()
+    const small = [generator.normal([64, 520]), generator.normal([520, 64])]
+    const program = lower(engine, simplify(trace((a, b) => {
+      const y = relu(matmul(a, b))
+      return [sum(matmul(y, y), 0), softmax(y)]
+    }, small, { inlines: row => row.fuse === 'composite' })).graph, {})!
+    expect(await ready(engine)).toBe(true)
+    const inputs = small.map(x => x.storage!)
+    const first = program.run(inputs, []) as Float32Array[]
+    for (let i = 0; i < epochs + 1000; i++) {
+      const now = program.run(inputs, []) as Float32Array[]
+      if (now.some((y, k) => y.some((value, j) => value !== first[k]![j]))) expect(now, `run ${i}`).toEqual(first)
     }
   })
 

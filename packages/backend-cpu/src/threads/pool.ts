@@ -3,7 +3,7 @@
 import type { Heap } from '../heap.ts'
 import { engine, type WasmModule } from '../wasm/engine.ts'
 import { ModuleBuilder } from '../wasm/module.ts'
-import { control, defineIdle } from './control.ts'
+import { control, defineIdle, epochs, packed } from './control.ts'
 import type { Mail } from './worker.ts'
 
 /** What Node and browsers both have of a worker. */
@@ -33,16 +33,18 @@ const node = (): NodeLike | undefined => (globalThis as { process?: NodeLike }).
 /** A program that has been sent to all threads: what `run` starts. */
 export interface Loaded {
   readonly id: number
-  readonly run: (thread: number, segment: number) => void
+  readonly run: (thread: number, segment: number, epoch: number) => void
 }
 
 /** The caller and its workers. */
 export class Pool {
   /** How many threads there are when all have started. */
   readonly threads: number
-  private readonly words: Int32Array
+  private words: Int32Array
   private readonly workers: AnyWorker[] = []
   private readonly heap: Heap
+  private unloaded: { readonly mail: number; readonly then: () => void }[] = []
+  private epoch = 0
   private mail = 0
   private nextId = 1
 
@@ -52,7 +54,6 @@ export class Pool {
     this.threads = this.start(threads)
     // browsers forbid their main thread to sleep
     this.words[control.mayWait / 4] = heap.shared && typeof (globalThis as { document?: unknown }).document === 'undefined' ? 1 : 0
-    this.words[control.participants / 4] = 1
   }
 
   /** Hands a program to all threads. */
@@ -62,23 +63,52 @@ export class Pool {
     return { id, run }
   }
 
-  /** Lets workers forget a program. */
-  unload({ id }: Loaded): void {
+  /** Lets workers forget a program; `then`, when none can be in it any longer, its memory may be given back. */
+  unload({ id }: Loaded, then: () => void): void {
     this.post({ id, program: null })
+    this.unloaded.push({ mail: this.mail, then })
+    this.forget()
   }
 
-  /** Runs a part of a program on all threads that are ready; by itself where it is not worth sharing. */
-  run(program: Loaded, segment: number, share: boolean): void {
-    const { words } = this
-    const together = share && this.workers.length > 0 && this.ready()
-    words[control.participants / 4] = together ? this.workers.length + 1 : 1
+  /**
+   * Runs a part of a program, on all threads where it is worth sharing. The counters of its tasks are `count` words from
+   * address `counters` on. Returns when all units are done; a worker that is not scheduled meanwhile is not waited for.
+   */
+  run(program: Loaded, segment: number, share: boolean, counters: number, count: number): void {
+    if (this.unloaded.length > 0) this.forget()
+    const words = this.words
+    const together = share && this.workers.length > 0
+    this.epoch = (this.epoch + 1) % epochs
+    if (together) Atomics.add(words, control.job / 4, 1)
+    if (this.epoch === 0) this.quiet()
+    const zero = packed(this.epoch)
+    // the memory may have grown beyond the words that were there at first
+    const all = counters + 4 * count <= words.byteLength ? words : this.words = new Int32Array(this.heap.memory.buffer)
+    all.fill(zero, counters / 4, counters / 4 + count)
+    Atomics.store(all, control.done / 4, zero)
+    if (Atomics.load(all, control.sleepers / 4) > 0) Atomics.notify(all, control.done / 4)
     if (together) {
-      words[control.program / 4] = program.id
-      words[control.segment / 4] = segment
-      Atomics.add(words, control.job / 4, 1)
+      all[control.program / 4] = program.id
+      all[control.segment / 4] = segment
+      all[control.epoch / 4] = this.epoch
+      Atomics.add(all, control.job / 4, 1)
       this.wake()
     }
-    program.run(0, segment)
+    program.run(0, segment, this.epoch)
+  }
+
+  /** Until no worker is in a run of an earlier epoch: before epochs begin anew. */
+  private quiet(): void {
+    for (let i = 0; i < this.workers.length; i++) while (Atomics.load(this.words, control.busy / 4 + i) !== 0);
+  }
+
+  /** Does what waited for workers to have forgotten a program. */
+  private forget(): void {
+    const read = Math.min(this.mail, ...this.workers.map((_, i) => Atomics.load(this.words, control.read / 4 + i)))
+    const kept = this.unloaded.filter(({ mail }) => mail > read)
+    const gone = this.unloaded.filter(({ mail }) => mail <= read)
+    this.unloaded = kept
+    for (const { then } of gone) then()
   }
 
   /** Whether every worker has read all its mail. */

@@ -9,14 +9,14 @@ export type Mail =
   | { readonly id: number; readonly library: WasmModule; readonly program: WasmModule }
   | { readonly id: number; readonly program: null }
 
-type Run = (thread: number, segment: number) => void
+type Run = (thread: number, segment: number, epoch: number) => void
 
 let memory: WasmMemory
 let words: Int32Array
 let idle: (seen: number) => void
 let thread = 0
 let waiting = false
-/** The run last taken part in; no run starts before all mail is read. */
+/** The run last taken part in. */
 let lastJob = 0
 let kernels: WasmInstance['exports'] | undefined
 const programs = new Map<number, Run>()
@@ -47,11 +47,20 @@ function work(): void {
     const seen = Atomics.load(words, control.signal / 4)
     if (Atomics.load(words, control.mail / 4) !== Atomics.load(words, control.read / 4 + thread - 1)) return
     const job = Atomics.load(words, control.job / 4)
-    if (job !== lastJob) {
-      lastJob = job
-      programs.get(words[control.program / 4]!)!(thread, words[control.segment / 4]!)
-    } else idle(seen)
+    if (job !== lastJob && job % 2 === 0) takePart(job)
+    else idle(seen)
   }
+}
+
+/** Takes part in a run, unless it was over and another was being written down while this thread read which. */
+function takePart(job: number): void {
+  Atomics.store(words, control.busy / 4 + thread - 1, 1)
+  const [program, segment, epoch] = [words[control.program / 4]!, words[control.segment / 4]!, words[control.epoch / 4]!]
+  if (Atomics.load(words, control.job / 4) === job) {
+    lastJob = job
+    programs.get(program)?.(thread, segment, epoch)
+  }
+  Atomics.store(words, control.busy / 4 + thread - 1, 0)
 }
 
 interface Port {

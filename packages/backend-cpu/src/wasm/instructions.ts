@@ -53,6 +53,8 @@ export const i32 = {
   atomicStore: (base: Int, value: Int, offset = 0): Code => store<'i32'>(2, 0xfe, 0x17)(base, int(value), offset),
   /** Adds, and gives the value before. */
   atomicAdd: (base: Int, value: Int, offset = 0): I32 => expr('i32', [int(base).code, int(value).code, 0xfe, 0x1e, 2, unsigned(offset)]),
+  /** Writes `next` where the word holds `expected`, and gives the value before. */
+  atomicCompareExchange: (base: Int, expected: Int, next: Int, offset = 0): I32 => expr('i32', [int(base).code, int(expected).code, int(next).code, 0xfe, 0x48, 2, unsigned(offset)]),
   truncF32: un<'f32', 'i32'>('i32', 0xfc, 0x00),
   /** The smaller or larger of two, without a branch. */
   minS: (a: Int, b: Int): I32 => choose(i32.ltS(a, b), int(a), int(b)),
