@@ -4,8 +4,8 @@ import { describe } from '@bp/core/extend'
 import type { Group } from './fuse.ts'
 import { outsOf, type Step, type Steps } from './steps.ts'
 
-/** Lines that say what was fused and what was not. */
-export function explain(groups: readonly Group[]): string[] {
+/** Lines that say what was fused and what was not, and how many ops are computed again instead of kept. */
+export function explain(groups: readonly Group[], repeated: number): string[] {
   const loops = groups.filter(group => group.space)
   const fused = loops.filter(({ steps }) => steps.length > 1)
   const kernels = groups.filter(({ steps }) => steps[0]!.kind === 'special')
@@ -15,6 +15,7 @@ export function explain(groups: readonly Group[]): string[] {
   return [
     `${loops.reduce((n, { steps }) => n + steps.length, 0)} elementwise ops, copies and reductions in ${loops.length} loops, ${fused.length} of them of several ops.`,
     `${kernels.length} ops with kernels of their own.`,
+    ...repeated > 0 ? [`${repeated} elementwise ops are computed again where they are read late, so that less is kept.`] : [],
     ...[...counts].map(([text, n]) => `${n} × ${text}`),
   ]
 }

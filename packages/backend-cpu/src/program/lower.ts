@@ -9,9 +9,10 @@ import { pack } from './arena.ts'
 import { defineRun } from './dispatch.ts'
 import type { Emit } from './emit.ts'
 import { type Emitted, Executable, type Part } from './executable.ts'
-import { fuse, type Group, operandsOf } from './fuse.ts'
+import { type Group, operandsOf } from './fuse.ts'
 import { inPlaceOf } from './inPlace.ts'
 import { explain, printGroups } from './explain.ts'
+import { keepLess } from './keeping.ts'
 import { library, type LibraryEntry } from './library.ts'
 import { firstIn, type Life, lifetimesOf, placesOf } from './lifetimes.ts'
 import { type Addresses, loopTasks } from './loopTasks.ts'
@@ -28,8 +29,7 @@ interface At {
 /** Makes a program of a graph of primitives. */
 export function lower(engine: Engine, graph: Graph, { maxBytes = Infinity }: LowerOptions): Program | null {
   if (graph.nodes.some(({ avals }) => avals.some(({ shape }) => sizeOf(shape) === 0)) || graph.inputs.some(({ aval }) => sizeOf(aval.shape) === 0)) return null
-  const steps = stepsOf(graph, specials)
-  const groups = fuse(steps)
+  const { steps, groups, repeated } = keepLess(graph, stepsOf(graph, specials))
   const plan = new Planning(engine, graph, steps, groups, fixedPlaces(engine, graph))
   const { bytes: peak } = plan
   if (peak > maxBytes) fail('memory', 'compile', `one run takes ${peak} bytes for its values, more than maxBytes = ${maxBytes}. Use smaller batches, or checkpoint parts of the function`)
@@ -38,7 +38,7 @@ export function lower(engine: Engine, graph: Graph, { maxBytes = Infinity }: Low
   const made = plan.emit(arena, counters)
   return new Executable(engine, graph, steps, {
     arena, bytes: peak, addresses: made.addresses, counters, taskCount: plan.taskCount, program: made, apart: () => plan.emit(arena, counters, true),
-    notes: explain(groups), dump: [{ pass: 'fused', text: printGroups(groups, steps) }],
+    notes: explain(groups, repeated), dump: [{ pass: 'fused', text: printGroups(groups, steps) }],
   })
 }
 
