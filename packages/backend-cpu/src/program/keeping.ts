@@ -4,7 +4,7 @@ import type { Graph } from '@bp/core/extend'
 import { fuse, type Group } from './fuse.ts'
 import { inPlaceOf } from './inPlace.ts'
 import { bytesInUse, lifetimesOf, placesOf } from './lifetimes.ts'
-import { soonFreed } from './order.ts'
+import { type Planned, soonFreed } from './order.ts'
 import { recut } from './recut.ts'
 import type { Steps } from './steps.ts'
 
@@ -14,9 +14,7 @@ const worth = 1 / 32
 const most = 6
 
 /** Steps in loops, in the order in which they run. */
-export interface Kept {
-  readonly steps: Steps
-  readonly groups: readonly Group[]
+export interface Kept extends Planned {
   /** How many elementwise ops are computed again so that their first results need not be kept. */
   readonly repeated: number
 }
@@ -27,7 +25,7 @@ interface Measured extends Kept {
   readonly peak: number
 }
 
-/** Fuses steps into groups that keep as few bytes as can be found; no bit of a result depends on how. */
+/** Fuses steps into groups that keep as few bytes as can be found, the same ones for any number of threads. */
 export function keepLess(graph: Graph, first: Steps): Kept {
   let best = measured(graph, first, 0)
   for (let cuts = 0; cuts < most; cuts++) {
@@ -42,9 +40,10 @@ export function keepLess(graph: Graph, first: Steps): Kept {
 function better(graph: Graph, best: Measured): Measured | null {
   const at = best.use.indexOf(best.peak)
   for (const after of [at, at - 1]) {
-    const made = recut(graph, best.steps, best.groups.slice(0, after + 1))
-    const next = made && measured(graph, made.steps, best.repeated + made.repeated)
-    if (next && next.peak <= best.peak * (1 - worth)) return next
+    const { steps, saved, repeated } = recut(graph, best.steps, best.groups.slice(0, after + 1))
+    if (saved < best.peak * worth) continue
+    const next = measured(graph, steps, best.repeated + repeated)
+    if (next.peak <= best.peak * (1 - worth)) return next
   }
   return null
 }
@@ -53,10 +52,11 @@ function better(graph: Graph, best: Measured): Measured | null {
 function measured(graph: Graph, steps: Steps, repeated: number): Measured {
   const inOrder = (groups: readonly Group[]): Measured => {
     const lives = lifetimesOf(graph, steps, groups)
-    const use = bytesInUse(placesOf(lives, inPlaceOf(graph, steps, groups, lives)).values(), groups.length)
-    return { steps, groups, repeated, use, peak: Math.max(...use) }
+    const inPlace = inPlaceOf(graph, steps, groups, lives)
+    const use = bytesInUse(placesOf(lives, inPlace).values(), groups.length)
+    return { steps, groups, repeated, lives, inPlace, use, peak: Math.max(...use) }
   }
   const written = inOrder(fuse(steps))
-  const sooner = inOrder(soonFreed(graph, steps, written.groups))
+  const sooner = inOrder(soonFreed(written))
   return sooner.peak < written.peak ? sooner : written
 }

@@ -1,18 +1,24 @@
 // The order of loops and kernels: what frees more bytes than it takes runs as soon as it can, all else as written.
 
-import type { Graph, Id } from '@bp/core/extend'
+import type { Id } from '@bp/core/extend'
 import { type Group, operandsOf } from './fuse.ts'
-import { inPlaceOf } from './inPlace.ts'
-import { lifetimesOf } from './lifetimes.ts'
+import type { Life } from './lifetimes.ts'
 import { outsOf, type Steps } from './steps.ts'
+
+/** Groups in an order in which they can run, and what lies where. */
+export interface Planned {
+  readonly steps: Steps
+  readonly groups: readonly Group[]
+  readonly lives: ReadonlyMap<Id, Life>
+  /** For each result that is written over something, over which value or variable. */
+  readonly inPlace: ReadonlyMap<Id, Id>
+}
 
 /**
  * Groups in an order in which values die sooner: an activation by the gradient of a weight, that by the update. What is written
  * over a variable still is, for it stays behind all that read the old value.
  */
-export function soonFreed(graph: Graph, steps: Steps, groups: readonly Group[]): Group[] {
-  const lives = lifetimesOf(graph, steps, groups)
-  const inPlace = inPlaceOf(graph, steps, groups, lives)
+export function soonFreed({ steps, groups, lives, inPlace }: Planned): Group[] {
   const reads = groups.map(operandsOf)
   const makers = new Map<Id, number>(groups.flatMap((group, g) => group.steps.flatMap(outsOf).map((id): [Id, number] => [id, g])))
   const readers = new Map<Id, Set<number>>()

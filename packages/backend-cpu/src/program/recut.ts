@@ -18,15 +18,21 @@ interface Cut {
   readonly moved: ReadonlySet<Step>
   /** Earlier values that are computed again by later ops. */
   readonly remade: ReadonlyMap<Id, MapStep>
+  /** The bytes by which it keeps less than before. */
+  readonly saved: number
 }
 
-/**
- * The steps of a graph with a new era after the earlier groups, so that as few bytes as can be are kept from these to the
- * others, and how many ops are computed again for it; `null` where nothing can be gained.
- */
-export function recut(graph: Graph, steps: Steps, earlier: readonly Group[]): { readonly steps: Steps; readonly repeated: number } | null {
+/** Steps with a new cut, what it saves of the bytes kept across it, and how many ops are computed again for it. */
+export interface Recut {
+  readonly steps: Steps
+  readonly saved: number
+  readonly repeated: number
+}
+
+/** The steps of a graph with a new era after the earlier groups, so that as few bytes as can be are kept from these to the others. */
+export function recut(graph: Graph, steps: Steps, earlier: readonly Group[]): Recut {
   const cut = cheapestCut(graph, steps, new Set(earlier.flatMap(group => group.steps)))
-  return cut.moved.size + cut.remade.size === 0 ? null : { steps: rewritten(steps, cut), repeated: cut.remade.size }
+  return { steps: rewritten(steps, cut), saved: cut.saved, repeated: cut.remade.size }
 }
 
 /**
@@ -52,6 +58,7 @@ function cheapestCut(graph: Graph, steps: Steps, early: ReadonlySet<Step>): Cut 
     if ((step.kind === 'map' || step.kind === 'reduce') && bases.some(isThere) && bases.every(id => fixed.has(id) || isThere(id))) movable.add(step)
   }
 
+  const isOld = (id: Id): boolean => !makers.has(id) || early.has(makers.get(id)!)
   const network = new Network()
   const vertices = new Map<Id, number>()
   /** The vertex at which a value is made; the next one is where it is read. */
@@ -61,10 +68,9 @@ function cheapestCut(graph: Graph, steps: Steps, early: ReadonlySet<Step>): Cut 
     const vertex = network.vertex()
     vertices.set(id, vertex)
     const maker = makers.get(id)
-    const isOld = !maker || early.has(maker)
     // results that are there are kept in any case
-    network.edge(vertex, network.vertex(), isOld && results.has(id) ? 0 : bytesOfValue(steps, id))
-    if (isOld) network.edge(network.source, vertex, maker?.kind === 'map' ? again * sizeOf(maker.aval.shape) : Infinity)
+    network.edge(vertex, network.vertex(), isOld(id) && results.has(id) ? 0 : bytesOfValue(steps, id))
+    if (isOld(id)) network.edge(network.source, vertex, maker?.kind === 'map' ? again * sizeOf(maker.aval.shape) : Infinity)
     if (maker && (maker.kind === 'map' || movable.has(maker))) for (const base of basesOf(maker)) if (!fixed.has(base)) network.edge(made(base) + 1, vertex, Infinity)
     return vertex
   }
@@ -88,7 +94,10 @@ function cheapestCut(graph: Graph, steps: Steps, early: ReadonlySet<Step>): Cut 
     if (movable.has(maker) && isEarly[vertex]!) move(maker)
     if (maker.kind === 'map' && early.has(maker) && !isEarly[vertex]!) remade.set(id, maker)
   }
-  return { early, moved, remade }
+  const bytesOfAll = (ids: readonly Id[]): number => ids.reduce((sum, id) => results.has(id) ? sum : sum + bytesOfValue(steps, id), 0)
+  const before = new Set(late.flatMap(basesOf).filter(id => isOld(id) && !fixed.has(id)))
+  const after = [...vertices].flatMap(([id, vertex]) => isEarly[vertex]! && !isEarly[vertex + 1]! ? [id] : [])
+  return { early, moved, remade, saved: bytesOfAll([...before]) - bytesOfAll(after) }
 }
 
 /** Earlier steps with those moved to them, then the later ones, each after what it wants computed again. */
