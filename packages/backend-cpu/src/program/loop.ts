@@ -197,7 +197,7 @@ class LoopEmitter {
     const { func, walk } = this
     const last = walk.columns.length - 1
     if (axis === last) {
-      this.line(body, unroll)
+      this.inLines(body, () => { this.line(body, unroll) })
       return
     }
     const steps = this.pointers.map((_, k) => this.columnStep(k, axis))
@@ -220,6 +220,25 @@ class LoopEmitter {
     if (place) return place.dtype
     for (const [op, at] of [...this.sums, ...this.kept]) if (at === k) return this.spec.ops[op]!.dtype
     throw new Error('a pointer to nothing')
+  }
+
+  /** Rows of several lines are summed line by line: an error grows with a line and with their number, not with their product. */
+  private inLines(body: readonly number[], line: () => void): void {
+    const sums = this.walk.columns.length === 1 ? [] : body.flatMap(i => {
+      const op = this.spec.ops[i]!
+      return op.kind === 'reduce' && op.reach !== 'column' ? [{ op, i }] : []
+    })
+    for (const { op, i } of sums) {
+      this.func.set(this.vector(`lines ${i}`), this.vector(`sum ${i} 0`))
+      this.startSum(op, i)
+    }
+    line()
+    for (const { op, i } of sums) {
+      const sum = this.inOne(op, i)
+      this.func.set(this.vector(`lines ${i}`), combine(op.how, op.dtype, this.bits, this.vector(`lines ${i}`), sum))
+      this.startSum(op, i)
+      this.func.set(sum, this.vector(`lines ${i}`))
+    }
   }
 
   private line(body: readonly number[], unroll: number): void {
@@ -331,9 +350,15 @@ class LoopEmitter {
     this.func.set(sum, combine(op.how, op.dtype, this.bits, sum, mode.single ? firstLaneOnly(op.how, op.dtype, this.bits, value) : value))
   }
 
-  private finishSum(op: LoopOp & { readonly kind: 'reduce' }, i: number): V128 {
+  /** The parts of a sum, brought together in the first of them. */
+  private inOne(op: LoopOp & { readonly kind: 'reduce' }, i: number): Vector {
     const total = this.vector(`sum ${i} 0`)
     for (let part = 1; part < this.unroll[this.stages[i]!.pass]!; part++) this.func.set(total, combine(op.how, op.dtype, this.bits, total, this.vector(`sum ${i} ${part}`)))
+    return total
+  }
+
+  private finishSum(op: LoopOp & { readonly kind: 'reduce' }, i: number): V128 {
+    const total = this.inOne(op, i)
     this.func.set(total, acrossLanes(op.how, op.dtype, this.bits, total, v => {
       const halves = this.vector('halves')
       this.func.set(halves, v)
