@@ -1,6 +1,6 @@
 // Programs against ops one by one: every kind of loop, product and window, over random shapes.
 
-import { compile, full, grad, mul, type Tensor, tensor, use, Variable, zeros } from '@bp/core'
+import { broadcastTo, compile, full, grad, mul, type Tensor, tensor, use, Variable, zeros } from '@bp/core'
 import { add, concat, convolve, exp, Generator, layerNorm, matmul, maxPool, pad, relu, reshape, softmax, split, sum, take, transpose } from '@bp/ops'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -44,6 +44,7 @@ describe.each(dtypes)('in %s', dtype => {
       const x = random(shape, dtype), w = random(shape.slice(-1), dtype)
       const outside = dtype === 'float64'
       same(x => softmax(x), [x], outside)
+      same(x => broadcastTo(mul(sum(x, -1, true), 2), shape), [x])
       same(grad((x: Tensor) => sum(mul(softmax(x), x))), [x], outside)
       same((x, w) => layerNorm(x, 1, w, w), [x, w])
       same(grad((x: Tensor, w: Tensor) => sum(mul(layerNorm(x, 1, w, w), x))), [x, w])
