@@ -8,8 +8,8 @@ import { type Planned, soonFreed } from './order.ts'
 import { recut } from './recut.ts'
 import type { Steps } from './steps.ts'
 
-/** What a new cut must save to be taken, as a part of all bytes: a loop more has its price too. */
-const worth = 1 / 32
+/** What a new cut must save to be taken, for a loop more has its price too: this part of all bytes, and this many. */
+const part = 1 / 32, least = 16384
 /** Cuts at most. */
 const most = 6
 
@@ -39,11 +39,12 @@ export function keepLess(graph: Graph, first: Steps): Kept {
 /** The same with another cut behind, or before, the moment of most bytes, where that pays. */
 function better(graph: Graph, best: Measured): Measured | null {
   const at = best.use.indexOf(best.peak)
+  const worth = Math.max(least, best.peak * part)
   for (const after of [at, at - 1]) {
     const { steps, saved, repeated } = recut(graph, best.steps, best.groups.slice(0, after + 1))
-    if (saved < best.peak * worth) continue
+    if (saved < worth) continue
     const next = measured(graph, steps, best.repeated + repeated)
-    if (next.peak <= best.peak * (1 - worth)) return next
+    if (best.peak - next.peak >= worth) return next
   }
   return null
 }
