@@ -28,14 +28,14 @@ export function attach(groups: readonly Group[], blocksOf: (step: Step) => Block
     const [kernel] = groups[g]!.steps as [Step]
     const blocks = blocksOf(kernel)
     if (!blocks) continue
-    const loop = readers[g]!.find(l => !taken.has(l) && follows(kernel, groups[l]!, blocks) && inputsOf(groups[l]!.steps).every(id => {
+    const follower = readers[g]!.find(l => !taken.has(l) && groups[l]!.era === groups[g]!.era && follows(kernel, groups[l]!, blocks) && inputsOf(groups[l]!.steps).every(id => {
       const maker = makers.get(id)
       return maker === undefined || maker <= g || maker === l
     }))
-    if (loop === undefined) continue
-    taken.add(loop)
-    const { steps, space } = groups[loop]!
-    out.set(g, { steps: [kernel, ...steps], loop: steps as Group['loop'], space })
+    if (follower === undefined) continue
+    taken.add(follower)
+    const { steps, loop, space, era } = groups[follower]!
+    out.set(g, { steps: [kernel, ...steps], loop, space, era })
   }
   return groups.flatMap((group, g) => taken.has(g) ? [] : out.get(g) ?? group)
 }

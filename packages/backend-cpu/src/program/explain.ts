@@ -4,8 +4,8 @@ import { describe } from '@bp/core/extend'
 import type { Group } from './fuse.ts'
 import { outsOf, type Step, type Steps } from './steps.ts'
 
-/** Lines that say what was fused and what was not. */
-export function explain(groups: readonly Group[]): string[] {
+/** Lines that say what was fused and what was not, and how many ops are computed again instead of kept. */
+export function explain(groups: readonly Group[], repeated: number): string[] {
   const loops = groups.flatMap(({ loop }) => loop ? [loop] : [])
   const fused = loops.filter(loop => loop.length > 1)
   const kernels = groups.filter(({ steps }) => steps[0]!.kind === 'special')
@@ -16,6 +16,7 @@ export function explain(groups: readonly Group[]): string[] {
   return [
     `${loops.reduce((n, loop) => n + loop.length, 0)} elementwise ops, copies and reductions in ${loops.length} loops, ${fused.length} of them of several ops.`,
     `${kernels.length} ops with kernels of their own${followed === 0 ? '' : `, ${followed} of them with the loop that follows in their blocks`}.`,
+    ...repeated > 0 ? [`${repeated} elementwise ops are computed again where they are read late, so that less is kept.`] : [],
     ...[...counts].map(([text, n]) => `${n} × ${text}`),
   ]
 }

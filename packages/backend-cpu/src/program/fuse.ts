@@ -16,6 +16,8 @@ export interface Group {
   readonly loop: readonly LoopStep[] | null
   /** The axes of the loop nest, and which run within a row. */
   readonly space: Space | null
+  /** When it runs: after all groups of lower eras. */
+  readonly era: number
 }
 
 /** What a group reads that it does not make. */
@@ -139,32 +141,35 @@ function connected(space: Space, members: readonly Member[]): boolean {
 export const keptBy = ({ kept, span }: Member): 'all' | 'rows' | 'columns' | 'none' => kept ?? (span === 'all' ? 'all' : 'rows')
 
 /** Puts steps into groups, and the groups into an order in which they can run. */
-export function fuse({ steps }: Pick<Steps, 'steps'>): Group[] {
-  return new Fusion(steps).run()
+export function fuse({ steps, eras }: Pick<Steps, 'steps' | 'eras'>): Group[] {
+  return new Fusion(steps, eras).run()
 }
 
 interface Building {
   steps: Step[]
   space: Space | null
   readonly order: number
+  readonly era: number
   mark: number
 }
 
 class Fusion {
   private readonly steps: readonly Step[]
+  private readonly eras: readonly number[] | undefined
   private readonly places: ReadonlyMap<Step, number>
   private readonly makers = new Map<Id, Building>()
   private search = 0
 
-  constructor(steps: readonly Step[]) {
+  constructor(steps: readonly Step[], eras: readonly number[] | undefined) {
     this.steps = steps
+    this.eras = eras
     this.places = new Map(steps.map((step, i) => [step, i]))
   }
 
   run(): Group[] {
     const all = new Set<Building>()
     for (const [order, step] of this.steps.entries()) {
-      let group: Building = { steps: [step], space: null, order, mark: 0 }
+      let group: Building = { steps: [step], space: null, order, era: this.eras?.[order] ?? 0, mark: 0 }
       if (step.kind === 'map' || step.kind === 'reduce') group = this.join(step, group)
       all.add(group)
       for (const member of group.steps) {
@@ -180,13 +185,13 @@ class Fusion {
 
   /** A step joined to the groups that make its operands, to as many as can be. */
   private join(step: LoopStep, alone: Building): Building {
-    const near = [...new Set(step.ins.flatMap(ref => 'base' in ref ? this.makers.get(ref.base) ?? [] : []))].filter(group => group.space !== null)
+    const near = [...new Set(step.ins.flatMap(ref => 'base' in ref ? this.makers.get(ref.base) ?? [] : []))].filter(group => group.space !== null && group.era === alone.era)
     const choices = near.length > 1 ? [near, ...near.map(group => [group]).reverse()] : near.map(group => [group])
     for (const groups of choices) {
       const steps = [...groups].sort((a, b) => a.order - b.order).flatMap(group => group.steps)
       const members = this.inOrder([...steps, step])
       const made = assemble(members as LoopStep[])
-      if (made && !this.cycle(groups, members)) return { steps: members, space: made.space, order: groups[0]!.order, mark: 0 }
+      if (made && !this.cycle(groups, members)) return { steps: members, space: made.space, order: groups[0]!.order, era: alone.era, mark: 0 }
     }
     return { ...alone, space: assemble([step])?.space ?? null }
   }
@@ -203,7 +208,7 @@ class Fusion {
       for (const step of list) {
         for (const ref of step.ins) {
           const maker = 'base' in ref ? this.makers.get(ref.base) : undefined
-          if (maker && maker.mark !== mark) {
+          if (maker && maker.mark !== mark && maker.era === groups[0]!.era) {
             maker.mark = mark
             pending.push(maker)
           }
@@ -218,7 +223,8 @@ class Fusion {
       for (const step of group.steps) {
         for (const ref of step.ins) {
           const maker = 'base' in ref ? this.makers.get(ref.base) : undefined
-          if (!maker || maker.mark === mark) continue
+          // what an earlier era makes does not depend on this one
+          if (!maker || maker.mark === mark || maker.era < groups[0]!.era) continue
           if (groups.includes(maker)) return true
           maker.mark = mark
           pending.push(maker)
@@ -241,7 +247,7 @@ class Fusion {
           if (maker && maker !== group) visit(maker)
         }
       }
-      out.push({ steps: group.steps, loop: group.space && group.steps as readonly LoopStep[], space: group.space })
+      out.push({ steps: group.steps, loop: group.space && group.steps as readonly LoopStep[], space: group.space, era: group.era })
     }
     for (const group of [...all].sort((a, b) => last(a) - last(b))) visit(group)
     return out

@@ -199,7 +199,7 @@ class LoopEmitter {
     const { func, walk } = this
     const last = walk.columns.length - 1
     if (axis === last) {
-      this.line(body, unroll)
+      this.inLines(body, () => { this.line(body, unroll) })
       return
     }
     const steps = this.pointers.map((_, k) => this.columnStep(k, axis))
@@ -222,6 +222,25 @@ class LoopEmitter {
     if (place) return place.dtype
     for (const [op, at] of [...this.sums, ...this.kept]) if (at === k) return this.spec.ops[op]!.dtype
     throw new Error('a pointer to nothing')
+  }
+
+  /** Rows of several lines are summed line by line: an error grows with a line and with their number, not with their product. */
+  private inLines(body: readonly number[], line: () => void): void {
+    const sums = this.walk.columns.length === 1 ? [] : body.flatMap(i => {
+      const op = this.spec.ops[i]!
+      return op.kind === 'reduce' && op.reach !== 'column' ? [{ op, i }] : []
+    })
+    for (const { op, i } of sums) {
+      this.func.set(this.vector(`lines ${i}`), this.vector(`sum ${i} 0`))
+      this.startSum(op, i)
+    }
+    line()
+    for (const { op, i } of sums) {
+      const sum = this.inOne(op, i)
+      this.func.set(this.vector(`lines ${i}`), combine(op.how, op.dtype, this.bits, this.vector(`lines ${i}`), sum))
+      this.startSum(op, i)
+      this.func.set(sum, this.vector(`lines ${i}`))
+    }
   }
 
   private line(body: readonly number[], unroll: number): void {
@@ -377,12 +396,19 @@ class LoopEmitter {
     this.func.set(nan, v128.or(nan, this.simd.op.ne(here, here)))
   }
 
-  private finishSum(op: Reduction, i: number): V128 {
+  /** The parts of a sum, brought together in the first of them. */
+  private inOne(op: Reduction, i: number): Vector {
     const total = this.vector(`sum ${i} 0`)
     for (let part = 0; part < this.unroll[this.stages[i]!.pass]!; part++) {
-      if (this.skipsNaN(op)) this.func.set(this.vector(`sum ${i} ${part}`), v128.or(this.vector(`sum ${i} ${part}`), this.vector(`nan ${i} ${part}`)))
-      if (part > 0) this.func.set(total, combine(op.how, op.dtype, this.bits, total, this.vector(`sum ${i} ${part}`)))
+      const sum = this.vector(`sum ${i} ${part}`)
+      if (this.skipsNaN(op)) this.func.set(sum, v128.or(sum, this.vector(`nan ${i} ${part}`)))
+      if (part > 0) this.func.set(total, combine(op.how, op.dtype, this.bits, total, sum))
     }
+    return total
+  }
+
+  private finishSum(op: Reduction, i: number): V128 {
+    const total = this.inOne(op, i)
     this.func.set(total, acrossLanes(op.how, op.dtype, this.bits, total, v => {
       const halves = this.vector('halves')
       this.func.set(halves, v)

@@ -10,16 +10,16 @@ import { mostUnits } from '../threads/control.ts'
 import { bounded, defineRun, mostTaken, unitsOf } from './dispatch.ts'
 import type { Emit } from './emit.ts'
 import { type Emitted, Executable, type Part } from './executable.ts'
-import { attach } from './epilogue.ts'
-import { fuse, type Group, operandsOf } from './fuse.ts'
-import { inPlaceOf } from './inPlace.ts'
+import { operandsOf, type Group } from './fuse.ts'
 import { explain, printGroups } from './explain.ts'
+import { keepLess } from './keeping.ts'
 import { library, type LibraryEntry } from './library.ts'
-import { firstIn, type Life, lifetimesOf, placesOf } from './lifetimes.ts'
+import { firstIn, type Life, placesOf } from './lifetimes.ts'
 import { type Addresses, epilogueOf, loopTasks } from './loopTasks.ts'
+import type { Planned } from './order.ts'
 import type { Region } from './region.ts'
 import { blocksOf, specials, specialTasks } from './specials.ts'
-import { outsOf, type Steps, stepsOf } from './steps.ts'
+import { outsOf, stepsOf } from './steps.ts'
 import type { Task } from './task.ts'
 
 interface At {
@@ -30,9 +30,9 @@ interface At {
 /** Makes a program of a graph of primitives. */
 export function lower(engine: Engine, graph: Graph, { maxBytes = Infinity }: LowerOptions): Program | null {
   if (graph.nodes.some(({ avals }) => avals.some(({ shape }) => sizeOf(shape) === 0)) || graph.inputs.some(({ aval }) => sizeOf(aval.shape) === 0)) return null
-  const steps = stepsOf(graph, specials)
-  const groups = attach(fuse(steps), blocksOf)
-  const plan = new Planning(engine, graph, steps, groups, fixedPlaces(engine, graph))
+  const kept = keepLess(graph, stepsOf(graph, specials))
+  const { steps, groups, repeated } = kept
+  const plan = new Planning(engine, kept, fixedPlaces(engine, graph))
   const { bytes: peak } = plan
   if (peak > maxBytes) fail('memory', 'compile', `one run takes ${peak} bytes for its values, more than maxBytes = ${maxBytes}. Use smaller batches, or checkpoint parts of the function`)
   const arena = engine.heap.allocate(peak)
@@ -40,7 +40,7 @@ export function lower(engine: Engine, graph: Graph, { maxBytes = Infinity }: Low
   const made = plan.emit(arena, counters)
   return new Executable(engine, graph, steps, {
     arena, bytes: peak, addresses: made.addresses, counters, program: made, apart: () => plan.emit(arena, counters, true),
-    notes: explain(groups), dump: [{ pass: 'fused', text: printGroups(groups, steps) }],
+    notes: explain(groups, repeated), dump: [{ pass: 'fused', text: printGroups(groups, steps) }],
   })
 }
 
@@ -68,24 +68,18 @@ class Planning {
   readonly bytes: number
   readonly taskCount: number
   private readonly engine: Engine
-  private readonly steps: Steps
-  private readonly groups: readonly Group[]
+  private readonly planned: Planned
   private readonly fixed: ReadonlyMap<Id, At>
-  private readonly lives: ReadonlyMap<Id, Life>
-  private readonly inPlace: ReadonlyMap<Id, Id>
   /** The offset in the arena of each place, by the value that it was made for. */
   private readonly offsets = new Map<Id, number>()
   /** Those of scratch, in the order in which it is asked for. */
   private scratch: readonly number[] = []
 
-  constructor(engine: Engine, graph: Graph, steps: Steps, groups: readonly Group[], fixed: ReadonlyMap<Id, At>) {
+  constructor(engine: Engine, planned: Planned, fixed: ReadonlyMap<Id, At>) {
     this.engine = engine
-    this.steps = steps
-    this.groups = groups
+    this.planned = planned
     this.fixed = fixed
-    this.lives = lifetimesOf(graph, steps, groups)
-    this.inPlace = inPlaceOf(graph, steps, groups, this.lives)
-    const places = [...placesOf(this.lives, this.inPlace)]
+    const places = [...placesOf(planned.lives, planned.inPlace)]
     const { scratch, taskCount } = this.emit(0, 0)
     const { offsets, bytes } = pack([...places.map(([, life]) => life), ...scratch])
     places.forEach(([id], i) => { this.offsets.set(id, offsets[i]!) })
@@ -96,7 +90,7 @@ class Planning {
 
   /** Emits everything for an arena at an address, and counters of units at another; `apart`, so that each task can be run by itself. */
   emit(base: number, counters: number, apart = false): Made {
-    const { engine, groups } = this
+    const { engine, planned: { groups } } = this
     const { memory, relaxed, threads } = engine
     const module = new ModuleBuilder(memory)
     const imports = Object.fromEntries((Object.entries(library) as [string, LibraryEntry][]).map(([name, { params }]) => [name, module.import(name, params)])) as Emit['library']
@@ -133,8 +127,8 @@ class Planning {
   /** Where values lie if the arena begins at `base`. */
   private addresses(base: number): Map<Id, At> {
     const addresses = new Map<Id, At>(this.fixed)
-    for (const [id, { bytes }] of this.lives) {
-      const first = firstIn(this.inPlace, id)
+    for (const [id, { bytes }] of this.planned.lives) {
+      const first = firstIn(this.planned.inPlace, id)
       addresses.set(id, this.fixed.get(first) ?? { address: base + (this.offsets.get(first) ?? 0), bytes })
     }
     return addresses
@@ -147,12 +141,13 @@ class Planning {
     })
     const outs = group.steps.flatMap(outsOf)
     const reads = regions(operandsOf(group))
-    const writes = regions(outs.filter(id => this.lives.has(id)))
+    const { lives } = this.planned
+    const writes = regions(outs.filter(id => lives.has(id)))
     const [step] = group.steps
     if (step!.kind === 'island') return null
-    if (step!.kind !== 'special') return loopTasks(emit, group, addresses, this.lives, reads, writes)
+    if (step!.kind !== 'special') return loopTasks(emit, group, addresses, lives, reads, writes)
     if (!group.loop) return specialTasks(emit, step!, addresses, reads, writes)
-    const followed = epilogueOf(emit, group, addresses, this.lives, blocksOf(step!)!)
+    const followed = epilogueOf(emit, group, addresses, lives, blocksOf(step!)!)
     const tasks = specialTasks(emit, step!, addresses, reads, writes, followed.epilogue)
     const last = tasks.at(-1)!
     const parts = followed.totals()

@@ -1,7 +1,7 @@
-// What programs keep in memory: results written over operands.
+// What programs keep in memory: results written over operands, values computed again or early, gradients freed by their updates.
 
-import { compile, mul, type Tensor, use } from '@bp/core'
-import { add, exp, Generator, matmul, relu, sigmoid, softmax, sub, sum, tanh, transpose } from '@bp/ops'
+import { compile, grad, mul, type Tensor, tensor, use, Variable } from '@bp/core'
+import { add, exp, gelu, Generator, matmul, relu, sigmoid, softmax, sub, sum, tanh, transpose } from '@bp/ops'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { cpu } from '../index.ts'
@@ -9,13 +9,15 @@ import { cpu } from '../index.ts'
 use(cpu())
 
 const n = 64
+const square = 4 * n * n
 const generator = new Generator(1)
 const random = (...shape: number[]): Tensor => generator.uniform(shape, { low: -1, high: 1 })
 
 /** A function gives compiled what it gives op by op. */
-function same(f: (...xs: Tensor[]) => Tensor[], xs: readonly Tensor[]): void {
-  const want = f(...xs)
-  const compiled = compile(f)
+function same(f: (...xs: Tensor[]) => Tensor | Tensor[], xs: readonly Tensor[]): void {
+  const all = (...xs: Tensor[]): Tensor[] => [f(...xs)].flat()
+  const want = all(...xs)
+  const compiled = compile(all)
   for (const got of [compiled(...xs), compiled(...xs)]) {
     got.forEach((y, i) => {
       const numbers = Array.from(want[i]!.dataSync(), Number)
@@ -38,7 +40,7 @@ describe('results written over operands', () => {
   it('nor does what goes through rows in passes', () => {
     // but for what each row is divided by
     expect(bytesOf((x, w) => softmax(matmul(x, w)), [x, w]) - product).toBeLessThanOrEqual(1024)
-    same((x, w) => [softmax(matmul(x, w))], [x, w])
+    same((x, w) => softmax(matmul(x, w)), [x, w])
   })
 
   it('but what is needed later, or elsewhere in the same loop, stays', () => {
@@ -95,7 +97,66 @@ describe('results written over operands', () => {
         }
         return results.map(i => made[made.length - 1 - i % 3]!)
       }
-      same(f, [random(...shape), random(...shape)])
-    }), { numRuns: 40 })
+      const xs = [random(...shape), random(...shape)]
+      same(f, xs)
+      same(grad((x: Tensor, w: Tensor) => f(x, w).map(y => sum(mul(y, y))).reduce((a, b) => add(a, b))), xs)
+    }), { numRuns: 15 })
+  })
+})
+
+describe('values kept for a gradient', () => {
+  const depth = 6
+  const [x, w] = [random(n, n), mul(random(n, n), 1 / 8)]
+  /** The gradient by x through some layers of an elementwise function; a chain of them keeps what `f` needs of each layer. */
+  const deep = (f: (x: Tensor) => Tensor): (x: Tensor, w: Tensor) => Tensor => grad((x: Tensor, w: Tensor) => {
+    let h = x
+    for (let i = 0; i < depth; i++) h = f(matmul(h, w))
+    return sum(h)
+  })
+  const product = bytesOf(matmul, [x, w])
+
+  it('are comparisons where only the sign is needed: a byte an element', () => {
+    const f = deep(relu)
+    // and one or two while the panels of a product are still there
+    expect(bytesOf(f, [x, w])).toBeLessThanOrEqual(product + (depth + 2) * n * n)
+    same(f, [x, w])
+  })
+
+  it('are what elementwise ops can be computed from again', () => {
+    const f = deep(x => gelu(x, { approximate: 'tanh' }))
+    expect(bytesOf(f, [x, w])).toBeLessThanOrEqual(product + depth * square + 128)
+    expect(compile(f).explain(x, w)).toMatch(/\d+ elementwise ops are computed again where they are read late, so that less is kept\./)
+    same(f, [x, w])
+  })
+
+  it('are results that are smaller than their operands', () => {
+    const f = (x: Tensor, w: Tensor): Tensor[] => {
+      const layers: Tensor[] = []
+      for (let h = x, i = 0; i < depth; i++) layers.push(h = tanh(matmul(h, w)))
+      return [layers.map(h => sum(mul(h, transpose(h)), 1)).reduce((a, b) => sub(mul(b, 2), a)), layers.at(-1)!]
+    }
+    same(f, [x, w])
+    expect(bytesOf(f, [x, w])).toBeLessThanOrEqual(product + square + depth * 4 * n)
+  })
+})
+
+describe('a training step', () => {
+  it('frees each gradient by its update', () => {
+    const depth = 8
+    const weights = Array.from({ length: depth }, () => new Variable(mul(random(n, n), 1 / 8)))
+    const step = (x: Tensor): Tensor[] => {
+      const ds = grad((ws: Tensor[]) => sum(ws.reduce((h, w) => tanh(matmul(h, w)), x)))(weights)
+      weights.forEach((w, i) => { w.assign(sub(w, mul(ds[i]!, 0.01))) })
+      return []
+    }
+    const x = random(4, n)
+    const before = weights.map(w => w.dataSync().slice())
+    // not all gradients at once, but one or two, and scratch of as much
+    expect(bytesOf(step, [x])).toBeLessThan(4 * square)
+    step(x)
+    const want = weights.map(w => w.dataSync().slice())
+    weights.forEach((w, i) => { w.assign(tensor(before[i]!, { shape: [n, n] })) })
+    compile(step)(x)
+    weights.forEach((w, i) => { w.dataSync().forEach((value, k) => { expect(value).toBeCloseTo(Number(want[i]![k]), 5) }) })
   })
 })

@@ -1,6 +1,6 @@
 // Programs against ops one by one: every kind of loop, product and window, over random shapes.
 
-import { compile, grad, mul, type Tensor, tensor, use, Variable, zeros } from '@bp/core'
+import { broadcastTo, compile, full, grad, mul, type Tensor, tensor, use, Variable, zeros } from '@bp/core'
 import { add, concat, convolve, exp, Generator, layerNorm, matmul, maxPool, pad, relu, reshape, softmax, split, sum, take, transpose } from '@bp/ops'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -44,6 +44,7 @@ describe.each(dtypes)('in %s', dtype => {
       const x = random(shape, dtype), w = random(shape.slice(-1), dtype)
       const outside = dtype === 'float64'
       same(x => softmax(x), [x], outside)
+      same(x => broadcastTo(mul(sum(x, -1, true), 2), shape), [x])
       same(grad((x: Tensor) => sum(mul(softmax(x), x))), [x], outside)
       same((x, w) => layerNorm(x, 1, w, w), [x, w])
       same(grad((x: Tensor, w: Tensor) => sum(mul(layerNorm(x, 1, w, w), x))), [x, w])
@@ -133,6 +134,13 @@ describe.each(dtypes)('in %s', dtype => {
       return sum(mul(a, mul(a, b)))
     }), [random([3, 4, 5], dtype)])
   })
+})
+
+it('sums that go over several lines round little, where one long run of additions drifts', () => {
+  for (const value of [0.1, 0.3, 1 / 3, 0.7]) {
+    const total = compile((x: Tensor) => sum(x, [0, 2]))(full([64, 2, 256], value))
+    for (const got of total.dataSync()) expect(Math.abs(Number(got) / (Math.fround(value) * 64 * 256) - 1)).toBeLessThan(1e-6)
+  }
 })
 
 describe('variables', () => {

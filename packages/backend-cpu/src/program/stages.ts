@@ -9,7 +9,7 @@ export interface Stage {
 }
 
 /** The pass of each op of a loop. */
-export function stagesOf({ ops, loads, within }: Pick<LoopSpec, 'ops' | 'loads' | 'within'>): Stage[] {
+export function stagesOf({ ops, loads, stores, within }: Pick<LoopSpec, 'ops' | 'loads' | 'stores' | 'within'>): Stage[] {
   const stages: Stage[] = []
   const constantInRow = (arg: Arg): boolean => {
     if (arg.kind === 'constant') return true
@@ -21,8 +21,10 @@ export function stagesOf({ ops, loads, within }: Pick<LoopSpec, 'ops' | 'loads' 
     const { pass } = stages[arg.at]!
     return ops[arg.at]!.kind === 'reduce' ? pass + 1 : pass
   }
-  for (const op of ops) {
-    if (op.kind === 'map') stages.push({ pass: Math.max(0, ...op.args.map(ready)), once: within !== null && op.args.length > 0 && op.args.every(constantInRow) })
+  /** Whether a value is written to every element of a row. */
+  const fills = (op: number): boolean => stores.some(store => store.op === op && store.to.strides.some((stride, axis) => stride !== 0 && within![axis]!))
+  for (const [i, op] of ops.entries()) {
+    if (op.kind === 'map') stages.push({ pass: Math.max(0, ...op.args.map(ready)), once: within !== null && op.args.length > 0 && op.args.every(constantInRow) && !fills(i) })
     else stages.push({ pass: ready(op.arg), once: false })
   }
   return stages

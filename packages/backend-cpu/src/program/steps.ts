@@ -32,6 +32,8 @@ export interface Steps {
   /** What the graph's outputs and updates are: dense bases. */
   readonly outputs: readonly Id[]
   readonly updates: readonly Id[]
+  /** In which era each step runs, if there are several: eras run one after the other, and no loop has steps of two. */
+  readonly eras?: readonly number[]
 }
 
 /** Which ops have kernels of their own, and which of their operands may lie by strides. */
