@@ -35,9 +35,9 @@ const table: Readonly<Record<string, FloatFunction>> = {
 
 type Elementary = (simd: Simd, func: Func, x: V128, y: V128) => V128
 
-const elementary: Readonly<Record<string, Elementary>> = { exp, expm1, sigmoid, tanh, log, log1p, asin, acos, atan }
+const elementary: Readonly<Record<string, Elementary>> = { exp, expm1, sigmoid, tanh, log, log1p, asin, acos, atan, erf, sin, cos, tan }
 /* What is made for four floats only; on doubles these ops run in TypeScript. */
-const ofFloats: Readonly<Record<string, Elementary>> = { erf, sin, cos, tan, pow }
+const ofFloats: Readonly<Record<string, Elementary>> = { pow }
 
 /** Whether there is a vector function of this name for floats of this width. */
 export const hasMath = (name: string, bits: 32 | 64): boolean => [table, elementary, ...bits === 32 ? [ofFloats] : []].some(functions => Object.hasOwn(functions, name))

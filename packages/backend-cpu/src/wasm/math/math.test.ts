@@ -12,14 +12,15 @@ import { hasMath, mathOf } from './index.ts'
 
 type Floats = Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer>
 
-/* Measured maximum in ulp, rounded up: what the doc page states. In doubles JavaScript's own functions may be 1 ulp off. */
+/* Measured maximum in ulp, rounded up: what the doc page states. */
 const bounds: Readonly<Record<string, readonly [number, number]>> = {
-  exp: [1.5, 1.5], expm1: [2, 2], log: [1.5, 1.5], log1p: [2, 2], sigmoid: [2.5, 2.5], tanh: [2, 2], erf: [2, 0],
-  sin: [2, 0], cos: [2, 0], tan: [2.5, 0], asin: [1.5, 1.5], acos: [1.5, 1.5], atan: [1.5, 1.5], pow: [1.5, 0], sqrt: [0.5, 0.5],
+  exp: [1.5, 1.5], expm1: [2, 2], log: [1.5, 1.5], log1p: [2, 2], sigmoid: [2.5, 2.5], tanh: [2, 2], erf: [2, 2],
+  sin: [2, 2], cos: [2, 2], tan: [2.5, 3], asin: [1.5, 1.5], acos: [1.5, 1.5], atan: [1.5, 1.5], pow: [1.5, 0], sqrt: [0.5, 0.5],
 }
 const exact: Readonly<Record<string, (x: number, y: number) => number>> = { ...scalar, erf } as never
 const binary = new Set(['pow'])
-const allowance = { 32: 0, 64: 1 } as const
+/** What the functions compared with may themselves be off in doubles. */
+const allowance = (name: string, bits: 32 | 64): number => bits === 32 || name === 'sqrt' ? 0 : name === 'erf' ? 4 : 1
 
 const make = (bits: 32 | 64, values: readonly number[]): Floats => bits === 32 ? Float32Array.from(values) : Float64Array.from(values)
 
@@ -30,6 +31,8 @@ function samples(bits: 32 | 64): number[] {
   const random = randomOf(1)
   for (let e = least; e < most; e++) for (let i = 0; i < each; i++) out.push(2 ** e * (1 + random()), -(2 ** e) * (1 + random()))
   for (let i = 0; i < 60000; i++) out.push((random() - 0.5) * (bits === 32 ? 220 : 1600), (random() - 0.5) * 20, (random() - 0.5) * 2)
+  // the double that is nearest to a multiple of π/2
+  if (bits === 64) out.push(6381956970095103 * 2 ** 797)
   while (out.length % 4 !== 0) out.push(1)
   return out
 }
@@ -90,7 +93,7 @@ function ulps(got: number, exact: number, bits: 32 | 64): number {
 
 describe.each([32, 64] as const)('of %s bits', bits => {
   describe.each(Object.keys(bounds).filter(name => hasMath(name, bits)))('%s', name => {
-    const bound = bounds[name]![bits === 32 ? 0 : 1] + allowance[bits]
+    const bound = bounds[name]![bits === 32 ? 0 : 1] + allowance(name, bits)
     it.each(features()?.relaxed ? [true, false] : [false])(`is within ${bound} ulp (fused multiply-add: %s)`, relaxed => {
       const operands = (binary.has(name) ? pairs(bits) : [samples(bits)]).map(values => make(bits, values))
       let worst = { ulps: 0, at: 0 }
