@@ -1,7 +1,7 @@
 // Programs against ops one by one: every kind of loop, product and window, over random shapes.
 
 import { compile, grad, mul, type Tensor, tensor, use, Variable, zeros } from '@bp/core'
-import { add, concat, convolve, exp, Generator, layerNorm, matmul, maxPool, pad, relu, reshape, softmax, split, sum, take, transpose } from '@bp/ops'
+import { acos, add, asin, atan, concat, convolve, cos, equal, erf, exp, expm1, Generator, layerNorm, less, lessEqual, log, log1p, matmul, maxPool, pad, pow, relu, reshape, sigmoid, sin, softmax, split, sum, take, tan, tanh, transpose } from '@bp/ops'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { cpu } from '../index.ts'
@@ -93,6 +93,26 @@ describe.each(dtypes)('in %s', dtype => {
       const [a, b] = split(x, 2, 1) as [Tensor, Tensor]
       return sum(mul(a, mul(a, b)))
     }), [random([3, 4, 5], dtype)])
+  })
+})
+
+describe('functions of elements', () => {
+  const numbers = [0, -0, 0.3, -0.7, 1, -1, 2.5, -40, 1e6, -3e8, 1e30, NaN, Infinity, -Infinity]
+
+  it.each(dtypes)('give the special values that ops give, at the ends of loops too, in %s', dtype => {
+    const x = tensor(numbers, { dtype }), y = tensor(numbers.toReversed(), { dtype })
+    const close = (got: number, want: number): boolean => Object.is(got, want) || Math.abs(got - want) <= (dtype === 'float64' ? 1e-15 : 5e-7) * Math.abs(want)
+    for (const f of [exp, expm1, log, log1p, tanh, sigmoid, erf, sin, cos, tan, asin, acos, atan, (x: Tensor): Tensor => pow(x, y)]) {
+      const compiled = compile(f)
+      const [got, want] = [compiled(x), f(x)].map(z => [...z.dataSync()].map(Number)) as [number[], number[]]
+      expect(compiled.explain(x)).not.toContain('TypeScript')
+      got.forEach((value, i) => { expect(close(value, want[i]!), `${f.name} of ${numbers[i]} gives ${value}, the op ${want[i]}`).toBe(true) })
+    }
+  })
+
+  it('compares booleans, false before true', () => {
+    const a = tensor([false, false, true, true]), b = tensor([false, true, false, true])
+    for (const f of [equal, less, lessEqual]) same(f, [a, b])
   })
 })
 

@@ -33,6 +33,13 @@ function logOfFloats(simd: Simd, func: Func, x: V128): V128 {
 /** 2(atanh √z/√z − 1)/z for √½ ≤ (1 + √z)/(1 − √z) ≤ √2 */
 const atanhTail = [0.3333333333333355, 0.1999999999975859, 0.14285714365005622, 0.11111099502701384, 0.09091788215190626, 0.07656515095840428, 0.07405968054821788].map(x => 2 * x)
 
+/** Doubles x > 0 as normal ones, subnormal ones times 2^lowered. */
+export function normalOf(func: Func, x: V128): { normal: Vector; lowered: V128 } {
+  const subnormal = func.let(f64x2.lt(x, f64x2.const(2 ** -1022)))
+  const normal = func.let(v128.select(f64x2.mul(x, f64x2.const(2 ** 52)), x, subnormal))
+  return { normal, lowered: v128.and(subnormal, f64x2.const(52)) }
+}
+
 /** e and m of doubles x = 2ᵉ·m that are positive and normal, with √½ ≤ m < √2. */
 export function exponentOf(func: Func, x: Vector): { e: V128; m: V128 } {
   const least = 0x3fe6a09e667f3bcdn // √½
@@ -48,9 +55,9 @@ export function exponentOf(func: Func, x: Vector): { e: V128; m: V128 } {
 /** log x = e·ln 2 + log m, where log m = f − (f²/2 − s(f²/2 + R)) with f = m − 1, s = f/(2 + f) and 2 atanh s = 2s + s·R */
 function logOfDoubles(simd: Simd, func: Func, x: V128): V128 {
   const c = f64x2.const
-  const subnormal = func.let(f64x2.lt(x, c(2 ** -1022)))
-  const { e, m } = exponentOf(func, func.let(v128.select(f64x2.mul(x, c(2 ** 52)), x, subnormal)))
-  const steps = func.let(f64x2.sub(e, v128.and(subnormal, c(52))))
+  const { normal, lowered } = normalOf(func, x)
+  const { e, m } = exponentOf(func, normal)
+  const steps = func.let(f64x2.sub(e, lowered))
   const f = func.let(f64x2.sub(m, c(1)))
   const s = func.let(f64x2.div(f, f64x2.add(f, c(2))))
   const z = func.let(f64x2.mul(s, s))
