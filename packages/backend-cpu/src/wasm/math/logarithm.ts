@@ -68,14 +68,14 @@ function logOfDoubles(simd: Simd, func: Func, x: V128): V128 {
 }
 
 /** log x; −∞ at 0, NaN below. */
-export function log(simd: Simd, func: Func, x: V128): V128 {
+export function log(simd: Simd, func: Func, x: Vector): V128 {
   const { op, bits } = simd
   const y = bits === 32 ? logOfFloats(simd, func, x) : logOfDoubles(simd, func, x)
-  const infinite = v128.select(x, y, op.eq(x, op.const(Infinity)))
-  const atZero = v128.select(op.const(-Infinity), infinite, op.eq(x, op.const(0)))
-  // negative, or NaN
-  return v128.or(atZero, v128.not(op.ge(x, op.const(0))))
+  return v128.or(op.add(y, atEnds(simd, x)), op.lt(x, op.const(0)))
 }
+
+/** What log x is where x is 0, ∞ or NaN, else 0. */
+export const atEnds = ({ op }: Simd, x: Vector): V128 => op.add(v128.and(op.eq(x, op.const(0)), op.const(-Infinity)), v128.andNot(x, op.lt(x, op.const(Infinity))))
 
 /** log(1 + x) = log u + (x − (u − 1))/u with u = 1 + x as rounded */
 export function log1p(simd: Simd, func: Func, x: V128): V128 {

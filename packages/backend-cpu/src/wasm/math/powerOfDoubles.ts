@@ -4,7 +4,7 @@ import { f64x2, type V128, v128 } from '../instructions.ts'
 import type { Func, Local } from '../module.ts'
 import type { Simd } from '../simd.ts'
 import { scaledExp } from './exponential.ts'
-import { exponentOf, normalOf } from './logarithm.ts'
+import { atEnds, exponentOf, normalOf } from './logarithm.ts'
 import { type Pair, partsOf, plusPair, productOf, sumOf, timesPair } from './pairs.ts'
 import { polynomialByPairs } from './polynomial.ts'
 
@@ -52,11 +52,10 @@ export function doublePower(simd: Simd, func: Func, x: Vector, y: Vector): V128 
   const exponent = func.let(f64x2.pmax(f64x2.pmin(y, c(2 ** 80)), c(-(2 ** 80))))
   const { high, low } = productOf(func, exponent, log.high)
   // where log₂ x is −∞, ∞ or NaN
-  const atEnds = v128.or(v128.and(f64x2.eq(x, c(0)), c(-Infinity)), v128.andNot(x, f64x2.lt(x, c(Infinity))))
   const isEnd = v128.or(f64x2.eq(x, c(0)), v128.not(f64x2.lt(x, c(Infinity))))
   // 1 to any power is 1, and so is anything to the power of 0
   const one = func.let(v128.or(f64x2.eq(x, c(1)), f64x2.eq(y, c(0))))
-  const power = func.let(v128.andNot(v128.select(mul(y, atEnds), high, isEnd), one))
+  const power = func.let(v128.andNot(v128.select(mul(y, atEnds(simd, x)), high, isEnd), one))
   const near = func.let(f64x2.pmax(f64x2.pmin(power, c(1030)), c(-1080)))
   const magic = c(1.5 * 2 ** 52 + 2046)
   const biased = func.let(add(near, magic))

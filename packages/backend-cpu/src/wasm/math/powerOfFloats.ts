@@ -4,7 +4,7 @@ import { f64x2, type V128, v128 } from '../instructions.ts'
 import type { Func, Local } from '../module.ts'
 import { doubles, type Simd } from '../simd.ts'
 import { scaledExp } from './exponential.ts'
-import { exponentOf } from './logarithm.ts'
+import { atEnds, exponentOf } from './logarithm.ts'
 import { polynomialByPairs } from './polynomial.ts'
 import { halves, joined, lowWords } from './widths.ts'
 
@@ -22,10 +22,7 @@ function log2(simd: Simd, func: Func, x: Vector): V128 {
   const s = func.let(f64x2.div(f64x2.sub(mantissa, c(1)), f64x2.add(mantissa, c(1))))
   const z = func.let(f64x2.mul(s, s))
   const tail = simd.madd(z, polynomialByPairs(simd, func, z, func.let(f64x2.mul(z, z)), atanhTail), c(2 * Math.LOG2E))
-  const atZero = v128.and(f64x2.eq(x, c(0)), c(-Infinity))
-  // ∞ and NaN themselves
-  const beyond = v128.andNot(x, f64x2.lt(x, c(Infinity)))
-  return f64x2.add(simd.madd(s, tail, e), f64x2.add(atZero, beyond))
+  return f64x2.add(simd.madd(s, tail, e), atEnds(simd, x))
 }
 
 /** n with twice the bias added, in the low bits, and r of xʸ = 2ⁿ·eʳ. */
