@@ -1,7 +1,7 @@
 // One elementwise op on vectors: which instructions compute it, by the types of its operands.
 
 import type { DType } from '@bp/core'
-import { f32x4, f64x2, i32x4, i64x2, type V128, v128 } from '../wasm/instructions.ts'
+import { f32x4, f64x2, i32x4, type V128, v128 } from '../wasm/instructions.ts'
 import { hasMath, integerMath, mathOf } from '../wasm/math/index.ts'
 import type { Func, Local } from '../wasm/module.ts'
 import type { Simd } from '../wasm/simd.ts'
@@ -16,6 +16,11 @@ export interface VectorOp {
 
 const logical = new Set(['logicalNot', 'logicalAnd', 'logicalOr'])
 
+/** Comparisons of masks, false < true. */
+const maskMath: Readonly<Record<string, (a: V128, b: V128) => V128>> = {
+  equal: (a, b) => v128.not(v128.xor(a, b)), less: (a, b) => v128.andNot(b, a), lessEqual: (a, b) => v128.or(b, v128.not(a)),
+}
+
 /** Whether an op has instructions on operands of these types. */
 export function isVectorOp({ name, dtype, argTypes }: VectorOp): boolean {
   const types = [dtype, ...argTypes]
@@ -27,9 +32,9 @@ export function isVectorOp({ name, dtype, argTypes }: VectorOp): boolean {
   if (name === 'cast') return true
   if (logical.has(name)) return true
   const [type] = argTypes as [DType]
-  if (type === 'bool') return name === 'equal'
+  if (type === 'bool') return Object.hasOwn(maskMath, name)
   if (type === 'int32') return Object.hasOwn(integerMath, name)
-  return hasMath(name, wide ? 64 : 32)
+  return hasMath(name)
 }
 
 /** The op on vectors. */
@@ -44,7 +49,7 @@ export function emitMap(func: Func, simd: Simd, { name, dtype, argTypes }: Vecto
     case 'logicalAnd': return v128.and(mask(a, type, simd), mask(b, argTypes[1]!, simd))
     case 'logicalOr': return v128.or(mask(a, type, simd), mask(b, argTypes[1]!, simd))
   }
-  if (type === 'bool') return simd.bits === 64 ? i64x2.eq(a, b) : i32x4.eq(a, b)
+  if (type === 'bool') return maskMath[name]!(a, b)
   // constants come as expressions, which are read like locals
   if (type === 'int32') return integerMath[name]!(func, xs as readonly Local<'v128'>[])
   return mathOf(name, simd)(func, xs as readonly Local<'v128'>[])

@@ -43,6 +43,23 @@ describe('control flow', () => {
     expect([call('sum', 0), call('sum', 1), call('sum', 6)]).toEqual([0, 1, 1 + 9 + 25 + 3])
   })
 
+  it('makes a helper once, and keeps several results', () => {
+    const { call } = exportsOf(module => {
+      const divide = (): ReturnType<ModuleBuilder['helper']> => module.helper('divide', module => {
+        const func = module.func(['i32', 'i32'], ['i32', 'i32'])
+        func.do(i32.divS(func.params[0], func.params[1]).code, i32.remU(func.params[0], func.params[1]).code)
+        return func
+      })
+      const digits = module.func(['i32'], ['i32'], 'digits')
+      const [quotient, rest] = [digits.local('i32'), digits.local('i32')]
+      digits.receive([quotient, rest], divide(), digits.params[0], i32.const(7))
+      expect(divide()).toBe(divide())
+      digits.return(i32.add(i32.mul(quotient, 10), rest))
+      digits.do([0x00])
+    })
+    expect([call('digits', 20), call('digits', 48)]).toEqual([26, 66])
+  })
+
   it('counts atomically, and gives the value before', () => {
     const { call, words } = exportsOf(module => {
       const func = module.func([], ['i32'], 'next')

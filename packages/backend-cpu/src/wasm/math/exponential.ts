@@ -32,24 +32,41 @@ const most: Widths<number> = { 32: 89, 64: 710 }
 /** The whole number n next to x/ln 2, in the low bits of a float with `bias` added, and eʳ − 1 of the rest r. */
 function split(simd: Simd, func: Func, x: Vector, bias: number): { biased: Vector; tail: V128 } {
   const { op, bits } = simd
-  const { high, low, tail } = table[bits]
+  const { high, low } = table[bits]
   const c = op.const
   // adding 1.5·2ᵐ rounds to a whole number, which the low bits then hold
   const magic = c(1.5 * 2 ** fraction[bits] + bias)
   const biased = func.let(simd.madd(x, c(Math.LOG2E), magic))
   const n = func.let(op.sub(biased, magic))
   const r = func.let(simd.nmadd(n, c(low), simd.nmadd(n, c(high), x)))
-  const square = func.let(op.mul(r, r))
-  return { biased, tail: simd.madd(square, polynomialByPairs(simd, func, r, square, tail), r) }
+  return { biased, tail: tailOf(simd, func, r) }
 }
 
-/** e^x = a·b·eʳ, where a and b are powers of two, alike or b twice a, so that both have floats where e^x has none. */
+/** eʳ − 1 for |r| ≤ ½ ln 2. */
+function tailOf(simd: Simd, func: Func, r: Vector): V128 {
+  const square = func.let(simd.op.mul(r, r))
+  return simd.madd(square, polynomialByPairs(simd, func, r, square, table[simd.bits].tail), r)
+}
+
+/** Powers of two a and b, alike or b twice a, with a·b = 2ⁿ, from n with twice the bias added, in the low bits. */
+function powers({ bit, bits }: Simd, func: Func, biased: Vector): { a: Vector; b: Vector } {
+  const a = func.let(bit.shl(bit.shrU(biased, 1), fraction[bits]))
+  return { a, b: func.let(bit.sub(bit.shl(biased, fraction[bits]), a)) }
+}
+
+/** 2ⁿ·eʳ, subnormal, 0 or ∞ too, from n with twice the bias added, in the low bits, and |r| ≤ ½ ln 2. */
+export function scaledExp(simd: Simd, func: Func, biased: Vector, r: Vector): V128 {
+  const { op } = simd
+  const { a, b } = powers(simd, func, biased)
+  return op.mul(op.mul(op.add(tailOf(simd, func, r), op.const(1)), a), b)
+}
+
+/** e^x = a·b·eʳ and eʳ − 1, where a and b have floats though e^x may have none. */
 function factors(simd: Simd, func: Func, x: V128): { a: Vector; b: Vector; tail: V128 } {
-  const { op, bit, bits } = simd
+  const { op, bits } = simd
   const near = func.let(op.pmax(op.pmin(x, op.const(most[bits])), op.const(least[bits])))
   const { biased, tail } = split(simd, func, near, 2 * bias[bits])
-  const a = func.let(bit.shl(bit.shrU(biased, 1), fraction[bits]))
-  return { a, b: func.let(bit.sub(bit.shl(biased, fraction[bits]), a)), tail }
+  return { ...powers(simd, func, biased), tail }
 }
 
 /** e^x */

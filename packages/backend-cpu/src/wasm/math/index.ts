@@ -7,12 +7,14 @@ import { erf } from './error.ts'
 import { exp, expm1, sigmoid, tanh } from './exponential.ts'
 import { acos, asin, atan } from './inverse.ts'
 import { log, log1p } from './logarithm.ts'
+import { pow } from './power.ts'
 import { cos, sin, tan } from './trigonometric.ts'
 
 /** A function of vectors, emitted in place: operands are read, not changed. */
 export type VectorFunction = (func: Func, xs: readonly Local<'v128'>[]) => V128
 
-type FloatFunction = (simd: Simd, func: Func, xs: readonly Local<'v128'>[]) => V128
+type Vector = Local<'v128'>
+type FloatFunction = (simd: Simd, func: Func, xs: readonly Vector[]) => V128
 
 const two = (name: 'add' | 'sub' | 'mul' | 'div' | 'eq' | 'lt' | 'le' | 'max' | 'min'): FloatFunction => ({ op }, _func, [a, b]) => op[name](a!, b!)
 const one = (name: 'neg' | 'abs' | 'floor' | 'sqrt' | 'nearest'): FloatFunction => ({ op }, _func, [x]) => op[name](x!)
@@ -32,17 +34,20 @@ const table: Readonly<Record<string, FloatFunction>> = {
   relu: ({ op }, _func, [x]) => v128.andNot(x!, op.lt(x!, op.const(0))),
 }
 
-/* What is made for four floats only; on doubles these ops run in TypeScript. */
-const floatTable: Readonly<Record<string, (simd: Simd, func: Func, x: V128) => V128>> = { exp, expm1, sigmoid, tanh, erf, log, log1p, sin, cos, tan, asin, acos, atan }
+type Elementary = (simd: Simd, func: Func, x: Vector, y: Vector) => V128
 
-/** Whether there is a vector function of this name for floats of this width. */
-export const hasMath = (name: string, bits: 32 | 64): boolean => Object.hasOwn(table, name) || (bits === 32 && Object.hasOwn(floatTable, name))
+const elementary: Readonly<Record<string, Elementary>> = { exp, expm1, sigmoid, tanh, erf, log, log1p, sin, cos, tan, asin, acos, atan, pow }
+
+/** Whether there is a vector function of this name for floats and doubles. */
+export const hasMath = (name: string): boolean => Object.hasOwn(table, name) || Object.hasOwn(elementary, name)
 
 /** The vector function of this name. */
 export const mathOf = (name: string, simd: Simd): VectorFunction => (func, xs) => {
   const exact = table[name]
   if (exact) return exact(simd, func, xs)
-  return floatTable[name]!(simd, func, xs[0]!.code[0] === 0x20 ? xs[0]! : func.let(xs[0]!))
+  // operands are read several times; constants come as expressions
+  const [x, y] = xs.map(x => x.code[0] === 0x20 ? x : func.let(x))
+  return elementary[name]!(simd, func, x!, y ?? x!)
 }
 
 const int2 = (f: (a: V128, b: V128) => V128): VectorFunction => (_func, [a, b]) => f(a!, b!)
