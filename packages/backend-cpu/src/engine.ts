@@ -22,7 +22,7 @@ export class Engine {
   /** Whose kernels run what has none here. */
   backend!: Backend
   private readonly homes = new WeakMap<Variable, { readonly address: number; view: TypedArray }>()
-  private readonly tables = new Map<string, number>()
+  private readonly tables = new Map<string, { readonly address: number; users: number }>()
   private readonly constants = new WeakMap<object, number>()
   private readonly registry: FinalizationRegistry<number>
 
@@ -65,16 +65,25 @@ export class Engine {
     variable.storage = view
   }
 
-
-  /** The address of whole numbers that programs read; equal lists share one. */
+  /** The address of whole numbers that a program reads until it gives them back; equal lists share one. */
   table(values: readonly number[]): number {
     const key = values.join()
-    let address = this.tables.get(key)
-    if (address === undefined) {
-      this.tables.set(key, address = this.heap.allocate(4 * values.length));
-      (this.heap.view('int32', address, values.length) as Int32Array).set(values)
+    let table = this.tables.get(key)
+    if (!table) {
+      this.tables.set(key, table = { address: this.heap.allocate(4 * values.length), users: 0 });
+      (this.heap.view('int32', table.address, values.length) as Int32Array).set(values)
     }
-    return address
+    table.users++
+    return table.address
+  }
+
+  /** Ends one use of a table. */
+  giveTable(values: readonly number[]): void {
+    const key = values.join()
+    const table = this.tables.get(key)!
+    if (--table.users > 0) return
+    this.tables.delete(key)
+    this.heap.free(table.address)
   }
 
   /** The address of a constant tensor's elements. */

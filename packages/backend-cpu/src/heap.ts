@@ -14,7 +14,19 @@ const reserved = 4096
 /** Bytes kept free at the end: a vector may reach a little beyond the last elements that it is read for. */
 const slack = 64
 
-const aligned = (bytes: number): number => Math.max(64, Math.ceil(bytes / 64) * 64)
+/** Pieces up to this size are pooled by classes, larger ones fitted and joined. */
+const largestClass = 65536
+
+/**
+ * The size that is set aside for `bytes`: whole cache lines, and of small pieces one of four sizes to each doubling, so that
+ * at most a quarter of a piece is waste and pieces of a class serve for one another.
+ */
+export function classOf(bytes: number): number {
+  const size = Math.max(64, Math.ceil(bytes / 64) * 64)
+  if (size > largestClass) return size
+  const step = Math.max(64, 2 ** Math.floor(Math.log2(size - 1)) / 4)
+  return Math.ceil(size / step) * step
+}
 
 interface Hole {
   start: number
@@ -26,7 +38,10 @@ export class Heap {
   readonly memory: WasmMemory
   readonly maxPages: number
   readonly shared: boolean
+  /** Free pieces, in order of address, no two adjacent. */
   private readonly holes: Hole[] = []
+  /** Free small pieces by their size. */
+  private readonly pools = new Map<number, number[]>()
   private readonly sizes = new Map<number, number>()
   private end = reserved
 
@@ -37,18 +52,16 @@ export class Heap {
     this.maxPages = pages
   }
 
-  /** The address of `bytes` new bytes, which hold anything. */
+  /** The address of `bytes` new bytes, which hold anything; throws where the memory cannot grow so far. */
   allocate(bytes: number): number {
-    const size = aligned(bytes)
-    let best = -1
-    for (let i = 0; i < this.holes.length; i++) if (this.holes[i]!.size >= size && (best < 0 || this.holes[i]!.size < this.holes[best]!.size)) best = i
-    if (best < 0) return this.append(size)
-    const hole = this.holes[best]!
-    const { start } = hole
-    hole.start += size
-    hole.size -= size
-    if (hole.size === 0) this.holes.splice(best, 1)
-    this.sizes.set(start, size)
+    return this.tryAllocate(bytes) ?? fail('memory', 'cpu', `${bytes} more bytes do not fit: the ${this.memory.buffer.byteLength} bytes of WebAssembly memory cannot grow beyond ${this.maxPages * page}. Use smaller batches, compile with { maxBytes }, or drop compiled functions that are no longer needed`)
+  }
+
+  /** The same, but `null` where the memory cannot grow so far. */
+  tryAllocate(bytes: number): number | null {
+    const size = classOf(bytes)
+    const start = this.pools.get(size)?.pop() ?? this.fit(size) ?? this.append(size) ?? this.merge(size)
+    if (start !== null) this.sizes.set(start, size)
     return start
   }
 
@@ -57,16 +70,40 @@ export class Heap {
     const size = this.sizes.get(start)
     if (size === undefined) return
     this.sizes.delete(start)
-    const after = this.holes.findIndex(hole => hole.start > start)
-    const i = after < 0 ? this.holes.length : after
-    this.holes.splice(i, 0, { start, size })
-    this.join(i)
-    if (i > 0) this.join(i - 1)
+    if (size > largestClass) {
+      this.leave(start, size)
+      return
+    }
+    const pool = this.pools.get(size)
+    if (pool) pool.push(start)
+    else this.pools.set(size, [start])
   }
 
   /** Elements of the memory as a typed array, which later writes to the memory show in. */
   view(dtype: DType, address: number, length: number): TypedArray {
     return new arrays[dtype](this.memory.buffer, address, length)
+  }
+
+  /** The beginning of the smallest hole that has room. */
+  private fit(size: number): number | null {
+    let best = -1
+    for (let i = 0; i < this.holes.length; i++) if (this.holes[i]!.size >= size && (best < 0 || this.holes[i]!.size < this.holes[best]!.size)) best = i
+    if (best < 0) return null
+    const hole = this.holes[best]!
+    const { start } = hole
+    hole.start += size
+    hole.size -= size
+    if (hole.size === 0) this.holes.splice(best, 1)
+    return start
+  }
+
+  /** Makes a hole, one with its neighbours. */
+  private leave(start: number, size: number): void {
+    const after = this.holes.findIndex(hole => hole.start > start)
+    const i = after < 0 ? this.holes.length : after
+    this.holes.splice(i, 0, { start, size })
+    this.join(i)
+    if (i > 0) this.join(i - 1)
   }
 
   private join(i: number): void {
@@ -78,19 +115,24 @@ export class Heap {
     }
   }
 
-  private append(size: number): number {
+  private append(size: number): number | null {
     const start = this.end
     const missing = start + size + slack - this.memory.buffer.byteLength
     if (missing > 0) {
       try {
         this.memory.grow(Math.ceil(missing / page))
       } catch {
-        return fail('memory', 'cpu', `${size} more bytes do not fit: the ${this.memory.buffer.byteLength} bytes of WebAssembly memory cannot grow beyond ${this.maxPages * page}. Use smaller batches, compile with { maxBytes }, or drop compiled functions that are no longer needed`)
+        return null
       }
     }
     this.end = start + size
-    this.sizes.set(start, size)
     return start
+  }
+
+  /** The last resort: small free pieces become holes too, which may join to one that is large enough. */
+  private merge(size: number): number | null {
+    for (const [pooled, pool] of this.pools) for (const start of pool.splice(0)) this.leave(start, pooled)
+    return this.fit(size)
   }
 }
 

@@ -3,6 +3,7 @@
 import type { Abstract, Aval } from './aval.ts'
 import type { TypedArray } from './dtype.ts'
 import { fail } from './errors.ts'
+import type { Fuser } from './fuser.ts'
 import type { Graph } from './graph.ts'
 
 /** What a kernel is given for an operand: its storage, and its shape and dtype. */
@@ -50,6 +51,8 @@ export interface Backend<S extends object = object> {
   readonly kernels: Readonly<Record<string, Kernel<S>>>
   /** Makes a program of a graph of primitives; without it, and where it gives `null`, `compile` runs a graph's kernels one by one. */
   lower?(graph: Graph, options: LowerOptions): Program<S> | null
+  /** Runs decompositions and pullbacks on large tensors as one program in eager mode; without it they run op by op. */
+  readonly fuser?: Fuser
 }
 
 /** What `compile` asks of a program. */

@@ -10,12 +10,20 @@ import { Tensor } from './tensor.ts'
 
 /**
  * Applies a row that has a decomposition in the interpreter given. A composite without a kernel and without a `vjp` is its
- * decomposition; anything else becomes one node, differentiated by its own rule or by running the decomposition again.
+ * decomposition, unless the backend fuses it; anything else becomes one node, differentiated by its own rule or by running the
+ * decomposition again.
  */
 export function bindComposite(interpreter: Interpreter, row: AnyRow, xs: Tensor[], params: unknown, kernel: Kernel | null): Tensor | Tensor[] {
   const decompose = row.decompose!
-  if (kernel === null && row.vjp === null && row.diff.kind === 'composite') return decompose(xs, params)
+  const apart = kernel === null && row.vjp === null && row.diff.kind === 'composite'
   const recording = interpreter.recording
+  const fuser = kernel === null && interpreter.outer === null ? xs[0]?.backend.fuser : undefined
+  const fused = fuser ? fuser.forward(row, xs, params, apart && recording) : null
+  if (fused !== null) {
+    if (recording) record(row, params, xs, fused)
+    return fused
+  }
+  if (apart) return decompose(xs, params)
   interpreter.recording = false
   let ys: Tensor | Tensor[]
   try {

@@ -3,9 +3,10 @@
 import type { Abstract } from './aval.ts'
 import { isFloat } from './dtype.ts'
 import { fail } from './errors.ts'
+import type { Fuser } from './fuser.ts'
 import { current, withRecording } from './interpreter.ts'
 import { isPacked, isTensor, leaf, Node, now, observer, versionOf } from './node.ts'
-import { defineOp } from './row.ts'
+import { type AnyRow, defineOp } from './row.ts'
 import { vjpRule } from './rules.ts'
 import { describe } from './shape.ts'
 import type { Tensor } from './tensor.ts'
@@ -151,6 +152,7 @@ function sweep(request: PullRequest, graph: Order, needed: Uint8Array): PullResu
   const { nodes, places, operands } = graph
   const cts = new Array<Tensor | null>(graph.count).fill(null)
   const leaves: PullResult['leaves'] = []
+  const fuser = current.recording || current.outer !== null ? undefined : request.cts.find(ct => ct !== null)?.backend.fuser
   const found = request.inputs?.map((): Tensor | null => null) ?? []
   const accumulate = (place: number, ct: Tensor): void => {
     const sum = cts[place]
@@ -174,7 +176,8 @@ function sweep(request: PullRequest, graph: Order, needed: Uint8Array): PullResu
       leaves.push({ node, ct: incoming[0]! })
     } else if (active(graph, k, needed)) {
       const list = operands[k]!
-      let out = pullNode(node, incoming, list.map(place => place >= 0 && needed[place] === 1))
+      const want = list.map(place => place >= 0 && needed[place] === 1)
+      let out = (fuser === undefined ? null : fuseNode(fuser, node, incoming, want)) ?? pullNode(node, incoming, want)
       if (node.hooks !== null) out = node.hooks.after(out, incoming)
       if (observer?.pulled) observer.pulled(node, incoming, out)
       for (let i = 0; i < out.length; i++) {
@@ -187,18 +190,26 @@ function sweep(request: PullRequest, graph: Order, needed: Uint8Array): PullResu
   return { inputs: found, leaves }
 }
 
-/** The rule of one node; a composite without a pullback of its own is decomposed and pulled back through. */
-function pullNode(node: Node, cts: (Tensor | null)[], want: readonly boolean[]): (Tensor | null)[] {
+/** The rule of one node. */
+const pullNode = (node: Node, cts: (Tensor | null)[], want: readonly boolean[]): (Tensor | null)[] =>
+  pullRow(node.row!, unpacked(node.xs!), unpacked(node.ys!), node.params, cts, want)
+
+/** The same as one program; `null` where it is to run op by op: linear rules are one op mostly, and products have kernels of their own. */
+function fuseNode(fuser: Fuser, node: Node, cts: (Tensor | null)[], want: readonly boolean[]): (Tensor | null)[] | null {
   const row = node.row!
-  const xs = unpacked(node.xs!)
-  const ys = unpacked(node.ys!)
+  if (row.diff.kind === 'linear' || row.fuse === 'contract' || !fuser.takes(row.fuse === 'map' ? cts : node.xs!)) return null
+  return fuser.backward(row, unpacked(node.xs!), unpacked(node.ys!), node.params, cts, want, pullRow)
+}
+
+/** A row's rule; a composite without a pullback of its own is decomposed and pulled back through. */
+function pullRow(row: AnyRow, xs: Abstract[], ys: Abstract[], params: unknown, cts: (Tensor | null)[], want: readonly boolean[]): (Tensor | null)[] {
   const zero = (y: Abstract): Tensor => full(y.shape, 0, y.dtype, cts.find(ct => ct !== null)!.backend)
-  if (row.diff.kind !== 'composite') return vjpRule(row, xs, ys, node.params, cts, want, zero)
+  if (row.diff.kind !== 'composite') return vjpRule(row, xs, ys, params, cts, want, zero)
   const given = cts.map((ct, i) => ct ?? zero(ys[i]!))
-  if (row.vjp !== null) return row.vjp(given, xs, ys, node.params, want)
+  if (row.vjp !== null) return row.vjp(given, xs, ys, params, want)
   const operands = xs.filter(isTensor)
   const moving = operands.flatMap((x, i) => isFloat(x.dtype) ? i : [])
-  const { pullback } = pullbackOf(zs => [row.decompose!(operands.map((x, i) => moving.includes(i) ? zs[moving.indexOf(i)]! : x), node.params)].flat(), moving.map(i => operands[i]!))
+  const { pullback } = pullbackOf(zs => [row.decompose!(operands.map((x, i) => moving.includes(i) ? zs[moving.indexOf(i)]! : x), params)].flat(), moving.map(i => operands[i]!))
   const found = pullback(given)
   return operands.map((_, i) => moving.includes(i) ? found[moving.indexOf(i)]! : null)
 }

@@ -20,12 +20,13 @@ export type Part =
 export interface Emitted {
   readonly parts: readonly Part[]
   readonly tasks: readonly (readonly Task[])[]
-  readonly module: Uint8Array<ArrayBuffer>
+  encode(): Uint8Array<ArrayBuffer>
 }
 
 /** A module that all threads have. */
 interface Running extends Emitted {
   readonly loaded: Loaded
+  readonly codeBytes: number
   /** Which segments are worth sharing. */
   readonly share: readonly boolean[]
   /** The number of each segment's first task. */
@@ -34,7 +35,10 @@ interface Running extends Emitted {
 
 /** What lowering has made. */
 export interface Lowered {
-  readonly arena: number
+  /** Gives back the memory that values lie in. */
+  readonly give: () => void
+  /** Whether other threads are left where they are. */
+  readonly alone: boolean
   readonly bytes: number
   readonly addresses: ReadonlyMap<Id, { readonly address: number }>
   readonly counters: number
@@ -66,6 +70,7 @@ export class Executable implements Program {
   private readonly views = new Map<Id, TypedArray>()
   /** The whole memory. */
   private words = new Int32Array(0)
+  private readonly held: Held
 
   constructor(engine: Engine, graph: Graph, steps: Steps, lowered: Lowered) {
     this.engine = engine
@@ -80,7 +85,19 @@ export class Executable implements Program {
       return lowered.addresses.get(id)!.address === engine.residence(variable) ? [] : [{ variable, id }]
     })
     this.running = this.load(lowered.program)
-    released.register(this, { engine, places: [lowered.arena, lowered.counters], program: this.running.loaded })
+    this.held = { engine, lowered: { give: lowered.give, counters: lowered.counters }, program: this.running.loaded }
+    released.register(this, this.held, this)
+  }
+
+  /** Bytes of code. */
+  get codeBytes(): number {
+    return this.running.codeBytes
+  }
+
+  /** Gives memory and code back at once; the program must not run again. */
+  release(): void {
+    released.unregister(this)
+    giveBack(this.held)
   }
 
   run(inputs: readonly object[], live: readonly number[]): object[] {
@@ -89,11 +106,23 @@ export class Executable implements Program {
     return this.carryOut()
   }
 
+  /** Runs it on the first elements of its inputs, as many as are given, and writes as many of its first output. */
+  runInto(inputs: readonly TypedArray[], output: TypedArray): void {
+    this.bringIn(inputs, [])
+    for (const part of this.running.parts) this.runPart(this.running, part)
+    output.set(this.view(this.steps.outputs[0]!).subarray(0, output.length) as never)
+  }
+
   private load(emitted: Emitted): Running {
     const { engine } = this
-    const module = new (host().Module)(emitted.module)
+    const bytes = emitted.encode()
+    const module = new (host().Module)(bytes)
     const { run } = new (host().Instance)(module, { env: { memory: engine.heap.memory, ...engine.kernels } }).exports
-    return { ...emitted, loaded: engine.pool.load(engine.library, module, run as Loaded['run']), share: emitted.tasks.map(tasks => tasks.some(({ units }) => units >= worthSharing)), firstTask: emitted.tasks.map((_, i) => emitted.tasks.slice(0, i).reduce((n, { length }) => n + length, 0)) }
+    return {
+      ...emitted, codeBytes: bytes.length, loaded: engine.pool.load(engine.library, module, run as Loaded['run']),
+      share: emitted.tasks.map(tasks => !this.lowered.alone && tasks.some(({ units }) => units >= worthSharing)),
+      firstTask: emitted.tasks.map((_, i) => emitted.tasks.slice(0, i).reduce((n, { length }) => n + length, 0)),
+    }
   }
 
   profile(inputs: readonly object[], live: readonly number[]): { readonly name: string; readonly milliseconds: number }[] {
@@ -184,7 +213,19 @@ export class Executable implements Program {
 
 const filled = (dtype: DType, size: number, value: number): TypedArray => allocate(dtype, size).fill(convert([value], dtype)[0] as never)
 
-/** Gives back the memory of programs that were let go. */
-const released = /* @__PURE__ */ new FinalizationRegistry<{ readonly engine: Engine; readonly places: readonly number[]; readonly program: Loaded }>(({ engine, places, program }) => {
-  engine.pool.unload(program, () => { for (const place of places) engine.heap.free(place) })
-})
+/** What a program holds of the engine. */
+interface Held {
+  readonly engine: Engine
+  readonly lowered: Pick<Lowered, 'give' | 'counters'>
+  readonly program: Loaded
+}
+
+function giveBack({ engine, lowered, program }: Held): void {
+  engine.pool.unload(program, () => {
+    engine.heap.free(lowered.counters)
+    lowered.give()
+  })
+}
+
+/** Gives back what programs held that were let go. */
+const released = /* @__PURE__ */ new FinalizationRegistry(giveBack)

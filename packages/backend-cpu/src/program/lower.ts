@@ -1,7 +1,7 @@
 // Lowering: a graph becomes tasks on addresses, the tasks one WebAssembly module, and the module a program.
 
 import type { DType } from '@bp/core'
-import { bytesPerElement, fail, type Graph, type Id, type LowerOptions, type Program, sizeOf } from '@bp/core/extend'
+import { bytesPerElement, fail, type Graph, type Id, type LowerOptions, sizeOf } from '@bp/core/extend'
 import type { Engine } from '../engine.ts'
 import { ModuleBuilder } from '../wasm/module.ts'
 import { doubles, floats } from '../wasm/simd.ts'
@@ -27,19 +27,38 @@ interface At {
   readonly bytes: number
 }
 
+/** How a program is to be made. */
+export interface Manner extends LowerOptions {
+  /** Runs on the calling thread only. */
+  readonly alone?: boolean
+  /** Memory to use together with other programs, which must suffice, and no op may run in TypeScript; else there is no program. */
+  readonly shared?: { allocate(bytes: number): number | null; free(address: number): void }
+}
+
 /** Makes a program of a graph of primitives. */
-export function lower(engine: Engine, graph: Graph, { maxBytes = Infinity }: LowerOptions): Program | null {
+export function lower(engine: Engine, graph: Graph, { maxBytes = Infinity, alone = false, shared }: Manner): Executable | null {
   if (graph.nodes.some(({ avals }) => avals.some(({ shape }) => sizeOf(shape) === 0)) || graph.inputs.some(({ aval }) => sizeOf(aval.shape) === 0)) return null
-  const kept = keepLess(graph, stepsOf(graph, specials))
+  const first = stepsOf(graph, specials)
+  if (shared && first.steps.some(({ kind }) => kind === 'island')) return null
+  const kept = keepLess(graph, first)
   const { steps, groups, repeated } = kept
   const plan = new Planning(engine, kept, fixedPlaces(engine, graph))
-  const { bytes: peak } = plan
+  const { bytes: peak, tables } = plan
   if (peak > maxBytes) fail('memory', 'compile', `one run takes ${peak} bytes for its values, more than maxBytes = ${maxBytes}. Use smaller batches, or checkpoint parts of the function`)
-  const arena = engine.heap.allocate(peak)
+  const memory = shared ?? engine.heap
+  const arena = memory.allocate(peak)
+  const give = (): void => {
+    if (arena !== null) memory.free(arena)
+    for (const { values } of tables.values()) engine.giveTable(values)
+  }
+  if (arena === null) {
+    give()
+    return null
+  }
   const counters = engine.heap.allocate(4 * plan.taskCount)
   const made = plan.emit(arena, counters)
   return new Executable(engine, graph, steps, {
-    arena, bytes: peak, addresses: made.addresses, counters, program: made, apart: () => plan.emit(arena, counters, true),
+    give, alone, bytes: peak, addresses: made.addresses, counters, program: made, apart: () => plan.emit(arena, counters, true),
     notes: explain(groups, repeated), dump: [{ pass: 'fused', text: printGroups(groups, steps) }],
   })
 }
@@ -74,6 +93,8 @@ class Planning {
   private readonly offsets = new Map<Id, number>()
   /** Those of scratch, in the order in which it is asked for. */
   private scratch: readonly number[] = []
+  /** Whole numbers that its kernels read. */
+  readonly tables = new Map<string, { readonly address: number; readonly values: readonly number[] }>()
 
   constructor(engine: Engine, planned: Planned, fixed: ReadonlyMap<Id, At>) {
     this.engine = engine
@@ -98,7 +119,7 @@ class Planning {
     const scratch: Life[] = []
     let present = 0
     const emit: Emit = {
-      module, library: imports, floats: floats(relaxed), doubles: doubles(relaxed), threads, table: values => engine.table(values),
+      module, library: imports, floats: floats(relaxed), doubles: doubles(relaxed), threads, table: values => this.table(values),
       scratch: size => base + (this.scratch[scratch.push({ bytes: size, from: present, to: present }) - 1] ?? 0),
     }
     const segments: Task[][] = [[]]
@@ -121,7 +142,16 @@ class Planning {
     })
     const taskCount = segments.reduce((n, list) => n + list.length, 0)
     defineRun(module, segments, counters, memory.shared)
-    return { addresses, scratch, taskCount, parts: parts.filter(part => part.kind === 'island' || segments[part.index]!.length > 0), tasks: segments, module: module.encode() }
+    return { addresses, scratch, taskCount, parts: parts.filter(part => part.kind === 'island' || segments[part.index]!.length > 0), tasks: segments, encode: () => module.encode() }
+  }
+
+  private table(values: readonly number[]): number {
+    const key = values.join()
+    const known = this.tables.get(key)
+    if (known) return known.address
+    const address = this.engine.table(values)
+    this.tables.set(key, { address, values })
+    return address
   }
 
   /** Where values lie if the arena begins at `base`. */

@@ -25,11 +25,21 @@ export function signed(n: number): number[] {
   }
 }
 
+const word = /* @__PURE__ */ new DataView(/* @__PURE__ */ new ArrayBuffer(8))
+
+const bytesOfWord = (count: number): number[] => Array.from({ length: count }, (_, i) => word.getUint8(i))
+
 /** The four bytes of a float. */
-export const float32Bytes = (x: number): number[] => [...new Uint8Array(Float32Array.of(x).buffer)]
+export function float32Bytes(x: number): number[] {
+  word.setFloat32(0, x, true)
+  return bytesOfWord(4)
+}
 
 /** The eight bytes of a double. */
-export const float64Bytes = (x: number): number[] => [...new Uint8Array(Float64Array.of(x).buffer)]
+export function float64Bytes(x: number): number[] {
+  word.setFloat64(0, x, true)
+  return bytesOfWord(8)
+}
 
 /** A name: its length, then its UTF-8 bytes. */
 export function name(text: string): number[] {

@@ -121,7 +121,10 @@ export const v128 = {
 
 /** Four floats of 32 bits. */
 export const f32x4 = {
-  const: (x: number): V128 => v128.const([0, 1, 2, 3].flatMap(() => float32Bytes(x))),
+  const: (x: number): V128 => {
+    const one = float32Bytes(x)
+    return v128.const([...one, ...one, ...one, ...one])
+  },
   splat: un<'f32', 'v128'>('v128', ...simd(19)), lane: lane('f32', 31), replace: replace<'f32'>(32),
   eq: v2(65), ne: v2(66), lt: v2(67), gt: v2(68), le: v2(69), ge: v2(70),
   ceil: v1(103), floor: v1(104), trunc: v1(105), nearest: v1(106), abs: v1(224), neg: v1(225), sqrt: v1(227),

@@ -1,16 +1,15 @@
 // compile: a function of tensors traced once for each shape of its arguments, and run from then on as one program.
 
 import { type Backend, defaultBackend, type Program } from '../backend.ts'
-import { lookUp } from '../eager.ts'
 import { fail } from '../errors.ts'
 import { type Graph, printGraph } from '../graph.ts'
 import { current } from '../interpreter.ts'
-import type { AnyRow } from '../row.ts'
 import { describe } from '../shape.ts'
 import { Tensor } from '../tensor.ts'
 import { trace } from '../trace.ts'
 import { flatten, type Tree, unflatten } from '../tree.ts'
 import { fold } from './fold.ts'
+import { inlinesOn } from './inline.ts'
 import { interpret } from './interpret.ts'
 import { simplify } from './simplify.ts'
 
@@ -116,11 +115,10 @@ function keyFor(args: readonly Tree[], inputs: readonly Tensor[]): string {
 function build<A extends readonly Tree[]>(fn: (...args: A) => Tree, args: A, inputs: readonly Tensor[], maxBytes: number | undefined): Entry {
   const backend = inputs[0]?.backend ?? defaultBackend()
   let result: Tree = []
-  const inlines = (row: AnyRow): boolean => row.diff.kind === 'composite' ? lookUp(row, backend) === null : lookUp(row, backend) === null && row.decompose !== null
   const traced = trace((...xs) => {
     result = fn(...unflatten(args as unknown as Tree, xs) as unknown as A)
     return result
-  }, inputs, { inlines })
+  }, inputs, { inlines: inlinesOn(backend) })
   const once = simplify(traced)
   const { graph: constant, folded } = fold(once.graph)
   const { graph, repeated, unused } = simplify(constant)
