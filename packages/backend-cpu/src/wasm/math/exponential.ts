@@ -3,7 +3,7 @@
 import type { V128 } from '../instructions.ts'
 import type { Func, Local } from '../module.ts'
 import type { Simd } from '../simd.ts'
-import { polynomialByPairs } from './polynomial.ts'
+import { polynomial } from './polynomial.ts'
 import { signed, type Widths } from './widths.ts'
 
 type Vector = Local<'v128'>
@@ -45,7 +45,7 @@ function split(simd: Simd, func: Func, x: Vector, bias: number): { biased: Vecto
 /** eʳ − 1 for |r| ≤ ½ ln 2. */
 function tailOf(simd: Simd, func: Func, r: Vector): V128 {
   const square = func.let(simd.op.mul(r, r))
-  return simd.madd(square, polynomialByPairs(simd, func, r, square, table[simd.bits].tail), r)
+  return simd.madd(square, polynomial(simd, func, r, square, table[simd.bits].tail), r)
 }
 
 /** Powers of two a and b, alike or b twice a, with a·b = 2ⁿ, from n with twice the bias added, in the low bits. */

@@ -3,7 +3,7 @@
 import { type V128, v128 } from '../instructions.ts'
 import type { Func, Local } from '../module.ts'
 import type { Simd } from '../simd.ts'
-import { polynomialByPairs } from './polynomial.ts'
+import { polynomial } from './polynomial.ts'
 import { signed, type Widths } from './widths.ts'
 
 type Vector = Local<'v128'>
@@ -30,7 +30,7 @@ const quarter: Widths<{ readonly high: number; readonly low: number }> = {
 /** y + y·s·P(s) */
 function odd(simd: Simd, func: Func, y: V128, s: Vector, coefficients: readonly number[]): V128 {
   const root = func.let(y)
-  return simd.madd(simd.op.mul(root, s), polynomialByPairs(simd, func, s, func.let(simd.op.mul(s, s)), coefficients), root)
+  return simd.madd(simd.op.mul(root, s), polynomial(simd, func, s, func.let(simd.op.mul(s, s)), coefficients), root)
 }
 
 /** asin |x|, or for large |x| the half of acos |x| = 2 asin √((1 − |x|)/2); where it is large. */

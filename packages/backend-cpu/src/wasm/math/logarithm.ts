@@ -3,7 +3,7 @@
 import { f32x4, f64x2, i32x4, i64x2, type V128, v128 } from '../instructions.ts'
 import type { Func, Local } from '../module.ts'
 import type { Simd } from '../simd.ts'
-import { polynomialByPairs } from './polynomial.ts'
+import { polynomial } from './polynomial.ts'
 
 type Vector = Local<'v128'>
 
@@ -23,7 +23,7 @@ function logOfFloats(simd: Simd, func: Func, x: V128): V128 {
   const m = i32x4.add(v128.and(bits, i32x4.const(0x007fffff)), i32x4.const(0x3f3504f3))
   const f = func.let(f32x4.sub(m, c(1)))
   const square = func.let(f32x4.mul(f, f))
-  const tail = func.let(f32x4.mul(f32x4.mul(square, f), polynomialByPairs(simd, func, f, square, logTail)))
+  const tail = func.let(f32x4.mul(f32x4.mul(square, f), polynomial(simd, func, f, square, logTail)))
   const rest = simd.madd(e, c(-0.00021219444), simd.nmadd(square, c(0.5), tail))
   return simd.madd(e, c(0.693359375), f32x4.add(f, rest))
 }
@@ -62,7 +62,7 @@ function logOfDoubles(simd: Simd, func: Func, x: V128): V128 {
   const s = func.let(f64x2.div(f, f64x2.add(f, c(2))))
   const z = func.let(f64x2.mul(s, s))
   const half = func.let(f64x2.mul(f64x2.mul(f, c(0.5)), f))
-  const r = simd.madd(z, polynomialByPairs(simd, func, z, func.let(f64x2.mul(z, z)), atanhTail), half)
+  const r = simd.madd(z, polynomial(simd, func, z, func.let(f64x2.mul(z, z)), atanhTail), half)
   const lower = simd.madd(s, r, f64x2.mul(steps, c(1.9082149292705877e-10)))
   return simd.madd(steps, c(0.6931471803691238), f64x2.sub(f, f64x2.sub(half, lower)))
 }

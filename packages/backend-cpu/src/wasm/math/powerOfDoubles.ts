@@ -6,7 +6,7 @@ import type { Simd } from '../simd.ts'
 import { scaledExp } from './exponential.ts'
 import { atEnds, exponentOf, normalOf } from './logarithm.ts'
 import { type Pair, partsOf, sumOf } from './pairs.ts'
-import { polynomialByPairs } from './polynomial.ts'
+import { polynomial } from './polynomial.ts'
 
 type Vector = Local<'v128'>
 const { add, sub, mul, const: c } = f64x2
@@ -34,7 +34,7 @@ function log2(simd: Simd, func: Func, x: Vector): Pair {
   const linearRest = add(mul(parts.low, c(third.high)), add(mul(z.high, c(third.low)), mul(z.low, c(third.high + third.low))))
   const sum = sumOf(func, func.let(c(unit.high)), linear)
   const factor = partsOf(func, sum.high)
-  const last = simd.madd(square, polynomialByPairs(simd, func, rounded, square, tail), c(unit.low))
+  const last = simd.madd(square, polynomial(simd, func, rounded, square, tail), c(unit.low))
   const rest = func.let(add(add(sum.low, linearRest), last))
   const log = sumOf(func, steps, func.let(mul(s.high, factor.high)))
   return sumOf(func, log.high, func.let(add(log.low, add(mul(s.high, add(factor.low, rest)), mul(s.low, add(sum.high, rest))))))

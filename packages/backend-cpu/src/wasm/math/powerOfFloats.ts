@@ -5,7 +5,7 @@ import type { Func, Local } from '../module.ts'
 import { doubles, type Simd } from '../simd.ts'
 import { scaledExp } from './exponential.ts'
 import { atEnds, exponentOf } from './logarithm.ts'
-import { polynomialByPairs } from './polynomial.ts'
+import { polynomial } from './polynomial.ts'
 import { halves, joined, lowWords } from './widths.ts'
 
 type Vector = Local<'v128'>
@@ -21,7 +21,7 @@ function log2(simd: Simd, func: Func, x: Vector): V128 {
   const mantissa = func.let(m)
   const s = func.let(f64x2.div(f64x2.sub(mantissa, c(1)), f64x2.add(mantissa, c(1))))
   const z = func.let(f64x2.mul(s, s))
-  const tail = simd.madd(z, polynomialByPairs(simd, func, z, func.let(f64x2.mul(z, z)), atanhTail), c(2 * Math.LOG2E))
+  const tail = simd.madd(z, polynomial(simd, func, z, func.let(f64x2.mul(z, z)), atanhTail), c(2 * Math.LOG2E))
   return f64x2.add(simd.madd(s, tail, e), atEnds(simd, x))
 }
 

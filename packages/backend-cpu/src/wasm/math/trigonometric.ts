@@ -4,7 +4,7 @@ import { type V128, v128 } from '../instructions.ts'
 import type { Func, Local } from '../module.ts'
 import type { Simd } from '../simd.ts'
 import { angleOf } from './angle.ts'
-import { polynomialByPairs } from './polynomial.ts'
+import { polynomial } from './polynomial.ts'
 import type { Widths } from './widths.ts'
 
 type Vector = Local<'v128'>
@@ -44,7 +44,7 @@ export function tan(simd: Simd, func: Func, x: V128): V128 {
   const { op, bits } = simd
   const { quadrant, rest: r } = angleOf(simd, func, func.let(op.abs(x)))
   const s = func.let(op.mul(r, r))
-  const t = func.let(simd.madd(op.mul(r, s), polynomialByPairs(simd, func, s, func.let(op.mul(s, s)), tangent[bits]), r))
+  const t = func.let(simd.madd(op.mul(r, s), polynomial(simd, func, s, func.let(op.mul(s, s)), tangent[bits]), r))
   return v128.xor(v128.select(op.div(op.const(-1), t), t, odd(simd, quadrant)), v128.and(x, op.const(-0)))
 }
 
@@ -55,8 +55,8 @@ function wave(simd: Simd, func: Func, x: V128, ahead: number): { quadrant: Vecto
   const quadrant = func.let(simd.bit.add(from, simd.bitConst(ahead)))
   const s = func.let(op.mul(r, r))
   const fourth = func.let(op.mul(s, s))
-  const sinR = simd.madd(op.mul(r, s), polynomialByPairs(simd, func, s, fourth, sine[bits]), r)
-  const cosR = simd.madd(fourth, polynomialByPairs(simd, func, s, fourth, cosine[bits]), simd.nmadd(s, op.const(0.5), op.const(1)))
+  const sinR = simd.madd(op.mul(r, s), polynomial(simd, func, s, fourth, sine[bits]), r)
+  const cosR = simd.madd(fourth, polynomial(simd, func, s, fourth, cosine[bits]), simd.nmadd(s, op.const(0.5), op.const(1)))
   return { quadrant, value: v128.select(cosR, sinR, odd(simd, quadrant)) }
 }
 
