@@ -14,7 +14,7 @@ export function throughAll<T extends CpuKernels>(table: T): T {
 }
 
 /** A CPU backend with these kernels. */
-export const backendOf = (kernels: CpuKernels, lower?: Backend<CpuStorage>['lower']): Backend<CpuStorage> => ({
+export const backendOf = (kernels: CpuKernels, programs: Pick<Backend<CpuStorage>, 'lower' | 'plan'> = {}): Backend<CpuStorage> => ({
   name: 'cpu',
   write(data, aval) {
     const storage = allocate(aval.dtype, data.length)
@@ -26,5 +26,5 @@ export const backendOf = (kernels: CpuKernels, lower?: Backend<CpuStorage>['lowe
   snapshot,
   bytes: storage => storage.byteLength,
   kernels,
-  ...lower && { lower },
+  ...programs,
 })

@@ -8,7 +8,7 @@ import { conv, convInput, convWeight, dot } from './contract.ts'
 import { sharedEngine } from './engine.ts'
 import { gather, scatterAdd } from './indexing.ts'
 import { erfMap, maps } from './maps.ts'
-import { lower } from './program/lower.ts'
+import { lower, plan } from './program/lower.ts'
 import { amax, argMax, argSort, cumSum, sumTo } from './reduce.ts'
 import { fill, iota, randomBits } from './source.ts'
 import type { CpuStorage } from './storage.ts'
@@ -42,9 +42,15 @@ const kernels = {
 export const cpu = (): Backend<CpuStorage> => backend
 
 /* One for all: it has no state of its own, so tensors from any two calls work together. */
-const backend: Backend<CpuStorage> = /* @__PURE__ */ backendOf(kernels, (graph, options) => {
-  const engine = sharedEngine()
-  if (!engine) return null
-  engine.backend = backend
-  return lower(engine, graph, options) as Program<CpuStorage> | null
+const backend: Backend<CpuStorage> = /* @__PURE__ */ backendOf(kernels, {
+  lower(graph) {
+    const engine = sharedEngine()
+    if (!engine) return null
+    engine.backend = backend
+    return lower(engine, graph) as Program<CpuStorage> | null
+  },
+  plan(graph) {
+    const engine = sharedEngine()
+    return engine && plan(engine, graph)
+  },
 })

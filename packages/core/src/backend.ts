@@ -3,7 +3,7 @@
 import type { Abstract, Aval } from './aval.ts'
 import type { TypedArray } from './dtype.ts'
 import { fail } from './errors.ts'
-import type { Graph } from './graph.ts'
+import type { Graph, Id } from './graph.ts'
 
 /** What a kernel is given for an operand: its storage, and its shape and dtype. */
 export interface Operand<S extends object = object> extends Abstract {
@@ -49,13 +49,22 @@ export interface Backend<S extends object = object> {
   /** Kernels by row name. */
   readonly kernels: Readonly<Record<string, Kernel<S>>>
   /** Makes a program of a graph of primitives; without it, and where it gives `null`, `compile` runs a graph's kernels one by one. */
-  lower?(graph: Graph, options: LowerOptions): Program<S> | null
+  lower?(graph: Graph): Program<S> | null
+  /** What the program of a graph would take up, without making it: asked several times where memory is scarce. */
+  plan?(graph: Graph): MemoryPlan | null
 }
 
-/** What `compile` asks of a program. */
-export interface LowerOptions {
-  /** How many bytes its values may take up. */
-  readonly maxBytes?: number
+/** What a program would take up. */
+export interface MemoryPlan {
+  /** The most bytes that its values take up at once: the program's {@link Program.bytes}. */
+  readonly bytes: number
+  /**
+   * What runs as one, in the order of running: the values made there, of which only those that others read take up memory. A
+   * value that stands nowhere is a view or a constant, which takes up none.
+   */
+  readonly groups: readonly (readonly Id[])[]
+  /** New values of variables that are written where the variables lie: they take up none either. */
+  readonly inPlace: readonly Id[]
 }
 
 /** A graph as a backend runs it. */

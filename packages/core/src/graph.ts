@@ -19,6 +19,11 @@ export interface GraphNode {
   readonly outputs: readonly Id[]
   /** Shape and dtype of each output. */
   readonly avals: readonly Aval[]
+  /**
+   * Ops on different sides of a fence are not fused, so that what is computed late is not drawn to where it could be early.
+   * Counts up along the graph; 0 unless given.
+   */
+  readonly fence?: number
 }
 
 /** A traced program: nodes in the order in which they run. */

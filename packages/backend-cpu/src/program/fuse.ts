@@ -170,7 +170,7 @@ class Fusion {
 
   /** A step joined to the groups that make its operands, to as many as can be. */
   private join(step: LoopStep, alone: Building): Building {
-    const near = [...new Set(step.ins.flatMap(ref => 'base' in ref ? this.makers.get(ref.base) ?? [] : []))].filter(group => group.space !== null)
+    const near = [...new Set(step.ins.flatMap(ref => 'base' in ref ? this.makers.get(ref.base) ?? [] : []))].filter(group => group.space !== null && group.steps[0]!.fence === step.fence)
     const choices = near.length > 1 ? [near, ...near.map(group => [group]).reverse()] : near.map(group => [group])
     for (const groups of choices) {
       const steps = [...groups].sort((a, b) => a.order - b.order).flatMap(group => group.steps)

@@ -1,7 +1,7 @@
 // Lowering: a graph becomes tasks on addresses, the tasks one WebAssembly module, and the module a program.
 
 import type { DType } from '@bp/core'
-import { bytesPerElement, fail, type Graph, type Id, type LowerOptions, type Program, sizeOf } from '@bp/core/extend'
+import { bytesPerElement, type Graph, type Id, type MemoryPlan, type Program, sizeOf } from '@bp/core/extend'
 import type { Engine } from '../engine.ts'
 import { ModuleBuilder } from '../wasm/module.ts'
 import { doubles, floats } from '../wasm/simd.ts'
@@ -25,15 +25,14 @@ interface At {
 }
 
 /** Makes a program of a graph of primitives. */
-export function lower(engine: Engine, graph: Graph, { maxBytes = Infinity }: LowerOptions): Program | null {
-  if (graph.nodes.some(({ avals }) => avals.some(({ shape }) => sizeOf(shape) === 0)) || graph.inputs.some(({ aval }) => sizeOf(aval.shape) === 0)) return null
+export function lower(engine: Engine, graph: Graph): Program | null {
+  if (isEmpty(graph)) return null
   const steps = stepsOf(graph, specials)
   const groups = fuse(steps)
   const fixed = fixedPlaces(engine, graph)
   const plan = new Planning(engine, graph, steps, groups, fixed)
   // once without a place, to learn how many bytes it takes
   const { peak, taskCount } = plan.emit(0, 0)
-  if (peak > maxBytes) fail('memory', 'compile', `one run takes ${peak} bytes for its values, more than maxBytes = ${maxBytes}. Use smaller batches, or checkpoint parts of the function`)
   const arena = engine.heap.allocate(peak)
   const counters = engine.heap.allocate(4 * taskCount)
   const made = plan.emit(arena, counters)
@@ -42,6 +41,18 @@ export function lower(engine: Engine, graph: Graph, { maxBytes = Infinity }: Low
     notes: explain(groups), dump: [{ pass: 'fused', text: printGroups(groups, steps) }],
   })
 }
+
+/** What {@link lower}'s program takes up. */
+export function plan(engine: Engine, graph: Graph): MemoryPlan | null {
+  if (isEmpty(graph)) return null
+  const steps = stepsOf(graph, specials)
+  const groups = fuse(steps)
+  const planning = new Planning(engine, graph, steps, groups, fixedPlaces(engine, graph))
+  return { bytes: planning.emit(0, 0).peak, groups: groups.map(group => group.steps.flatMap(outsOf)), inPlace: [...planning.inPlace.keys()] }
+}
+
+/** Whether there are values without elements, which loops do not know. */
+const isEmpty = ({ nodes, inputs }: Graph): boolean => [...nodes.flatMap(({ avals }) => avals), ...inputs.map(({ aval }) => aval)].some(({ shape }) => sizeOf(shape) === 0)
 
 /** Places that outlive a run: constants and variables. */
 function fixedPlaces(engine: Engine, graph: Graph): Map<Id, At> {
@@ -74,7 +85,7 @@ class Planning {
   /** The last group that reads a value; results are read after all. */
   private readonly lastUse = new Map<Id, number>()
   /** Results that are computed where a variable lies. */
-  private readonly inPlace: ReadonlyMap<Id, Id>
+  readonly inPlace: ReadonlyMap<Id, Id>
 
   constructor(engine: Engine, graph: Graph, steps: Steps, groups: readonly Group[], fixed: ReadonlyMap<Id, At>) {
     this.engine = engine

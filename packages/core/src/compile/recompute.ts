@@ -1,0 +1,269 @@
+// Recomputing: a run of a graph's units in less memory, in which values are dropped and computed again before their next use.
+
+import type { Graph, GraphNode, Id } from '../graph.ts'
+import { needed } from './simplify.ts'
+import type { Unit, Units } from './units.ts'
+import { avalsOf, costOf } from './work.ts'
+
+/** How much more may be computed than the graph computes once, before a run counts as impossible. */
+const mostWork = 4
+
+/** The graph of a run. */
+export interface Run {
+  readonly graph: Graph
+  /** The most bytes that were in memory at once, by the units' own account. */
+  readonly peak: number
+}
+
+/**
+ * Runs the units in the order given, on paper, in `room` bytes. Where the next unit does not fit, values are dropped that a later
+ * unit reads; before that unit they are computed again, and what that takes, down to what is there. Dropped first is what costs
+ * least for its bytes and for the time until it is read: cost / (bytes · time), the rule of Kirisame et al. 2021 ("Dynamic Tensor
+ * Rematerialization"), the cost being that of all dropped values on the way to it and from it; but known are the time to come
+ * and not that gone by, as in Belády 1966 ("A Study of Replacement Algorithms for a Virtual-Storage Computer").
+ *
+ * The result computes exactly what the graph does, in the order of the run. `null` where that takes too much work.
+ */
+export function recompute(graph: Graph, units: Units, order: readonly Unit[], room: number): Run | null {
+  const run = new Running(graph, units, order, room)
+  return run.finished ? { graph: run.graph(), peak: run.peak } : null
+}
+
+/** How a value that lies in memory is made of others that do: what is between is computed with it. */
+interface Slice {
+  readonly nodes: readonly GraphNode[]
+  readonly reads: readonly Id[]
+  readonly cost: number
+}
+
+class Running {
+  peak = 0
+  readonly finished: boolean
+  private readonly source: Graph
+  private readonly units: Units
+  private readonly room: number
+  /** When each value is read, in order. */
+  private readonly uses = new Map<Id, number[]>()
+  private readonly slices = new Map<Id, Slice>()
+  /** The values whose slices read a value. */
+  private readonly children = new Map<Id, Id[]>()
+  private readonly inMemory = new Set<Id>()
+  private readonly locks = new Map<Id, number>()
+  private bytes = 0
+  private time = 0
+  private work = 0
+  private readonly workLimit: number
+
+  private readonly nodes: GraphNode[] = []
+  /** Where each value of the source was computed last. */
+  private readonly now = new Map<Id, Id>()
+  private readonly views = new Map<GraphNode, string>()
+  /** Behind which fence what lies in no memory was computed. */
+  private readonly madeBehind = new Map<Id, number>()
+  private next: Id
+  private fence = 0
+  private turn = 0
+
+  constructor(source: Graph, units: Units, order: readonly Unit[], room: number) {
+    this.source = source
+    this.units = units
+    this.room = room
+    const avals = avalsOf(source)
+    this.next = Math.max(-1, ...avals.keys()) + 1
+    order.forEach(({ reads }, time) => { for (const id of reads) this.uses.set(id, [...this.uses.get(id) ?? [], time]) })
+    const costs = new Map(source.nodes.map(node => [node, units.free.has(node) ? 0 : costOf(node, avals)]))
+    for (const { makes } of units.units) {
+      for (const id of makes) {
+        const slice = this.slice(id, costs)
+        this.slices.set(id, slice)
+        for (const read of slice.reads) this.children.set(read, [...this.children.get(read) ?? [], id])
+      }
+    }
+    this.workLimit = mostWork * [...costs.values()].reduce((sum, cost) => sum + cost, 0)
+    this.finished = order.every(unit => this.runUnit(unit))
+  }
+
+  /** The graph of what was run. */
+  graph(): Graph {
+    const outputs = this.source.outputs.map(id => this.resolve(id))
+    const updates = this.source.updates.map(({ variable, id }) => ({ variable, id: this.resolve(id) }))
+    return { ...this.source, outputs, updates, nodes: needed(this.nodes, [...outputs, ...updates.map(({ id }) => id)]) }
+  }
+
+  private runUnit({ nodes, reads, makes }: Unit): boolean {
+    const before = Math.max(...nodes.map(({ fence = 0 }) => fence))
+    if (before > this.turn) {
+      this.turn = before
+      this.fence++
+    }
+    const dropped = reads.filter(id => !this.inMemory.has(id))
+    for (const id of reads) if (this.inMemory.has(id)) this.lock(id, 1)
+    if (dropped.length > 0) this.fence++
+    for (const id of dropped) {
+      if (!this.make(id)) return false
+      this.lock(id, 1)
+    }
+    this.makeRoom(makes)
+    for (const node of nodes) this.emit(node)
+    for (const id of makes) this.place(id)
+    for (const id of reads) this.lock(id, -1)
+    this.time++
+    for (const id of [...reads, ...makes]) this.dropUnread(id)
+    return true
+  }
+
+  /** Computes a value again. */
+  private make(id: Id): boolean {
+    if (this.inMemory.has(id)) return true
+    const { nodes, reads, cost } = this.slices.get(id)!
+    this.work += cost
+    if (this.work > this.workLimit) return false
+    for (const read of reads) {
+      if (!this.make(read)) return false
+      this.lock(read, 1)
+    }
+    this.makeRoom([id])
+    for (const node of nodes) {
+      // what lies in no memory may have been made for another value just now
+      if (node.outputs.some(out => out === id || this.madeBehind.get(out) !== this.fence)) this.emit(node, true)
+    }
+    this.place(id)
+    for (const read of reads) {
+      this.lock(read, -1)
+      this.dropUnread(read)
+    }
+    return true
+  }
+
+  private lock(id: Id, by: number): void {
+    this.locks.set(id, (this.locks.get(id) ?? 0) + by)
+  }
+
+  private place(id: Id): void {
+    if (this.inMemory.has(id)) return
+    this.inMemory.add(id)
+    this.bytes += this.units.held.get(id)!
+    this.peak = Math.max(this.peak, this.bytes)
+  }
+
+  private drop(id: Id): void {
+    this.inMemory.delete(id)
+    this.bytes -= this.units.held.get(id)!
+  }
+
+  /** When a value is read next; `Infinity` if never. */
+  private nextUse(id: Id): number {
+    return this.uses.get(id)?.find(time => time >= this.time) ?? Infinity
+  }
+
+  /** When a value is read next, be it only to compute again what can be made of it. */
+  private nextNeed(id: Id): number {
+    const use = this.nextUse(id)
+    return use < Infinity ? use : Math.min(Infinity, ...(this.children.get(id) ?? []).map(child => this.nextUse(child)))
+  }
+
+  /**
+   * Drops a value that no unit will read, unless it is worth more than its bytes: as that of which several others that will be
+   * read, larger together, can be made.
+   */
+  private dropUnread(id: Id): void {
+    if (!this.inMemory.has(id) || this.locks.get(id) || this.units.results.has(id) || this.nextUse(id) < Infinity) return
+    const supports = (this.children.get(id) ?? []).reduce((sum, child) => this.nextUse(child) < Infinity ? sum + this.units.held.get(child)! : sum, 0)
+    if (this.room === Infinity || supports <= this.units.held.get(id)!) this.drop(id)
+  }
+
+  /** Drops values until what is to be made fits, or nothing is left to drop. */
+  private makeRoom(made: readonly Id[]): void {
+    const wanted = made.reduce((sum, id) => this.inMemory.has(id) ? sum : sum + this.units.held.get(id)!, 0)
+    while (this.bytes + wanted > this.room) {
+      let worst: Id | undefined
+      let least = Infinity
+      for (const id of this.inMemory) {
+        const size = this.units.held.get(id)!
+        if (size === 0 || this.locks.get(id) || this.units.results.has(id)) continue
+        const need = this.nextNeed(id)
+        const worth = need === Infinity ? 0 : this.lossOf(id) / (size * (need - this.time + 1))
+        if (worth < least) {
+          least = worth
+          worst = id
+        }
+      }
+      if (worst === undefined) return
+      this.drop(worst)
+    }
+  }
+
+  /** What it costs to compute a value again, with the dropped values on the way to it and from it. */
+  private lossOf(id: Id): number {
+    const seen = new Set([id])
+    let cost = 0
+    const up = (child: Id): void => {
+      const slice = this.slices.get(child)!
+      cost += slice.cost
+      for (const read of slice.reads) visit(read, up)
+    }
+    const down = (parent: Id): void => {
+      for (const child of this.children.get(parent) ?? []) {
+        if (this.nextUse(child) < Infinity) {
+          visit(child, next => {
+            cost += this.slices.get(next)!.cost
+            down(next)
+          })
+        }
+      }
+    }
+    const visit = (value: Id, go: (id: Id) => void): void => {
+      if (seen.has(value) || this.inMemory.has(value)) return
+      seen.add(value)
+      go(value)
+    }
+    up(id)
+    down(id)
+    return cost
+  }
+
+  private slice(id: Id, costs: ReadonlyMap<GraphNode, number>): Slice {
+    const { makers, held, basesOf } = this.units
+    const nodes: GraphNode[] = []
+    const reads = new Set<Id>()
+    const seen = new Set<GraphNode>()
+    const visit = (node: GraphNode): void => {
+      if (seen.has(node)) return
+      seen.add(node)
+      for (const base of new Set(node.inputs.flatMap(basesOf))) {
+        if (!makers.has(base)) continue
+        if (held.has(base)) reads.add(base)
+        else visit(makers.get(base)!)
+      }
+      nodes.push(node)
+    }
+    visit(makers.get(id)!)
+    return { nodes, reads: [...reads], cost: nodes.reduce((sum, node) => sum + costs.get(node)!, 0) }
+  }
+
+  /** Writes a node down, with the values as they are now; a second time under new names. */
+  private emit(node: GraphNode, again = false): void {
+    const inputs = node.inputs.map(id => this.resolve(id))
+    const outputs = again ? node.outputs.map(() => this.next++) : node.outputs
+    node.outputs.forEach((id, i) => {
+      this.now.set(id, outputs[i]!)
+      this.madeBehind.set(id, this.fence)
+    })
+    this.nodes.push({ ...node, inputs, outputs, fence: this.fence })
+  }
+
+  /** The present name of a value. */
+  private resolve(id: Id): Id {
+    const node = this.units.makers.get(id)
+    if (!node) return id
+    if (this.units.free.has(node)) {
+      const key = node.inputs.map(input => this.resolve(input)).join()
+      const before = this.views.get(node)
+      if (before !== key) {
+        this.views.set(node, key)
+        this.emit(node, before !== undefined)
+      }
+    }
+    return this.now.get(id)!
+  }
+}
