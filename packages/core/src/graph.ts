@@ -72,8 +72,10 @@ export function printGraph(graph: Graph): string {
     ...graph.constants.map(({ id, aval }) => `${value(id, aval)} = constant`),
     ...graph.variables.map(({ id, aval }) => `${value(id, aval)} = variable`),
     ...graph.live.map(({ id, aval }) => `${value(id, aval)} = live`),
-    ...graph.nodes.map(({ row, params, inputs, outputs, avals }) =>
-      `${outputs.map((id, i) => value(id, avals[i]!)).join(', ')} = ${row.name}(${inputs.map(id => `%${id}`).join(', ')})${printParams(params)}`),
+    ...graph.nodes.flatMap(({ row, params, inputs, outputs, avals, fence = 0 }, i) => [
+      ...fence > (graph.nodes[i - 1]?.fence ?? 0) ? [`--- fence ${fence}`] : [],
+      `${outputs.map((id, k) => value(id, avals[k]!)).join(', ')} = ${row.name}(${inputs.map(id => `%${id}`).join(', ')})${printParams(params)}`,
+    ]),
     ...graph.updates.map(({ variable, id }) => `assign(%${graph.variables.find(({ value }) => value === variable)!.id}, %${id})`),
   ]
   const inputs = graph.inputs.map(({ id, aval }) => value(id, aval)).join(', ')

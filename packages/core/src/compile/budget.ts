@@ -9,8 +9,11 @@ import { recompute, type Run } from './recompute.ts'
 import { apart, unitsOf } from './units.ts'
 import { avalsOf, flopsOf } from './work.ts'
 
-/** How many programs are planned at most. */
-const mostPlans = 30
+/** Attempts that follow one another to the budget, and attempts at fixed rooms if those fail. */
+const mostGuided = 12
+const mostFixed = 16
+/** From one fixed room to the next. */
+const narrower = 0.86
 /** How close to the budget is close enough. */
 const closeEnough = 0.02
 
@@ -24,10 +27,10 @@ export interface Fitted {
 
 /** What a backend's program of a graph would take up. */
 export function planOf(graph: Graph, backend: Backend): MemoryPlan {
-  const plan = backend.plan?.(graph)
+  const plan = backend.lower && backend.plan?.(graph)
   if (plan) return plan
   const lowered = backend.lower?.(graph)
-  return lowered ? { bytes: lowered.bytes, groups: graph.nodes.map(({ outputs }) => outputs), inPlace: [] } : planInterpreted(graph)
+  return lowered ? { ...planInterpreted(graph), bytes: lowered.bytes } : planInterpreted(graph)
 }
 
 /**
@@ -40,35 +43,51 @@ export function fit(graph: Graph, backend: Backend, maxBytes: number): Fitted {
   const fenced = turned(graph, first)
   const units = unitsOf(fenced, planOf(fenced, backend))
   const order = ordered(fenced, units)
-  let plans = 2
-  let least = first.bytes
-  let best: { readonly graph: Graph; readonly bytes: number } | null = null
-  const attempt = (room: number): { readonly run: Run; readonly bytes: number } | null => {
+  const attempt = (room: number): Attempt | null => {
     const run = recompute(fenced, units, order, room)
-    if (!run) return null
-    plans++
-    const { bytes } = planOf(run.graph, backend)
-    least = Math.min(least, bytes)
-    if (bytes <= maxBytes) best = { graph: run.graph, bytes }
-    return { run, bytes }
+    return run && { ...run, bytes: planOf(run.graph, backend).bytes }
   }
+  const { best, least } = search(attempt, maxBytes)
+  if (!best) return fail('memory', 'compile', `one run takes ${first.bytes} bytes for its values, more than maxBytes = ${maxBytes}; the least that recomputing reaches is ${Math.min(least, first.bytes)}. Give maxBytes at least that, or use smaller batches`)
+  return { graph: best.graph, changed: true, notes: [told(graph, best.graph, first.bytes - best.bytes)] }
+}
+
+/** A run, and what its program takes up. */
+interface Attempt extends Run {
+  readonly bytes: number
+}
+
+/**
+ * The run of least work that fits. What a backend's arena takes up is not the room of a run, for there are gaps and scratch
+ * memory; but the one follows the other, so that a few attempts find a room for a budget. Where they do not, rooms are tried that
+ * do not depend on the budget, so that the least reported is reached again when asked for.
+ */
+function search(attempt: (room: number) => Attempt | null, maxBytes: number): { readonly best: Attempt | null; readonly least: number } {
   const free = attempt(Infinity)!
-  if (!best) {
-    // rooms known to be enough, and known to be too much
-    let low = 0
-    let high = free.run.peak
-    let room = Math.min(high * 0.95, high - (free.bytes - maxBytes))
-    while (plans < mostPlans && (!best || high - low > closeEnough * high)) {
-      const { bytes } = attempt(Math.max(0, room)) ?? { bytes: Infinity }
-      if (bytes <= maxBytes) low = room
-      else high = room
-      if (room <= 0 || bytes === Infinity) break
-      room = best ? (low + high) / 2 : Math.min(room * 0.9, room - (bytes - maxBytes))
-    }
+  if (free.bytes <= maxBytes) return { best: free, least: free.bytes }
+  let best: Attempt | null = null
+  const { peak } = free
+  // below `low` there is too much work, above `high` too little memory
+  let low = 0
+  let high = peak
+  let room = high - (free.bytes - maxBytes)
+  for (let i = 0; i < mostGuided && high - low > closeEnough * peak && !(best && best.bytes >= (1 - closeEnough) * maxBytes); i++) {
+    const margin = (high - low) / 10
+    room = Math.min(Math.max(room, low + margin), high - margin)
+    const found = attempt(room)
+    if (found && found.bytes <= maxBytes && (!best || found.work < best.work)) best = found
+    if (found && found.bytes > maxBytes) high = room
+    else low = room
+    room = found ? room + maxBytes - found.bytes : (low + high) / 2
   }
-  if (!best) return fail('memory', 'compile', `one run takes ${first.bytes} bytes for its values, more than maxBytes = ${maxBytes}; the least that recomputing reaches is ${least}. Give maxBytes at least that, or use smaller batches`)
-  const { graph: chosen, bytes } = best as { readonly graph: Graph; readonly bytes: number }
-  return { graph: chosen, changed: true, notes: [told(graph, chosen, first.bytes - bytes)] }
+  let least = free.bytes
+  for (let i = 1; i <= mostFixed && !best; i++) {
+    const found = attempt(peak * narrower ** i)
+    if (!found) break
+    if (found.bytes <= maxBytes) best = found
+    least = Math.min(least, found.bytes)
+  }
+  return { best, least }
 }
 
 /** The graph with a fence where most is alive, so that what is read only after that is not computed before. */
@@ -103,5 +122,5 @@ function told(before: Graph, after: Graph, saved: number): string {
     const avals = avalsOf(graph)
     return graph.nodes.reduce((sum, node) => sum + flopsOf(node, avals), 0)
   }
-  return `${count(after) - count(before)} values are computed again, which saves ${saved.toLocaleString('en')} bytes for ${(100 * (flops(after) / flops(before) - 1)).toFixed(1)} % more operations.`
+  return `${count(after) - count(before)} values are computed again, and ops moved to where they free memory: ${saved.toLocaleString('en')} bytes less for ${(100 * (flops(after) / flops(before) - 1)).toFixed(1)} % more operations.`
 }

@@ -13,6 +13,8 @@ export interface Run {
   readonly graph: Graph
   /** The most bytes that were in memory at once, by the units' own account. */
   readonly peak: number
+  /** The cost of what was computed again; see {@link costOf}. */
+  readonly work: number
 }
 
 /**
@@ -26,7 +28,7 @@ export interface Run {
  */
 export function recompute(graph: Graph, units: Units, order: readonly Unit[], room: number): Run | null {
   const run = new Running(graph, units, order, room)
-  return run.finished ? { graph: run.graph(), peak: run.peak } : null
+  return run.finished ? { graph: run.graph(), peak: run.peak, work: run.work } : null
 }
 
 /** How a value that lies in memory is made of others that do: what is between is computed with it. */
@@ -38,6 +40,7 @@ interface Slice {
 
 class Running {
   peak = 0
+  work = 0
   readonly finished: boolean
   private readonly source: Graph
   private readonly units: Units
@@ -51,7 +54,6 @@ class Running {
   private readonly locks = new Map<Id, number>()
   private bytes = 0
   private time = 0
-  private work = 0
   private readonly workLimit: number
 
   private readonly nodes: GraphNode[] = []
@@ -105,6 +107,7 @@ class Running {
     }
     this.makeRoom(makes)
     for (const node of nodes) this.emit(node)
+    if (dropped.length > 0) this.fence++
     for (const id of makes) this.place(id)
     for (const id of reads) this.lock(id, -1)
     this.time++
