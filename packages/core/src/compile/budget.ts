@@ -6,6 +6,7 @@ import type { Graph } from '../graph.ts'
 import { planInterpreted } from './interpret.ts'
 import { ordered } from './order.ts'
 import { recompute, type Run } from './recompute.ts'
+import { slicesOf } from './slices.ts'
 import { apart, unitsOf } from './units.ts'
 import { avalsOf, flopsOf } from './work.ts'
 
@@ -43,8 +44,9 @@ export function fit(graph: Graph, backend: Backend, maxBytes: number): Fitted {
   const fenced = turned(graph, first)
   const units = unitsOf(fenced, planOf(fenced, backend))
   const order = ordered(fenced, units)
+  const slices = slicesOf(fenced, units)
   const attempt = (room: number): Attempt | null => {
-    const run = recompute(fenced, units, order, room)
+    const run = recompute(fenced, units, slices, order, room)
     return run && { ...run, bytes: planOf(run.graph, backend).bytes }
   }
   const { best, least } = search(attempt, maxBytes)

@@ -2,8 +2,9 @@
 
 import type { Graph, GraphNode, Id } from '../graph.ts'
 import { needed } from './simplify.ts'
+import type { Slices } from './slices.ts'
 import type { Unit, Units } from './units.ts'
-import { avalsOf, costOf } from './work.ts'
+import { avalsOf } from './work.ts'
 
 /** How much more may be computed than the graph computes once, before a run counts as impossible. */
 const mostWork = 4
@@ -26,16 +27,9 @@ export interface Run {
  *
  * The result computes exactly what the graph does, in the order of the run. `null` where that takes too much work.
  */
-export function recompute(graph: Graph, units: Units, order: readonly Unit[], room: number): Run | null {
-  const run = new Running(graph, units, order, room)
+export function recompute(graph: Graph, units: Units, slices: Slices, order: readonly Unit[], room: number): Run | null {
+  const run = new Running(graph, units, slices, order, room)
   return run.finished ? { graph: run.graph(), peak: run.peak, work: run.work } : null
-}
-
-/** How a value that lies in memory is made of others that do: what is between is computed with it. */
-interface Slice {
-  readonly nodes: readonly GraphNode[]
-  readonly reads: readonly Id[]
-  readonly cost: number
 }
 
 class Running {
@@ -44,17 +38,14 @@ class Running {
   readonly finished: boolean
   private readonly source: Graph
   private readonly units: Units
+  private readonly made: Slices
   private readonly room: number
   /** When each value is read, in order. */
   private readonly uses = new Map<Id, number[]>()
-  private readonly slices = new Map<Id, Slice>()
-  /** The values whose slices read a value. */
-  private readonly children = new Map<Id, Id[]>()
   private readonly inMemory = new Set<Id>()
   private readonly locks = new Map<Id, number>()
   private bytes = 0
   private time = 0
-  private readonly workLimit: number
 
   private readonly nodes: GraphNode[] = []
   /** Where each value of the source was computed last. */
@@ -66,22 +57,13 @@ class Running {
   private fence = 0
   private turn = 0
 
-  constructor(source: Graph, units: Units, order: readonly Unit[], room: number) {
+  constructor(source: Graph, units: Units, made: Slices, order: readonly Unit[], room: number) {
     this.source = source
     this.units = units
+    this.made = made
     this.room = room
-    const avals = avalsOf(source)
-    this.next = Math.max(-1, ...avals.keys()) + 1
+    this.next = Math.max(-1, ...avalsOf(source).keys()) + 1
     order.forEach(({ reads }, time) => { for (const id of reads) this.uses.set(id, [...this.uses.get(id) ?? [], time]) })
-    const costs = new Map(source.nodes.map(node => [node, units.free.has(node) ? 0 : costOf(node, avals)]))
-    for (const { makes } of units.units) {
-      for (const id of makes) {
-        const slice = this.slice(id, costs)
-        this.slices.set(id, slice)
-        for (const read of slice.reads) this.children.set(read, [...this.children.get(read) ?? [], id])
-      }
-    }
-    this.workLimit = mostWork * [...costs.values()].reduce((sum, cost) => sum + cost, 0)
     this.finished = order.every(unit => this.runUnit(unit))
   }
 
@@ -92,7 +74,8 @@ class Running {
     return { ...this.source, outputs, updates, nodes: needed(this.nodes, [...outputs, ...updates.map(({ id }) => id)]) }
   }
 
-  private runUnit({ nodes, reads, makes }: Unit): boolean {
+  private runUnit(unit: Unit): boolean {
+    const { nodes, reads, makes } = unit
     const before = Math.max(...nodes.map(({ fence = 0 }) => fence))
     if (before > this.turn) {
       this.turn = before
@@ -112,15 +95,19 @@ class Running {
     for (const id of reads) this.lock(id, -1)
     this.time++
     for (const id of [...reads, ...makes]) this.dropUnread(id)
+    for (const id of this.made.spares.get(unit)!) {
+      if (this.bytes + this.made.sizes.get(id)! <= this.room) this.place(id)
+      this.dropUnread(id)
+    }
     return true
   }
 
   /** Computes a value again. */
   private make(id: Id): boolean {
     if (this.inMemory.has(id)) return true
-    const { nodes, reads, cost } = this.slices.get(id)!
+    const { nodes, reads, cost } = this.made.slices.get(id)!
     this.work += cost
-    if (this.work > this.workLimit) return false
+    if (this.work > mostWork * this.made.cost) return false
     for (const read of reads) {
       if (!this.make(read)) return false
       this.lock(read, 1)
@@ -145,13 +132,13 @@ class Running {
   private place(id: Id): void {
     if (this.inMemory.has(id)) return
     this.inMemory.add(id)
-    this.bytes += this.units.held.get(id)!
+    this.bytes += this.made.sizes.get(id)!
     this.peak = Math.max(this.peak, this.bytes)
   }
 
   private drop(id: Id): void {
     this.inMemory.delete(id)
-    this.bytes -= this.units.held.get(id)!
+    this.bytes -= this.made.sizes.get(id)!
   }
 
   /** When a value is read next; `Infinity` if never. */
@@ -162,7 +149,12 @@ class Running {
   /** When a value is read next, be it only to compute again what can be made of it. */
   private nextNeed(id: Id): number {
     const use = this.nextUse(id)
-    return use < Infinity ? use : Math.min(Infinity, ...(this.children.get(id) ?? []).map(child => this.nextUse(child)))
+    return use < Infinity ? use : Math.min(Infinity, ...this.supported(id).map(child => this.nextUse(child)))
+  }
+
+  /** What will be read of that which can be made of a value, by way of spares too. */
+  private supported(id: Id): Id[] {
+    return (this.made.children.get(id) ?? []).flatMap(child => this.nextUse(child) < Infinity ? child : this.uses.has(child) ? [] : this.supported(child))
   }
 
   /**
@@ -171,18 +163,18 @@ class Running {
    */
   private dropUnread(id: Id): void {
     if (!this.inMemory.has(id) || this.locks.get(id) || this.units.results.has(id) || this.nextUse(id) < Infinity) return
-    const supports = (this.children.get(id) ?? []).reduce((sum, child) => this.nextUse(child) < Infinity ? sum + this.units.held.get(child)! : sum, 0)
-    if (this.room === Infinity || supports <= this.units.held.get(id)!) this.drop(id)
+    const bytes = [...new Set(this.supported(id))].reduce((sum, child) => sum + this.made.sizes.get(child)!, 0)
+    if (this.room === Infinity || bytes <= this.made.sizes.get(id)!) this.drop(id)
   }
 
   /** Drops values until what is to be made fits, or nothing is left to drop. */
   private makeRoom(made: readonly Id[]): void {
-    const wanted = made.reduce((sum, id) => this.inMemory.has(id) ? sum : sum + this.units.held.get(id)!, 0)
+    const wanted = made.reduce((sum, id) => this.inMemory.has(id) ? sum : sum + this.made.sizes.get(id)!, 0)
     while (this.bytes + wanted > this.room) {
       let worst: Id | undefined
       let least = Infinity
       for (const id of this.inMemory) {
-        const size = this.units.held.get(id)!
+        const size = this.made.sizes.get(id)!
         if (size === 0 || this.locks.get(id) || this.units.results.has(id)) continue
         const need = this.nextNeed(id)
         const worth = need === Infinity ? 0 : this.lossOf(id) / (size * (need - this.time + 1))
@@ -201,15 +193,15 @@ class Running {
     const seen = new Set([id])
     let cost = 0
     const up = (child: Id): void => {
-      const slice = this.slices.get(child)!
+      const slice = this.made.slices.get(child)!
       cost += slice.cost
       for (const read of slice.reads) visit(read, up)
     }
     const down = (parent: Id): void => {
-      for (const child of this.children.get(parent) ?? []) {
+      for (const child of this.made.children.get(parent) ?? []) {
         if (this.nextUse(child) < Infinity) {
           visit(child, next => {
-            cost += this.slices.get(next)!.cost
+            cost += this.made.slices.get(next)!.cost
             down(next)
           })
         }
@@ -223,25 +215,6 @@ class Running {
     up(id)
     down(id)
     return cost
-  }
-
-  private slice(id: Id, costs: ReadonlyMap<GraphNode, number>): Slice {
-    const { makers, held, basesOf } = this.units
-    const nodes: GraphNode[] = []
-    const reads = new Set<Id>()
-    const seen = new Set<GraphNode>()
-    const visit = (node: GraphNode): void => {
-      if (seen.has(node)) return
-      seen.add(node)
-      for (const base of new Set(node.inputs.flatMap(basesOf))) {
-        if (!makers.has(base)) continue
-        if (held.has(base)) reads.add(base)
-        else visit(makers.get(base)!)
-      }
-      nodes.push(node)
-    }
-    visit(makers.get(id)!)
-    return { nodes, reads: [...reads], cost: nodes.reduce((sum, node) => sum + costs.get(node)!, 0) }
   }
 
   /** Writes a node down, with the values as they are now; a second time under new names. */
