@@ -21,9 +21,10 @@ export interface Run {
 /**
  * Runs the units in the order given, on paper, in `room` bytes. Where the next unit does not fit, values are dropped that a later
  * unit reads; before that unit they are computed again, and what that takes, down to what is there. Dropped first is what costs
- * least for its bytes and for the time until it is read: cost / (bytes · time), the rule of Kirisame et al. 2021 ("Dynamic Tensor
- * Rematerialization"), the cost being that of all dropped values on the way to it and from it; but known are the time to come
- * and not that gone by, as in Belády 1966 ("A Study of Replacement Algorithms for a Virtual-Storage Computer").
+ * least for its bytes and for the time until it is read: cost / (bytes · √time), where the cost is that of all dropped values on
+ * the way to it. That is the rule of Kirisame et al. 2021 ("Dynamic Tensor Rematerialization"), but with the time to come, which
+ * is known here, for the time gone by, as in Belády 1966 ("A Study of Replacement Algorithms for a Virtual-Storage Computer");
+ * of time, √time and 1, and of costs with and without those of what hangs on a value, these took least work on three networks.
  *
  * The result computes exactly what the graph does, in the order of the run. `null` where that takes too much work.
  */
@@ -177,7 +178,7 @@ class Running {
         const size = this.made.sizes.get(id)!
         if (size === 0 || this.locks.get(id) || this.units.results.has(id)) continue
         const need = this.nextNeed(id)
-        const worth = need === Infinity ? 0 : this.lossOf(id) / (size * (need - this.time + 1))
+        const worth = need === Infinity ? 0 : this.lossOf(id) / (size * Math.sqrt(need - this.time + 1))
         if (worth < least) {
           least = worth
           worst = id
@@ -188,33 +189,16 @@ class Running {
     }
   }
 
-  /** What it costs to compute a value again, with the dropped values on the way to it and from it. */
+  /** What it costs to compute a value again, with the dropped values on the way to it. */
   private lossOf(id: Id): number {
-    const seen = new Set([id])
-    let cost = 0
-    const up = (child: Id): void => {
-      const slice = this.made.slices.get(child)!
-      cost += slice.cost
-      for (const read of slice.reads) visit(read, up)
-    }
-    const down = (parent: Id): void => {
-      for (const child of this.made.children.get(parent) ?? []) {
-        if (this.nextUse(child) < Infinity) {
-          visit(child, next => {
-            cost += this.made.slices.get(next)!.cost
-            down(next)
-          })
-        }
-      }
-    }
-    const visit = (value: Id, go: (id: Id) => void): void => {
-      if (seen.has(value) || this.inMemory.has(value)) return
+    const seen = new Set<Id>()
+    const visit = (value: Id): number => {
+      if (seen.has(value)) return 0
       seen.add(value)
-      go(value)
+      const { reads, cost } = this.made.slices.get(value)!
+      return reads.reduce((sum, read) => this.inMemory.has(read) ? sum : sum + visit(read), cost)
     }
-    up(id)
-    down(id)
-    return cost
+    return visit(id)
   }
 
   /** Writes a node down, with the values as they are now; a second time under new names. */
