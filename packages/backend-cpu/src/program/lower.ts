@@ -32,7 +32,7 @@ export function lower(engine: Engine, graph: Graph): Program | null {
   const fixed = fixedPlaces(engine, graph)
   const plan = new Planning(engine, graph, steps, groups, fixed)
   // once without a place, to learn how many bytes it takes
-  const { peak, taskCount } = plan.emit(0, 0)
+  const { peak, taskCount } = plan.draft(0, 0)
   const arena = engine.heap.allocate(peak)
   const counters = engine.heap.allocate(4 * taskCount)
   const made = plan.emit(arena, counters)
@@ -48,7 +48,7 @@ export function plan(engine: Engine, graph: Graph): MemoryPlan | null {
   const steps = stepsOf(graph, specials)
   const groups = fuse(steps)
   const planning = new Planning(engine, graph, steps, groups, fixedPlaces(engine, graph))
-  return { bytes: planning.emit(0, 0).peak, groups: groups.map(group => group.steps.flatMap(outsOf)), inPlace: [...planning.inPlace.keys()] }
+  return { bytes: planning.draft(0, 0).peak, groups: groups.map(group => group.steps.flatMap(outsOf)), inPlace: [...planning.inPlace.keys()] }
 }
 
 /** Whether there are values without elements, which loops do not know. */
@@ -115,6 +115,12 @@ class Planning {
 
   /** Emits everything for an arena at an address, and counters of units at another; `apart`, so that each task can be run by itself. */
   emit(base: number, counters: number, apart = false): Made {
+    const draft = this.draft(base, counters, apart)
+    return { ...draft, module: draft.module.encode() }
+  }
+
+  /** The same, not yet in bytes. */
+  draft(base: number, counters: number, apart = false): Omit<Made, 'module'> & { readonly module: ModuleBuilder } {
     const { engine, graph, groups } = this
     const { memory, relaxed, threads } = engine
     const module = new ModuleBuilder(memory)
@@ -163,7 +169,7 @@ class Planning {
     })
     const taskCount = segments.reduce((n, list) => n + list.length, 0)
     defineRun(module, segments, counters, memory.shared)
-    return { addresses, peak: arena.peak, taskCount, parts: parts.filter(part => part.kind === 'island' || segments[part.index]!.length > 0), tasks: segments, module: module.encode() }
+    return { addresses, peak: arena.peak, taskCount, parts: parts.filter(part => part.kind === 'island' || segments[part.index]!.length > 0), tasks: segments, module }
   }
 
   /** Values that are not read after group `g`. */

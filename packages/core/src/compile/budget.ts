@@ -27,7 +27,7 @@ export interface Fitted {
 }
 
 /** What a backend's program of a graph would take up. */
-export function planOf(graph: Graph, backend: Backend): MemoryPlan {
+function planOf(graph: Graph, backend: Backend): MemoryPlan {
   const plan = backend.lower && backend.plan?.(graph)
   if (plan) return plan
   const lowered = backend.lower?.(graph)
@@ -93,7 +93,7 @@ function search(attempt: (room: number) => Attempt | null, maxBytes: number): { 
 }
 
 /** The graph with a fence where most is alive, so that what is read only after that is not computed before. */
-export function turned(graph: Graph, { groups }: MemoryPlan): Graph {
+function turned(graph: Graph, { groups }: MemoryPlan): Graph {
   const { free } = unitsOf(graph, { groups, inPlace: [] })
   const { units, held } = apart(graph, free)
   const readers = new Map(units.flatMap(({ reads }, time) => reads.map(id => [id, time] as const)))
