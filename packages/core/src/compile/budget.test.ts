@@ -2,7 +2,8 @@
 
 import { cpu } from '@bp/backend-cpu'
 import { Adam, AdamW, type AnyOptimizer, BatchNorm2d, Conv2d, crossEntropy, Dropout, Embedding, Flatten, LayerNorm, Linear, MaxPool2d, type Module, ReLU, Sequential, SGD, TransformerEncoderLayer } from '@bp/nn'
-import { exp, Generator, mean, neg, reshape, sigmoid, sub, sum } from '@bp/ops'
+import { exp, Generator, matmul, mean, neg, reshape, sigmoid, sub, sum, transpose } from '@bp/ops'
+import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Backend } from '../backend.ts'
 import { tensor } from '../create.ts'
@@ -64,14 +65,16 @@ function results({ step, model, batch }: Training): number[] {
 }
 
 /** The least number of bytes that the error for an impossible budget names. */
-function least(make: (options: CompileOptions) => Training): number {
+function leastOf(compiled: () => unknown): number {
   try {
-    bytes(make({ maxBytes: 1 }))
+    compiled()
   } catch (error) {
     return Number(/the least that recomputing reaches is (\d+)/.exec(String(error))![1])
   }
-  throw new Error('one byte was enough')
+  throw new Error('the budget was enough')
 }
+
+const least = (make: (options: CompileOptions) => Training): number => leastOf(() => bytes(make({ maxBytes: 1 })))
 
 describe.each(Object.entries(networks))('%s', (_name, make) => {
   it('is trained in 0.7 and in half of its memory, and in as little as can be, to the same results', { timeout: 120_000 }, () => {
@@ -118,6 +121,49 @@ describe('variables', () => {
     const program = tight.step.dump(x).split('-- rematerialised')[1]!
     expect(program.lastIndexOf('mul(%1, %0)')).toBeGreaterThan(program.indexOf('sub(%1, '))
     tight.results.forEach((value, i) => { expect(value).toBeCloseTo(plain.results[i]!, 3) })
+  })
+})
+
+describe('programs of any form', () => {
+  const kinds: ((a: Tensor, b: Tensor) => Tensor)[] = [
+    (a, b) => add(a, b), (a, b) => mul(0.5, mul(a, b)), a => sigmoid(a), (a, b) => add(a, mean(b, [1], true)), (a, b) => sub(a, mean(b, [0], true)),
+    (a, b) => add(transpose(a), b), (a, b) => add(reshape(transpose(reshape(a, [4, 6, 24]), [1, 0, 2]), [24, 24]), b), (a, b) => mul(0.1, matmul(a, transpose(b))),
+  ]
+  /** A function made by numbers: each op reads the value before and any other; some values are results, one moves a variable. */
+  const made = (ops: readonly (readonly [number, number])[], w: Variable) => (x: Tensor): Tensor[] => {
+    const values: Tensor[] = [x, mul(w, x)]
+    for (const [kind, other] of ops) values.push(kinds[kind]!(values.at(-1)!, values[other % values.length]!))
+    w.assign(sub(w, mul(0.1, values[values.length >> 1]!)))
+    return [values.at(-1)!, mean(values[values.length >> 2]!)]
+  }
+  const numbers = (values: readonly Tensor[]): number[] => values.flatMap(value => [...value.dataSync()].map(Number))
+
+  it('give the same in less memory', { timeout: 120_000 }, () => {
+    const fitted = { cpu: 0, plain: 0 }
+    const { lower: _, ...plain } = cpu() as Backend
+    fc.assert(fc.property(fc.array(fc.tuple(fc.nat(7), fc.nat(200)), { minLength: 12, maxLength: 30 }), ops => {
+      for (const [name, backend] of [['cpu', cpu()], ['plain', plain]] as const) {
+        use(backend)
+        const run = (options: CompileOptions): { readonly f: Compiled<[Tensor], Tensor[]>; readonly w: Variable } => {
+          const w = new Variable(mul(ones([24, 24]), 0.5))
+          return { w, f: compile(made(ops, w), options) }
+        }
+        const x = new Generator(5).normal([24, 24])
+        const free = run({})
+        const maxBytes = leastOf(() => run({ maxBytes: 1 }).f.bytes(x))
+        if (maxBytes === free.f.bytes(x)) continue
+        const tight = run({ maxBytes })
+        expect(tight.f.bytes(x)).toBeLessThanOrEqual(maxBytes)
+        fitted[name]++
+        for (let i = 0; i < 2; i++) {
+          const [want, got] = [free, tight].map(({ f, w }) => numbers([...f(x), w]))
+          if (name === 'plain') expect(got).toEqual(want)
+          else got!.forEach((value, k) => { expect(Math.abs(value - want![k]!)).toBeLessThanOrEqual(1e-4 * Math.max(1, Math.abs(want![k]!))) })
+        }
+      }
+    }), { numRuns: 20 })
+    use(cpu())
+    expect(Math.min(fitted.cpu, fitted.plain)).toBeGreaterThan(5)
   })
 })
 
