@@ -114,10 +114,12 @@ function turned(graph: Graph, { groups }: MemoryPlan): Graph {
     }
     alive -= dying[time]!
   })
-  const after = graph.nodes.indexOf(units[turn]!.nodes[0]!)
+  const [first] = units[turn]?.nodes ?? []
+  const after = first ? graph.nodes.indexOf(first) : Infinity
   return { ...graph, nodes: graph.nodes.map((node, i) => i > after ? { ...node, fence: 1 } : node) }
 }
 
+/** What was done, in words. */
 function told(before: Graph, after: Graph, saved: number): string {
   const count = ({ nodes }: Graph): number => nodes.filter(({ row }) => row.fuse !== 'view').length
   const flops = (graph: Graph): number => {

@@ -17,7 +17,12 @@ import { simplify } from './simplify.ts'
 
 /** Options of {@link compile}. */
 export interface CompileOptions {
-  /** How many bytes the values of one run may take up at once. */
+  /**
+   * How many bytes the values of one run may take up at once; parameters and other variables lie elsewhere. Where they would take
+   * more, ops move to where they free memory, and values that are read much later, as a backward pass reads those of the forward
+   * pass, are computed again instead of being kept: those first that cost least for their bytes. Results are the same up to the
+   * order of sums. `explain` says what it costs; where no choice fits, the error names the least that would.
+   */
   readonly maxBytes?: number
   /** For how many shapes of arguments programs are kept; the one used longest ago goes first. 16 unless given. */
   readonly cacheSize?: number

@@ -63,7 +63,7 @@ class Running {
     this.units = units
     this.made = made
     this.room = room
-    this.next = Math.max(-1, ...avalsOf(source).keys()) + 1
+    this.next = [...avalsOf(source).keys()].reduce((most, id) => Math.max(most, id), -1) + 1
     order.forEach(({ reads }, time) => { for (const id of reads) this.uses.set(id, [...this.uses.get(id) ?? [], time]) })
     this.finished = order.every(unit => this.runUnit(unit))
   }
@@ -77,9 +77,9 @@ class Running {
 
   private runUnit(unit: Unit): boolean {
     const { nodes, reads, makes } = unit
-    const before = Math.max(...nodes.map(({ fence = 0 }) => fence))
-    if (before > this.turn) {
-      this.turn = before
+    const turn = nodes[0]!.fence ?? 0
+    if (turn > this.turn) {
+      this.turn = turn
       this.fence++
     }
     const dropped = reads.filter(id => !this.inMemory.has(id))
