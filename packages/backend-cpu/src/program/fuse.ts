@@ -144,13 +144,11 @@ class Fusion {
   private readonly steps: readonly Step[]
   private readonly avals: ReadonlyMap<Id, Aval>
   private readonly makers = new Map<Id, Building>()
-  private readonly places: ReadonlyMap<Step, number>
   private search = 0
 
   constructor(steps: readonly Step[], avals: ReadonlyMap<Id, Aval>) {
     this.steps = steps
     this.avals = avals
-    this.places = new Map(steps.map((step, i) => [step, i]))
   }
 
   run(): Group[] {
@@ -184,7 +182,8 @@ class Fusion {
   }
 
   private inOrder(steps: readonly Step[]): Step[] {
-    return [...steps].sort((a, b) => this.places.get(a)! - this.places.get(b)!)
+    const place = new Map(this.steps.map((step, i) => [step, i]))
+    return [...steps].sort((a, b) => place.get(a)! - place.get(b)!)
   }
 
   /** Whether what the steps read from outside depends on one of the groups. */
