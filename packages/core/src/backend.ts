@@ -58,13 +58,10 @@ export interface Backend<S extends object = object> {
 export interface MemoryPlan {
   /** The most bytes that its values take up at once: the program's {@link Program.bytes}. */
   readonly bytes: number
-  /**
-   * What runs as one, in the order of running: the values made there, of which only those that others read take up memory. A
-   * value that stands nowhere is a view or a constant, which takes up none.
-   */
+  /** What runs as one, in the order of running: the values made there. One that stands nowhere is a view or a constant. */
   readonly groups: readonly (readonly Id[])[]
-  /** New values of variables that are written where the variables lie: they take up none either. */
-  readonly inPlace: readonly Id[]
+  /** The values that take up memory: neither those that only their own group reads nor those written where a variable lies. */
+  readonly kept: readonly Id[]
 }
 
 /** A graph as a backend runs it. */

@@ -129,32 +129,35 @@ function connected(space: Space, members: readonly Member[]): boolean {
 export const keptBy = ({ kept, span }: Member): 'all' | 'rows' | 'columns' | 'none' => kept ?? (span === 'all' ? 'all' : 'rows')
 
 /** Puts steps into groups, and the groups into an order in which they can run. */
-export function fuse({ steps, avals }: Pick<Steps, 'steps' | 'avals'>): Group[] {
-  return new Fusion(steps, avals).run()
+export function fuse({ steps, avals, eras }: Pick<Steps, 'steps' | 'avals' | 'eras'>): Group[] {
+  return new Fusion(steps, avals, eras).run()
 }
 
 interface Building {
   steps: Step[]
   space: Space | null
   readonly order: number
+  readonly era: number
   mark: number
 }
 
 class Fusion {
   private readonly steps: readonly Step[]
   private readonly avals: ReadonlyMap<Id, Aval>
+  private readonly eras: readonly number[] | undefined
   private readonly makers = new Map<Id, Building>()
   private search = 0
 
-  constructor(steps: readonly Step[], avals: ReadonlyMap<Id, Aval>) {
+  constructor(steps: readonly Step[], avals: ReadonlyMap<Id, Aval>, eras: readonly number[] | undefined) {
     this.steps = steps
     this.avals = avals
+    this.eras = eras
   }
 
   run(): Group[] {
     const all = new Set<Building>()
     for (const [order, step] of this.steps.entries()) {
-      let group: Building = { steps: [step], space: null, order, mark: 0 }
+      let group: Building = { steps: [step], space: null, order, era: this.eras?.[order] ?? 0, mark: 0 }
       if (step.kind === 'map' || step.kind === 'reduce') group = this.join(step, group)
       all.add(group)
       for (const member of group.steps) {
@@ -170,13 +173,13 @@ class Fusion {
 
   /** A step joined to the groups that make its operands, to as many as can be. */
   private join(step: LoopStep, alone: Building): Building {
-    const near = [...new Set(step.ins.flatMap(ref => 'base' in ref ? this.makers.get(ref.base) ?? [] : []))].filter(group => group.space !== null && group.steps[0]!.fence === step.fence)
+    const near = [...new Set(step.ins.flatMap(ref => 'base' in ref ? this.makers.get(ref.base) ?? [] : []))].filter(group => group.space !== null && group.era === alone.era)
     const choices = near.length > 1 ? [near, ...near.map(group => [group]).reverse()] : near.map(group => [group])
     for (const groups of choices) {
       const steps = [...groups].sort((a, b) => a.order - b.order).flatMap(group => group.steps)
       const members = this.inOrder([...steps, step])
       const made = assemble(members as LoopStep[])
-      if (made && !this.cycle(groups, members)) return { steps: members, space: made.space, order: groups[0]!.order, mark: 0 }
+      if (made && !this.cycle(groups, members)) return { steps: members, space: made.space, order: groups[0]!.order, era: alone.era, mark: 0 }
     }
     return { ...alone, space: assemble([step])?.space ?? null }
   }

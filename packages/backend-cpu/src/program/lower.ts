@@ -48,7 +48,7 @@ export function plan(engine: Engine, graph: Graph): MemoryPlan | null {
   const steps = stepsOf(graph, specials)
   const groups = fuse(steps)
   const planning = new Planning(engine, graph, steps, groups, fixedPlaces(engine, graph))
-  return { bytes: planning.draft(0, 0).peak, groups: groups.map(group => group.steps.flatMap(outsOf)), inPlace: [...planning.inPlace.keys()] }
+  return { bytes: planning.draft(0, 0).peak, groups: groups.map(group => group.steps.flatMap(outsOf)), kept: [...planning.kept].filter(id => !planning.inPlace.has(id)) }
 }
 
 /** Whether there are values without elements, which loops do not know. */
@@ -81,7 +81,7 @@ class Planning {
   private readonly groups: readonly Group[]
   private readonly fixed: ReadonlyMap<Id, At>
   /** Values that need a place: those read by another group than the one that makes them, and results. */
-  private readonly kept = new Set<Id>()
+  readonly kept = new Set<Id>()
   /** The last group that reads a value; results are read after all. */
   private readonly lastUse = new Map<Id, number>()
   /** Results that are computed where a variable lies. */

@@ -12,10 +12,8 @@ export type Ref =
   | { readonly constant: number; readonly dtype: DType; readonly layout: Layout }
   | { readonly base: Id; readonly dtype: DType; readonly layout: Layout }
 
-/** One op to be run. Only steps behind the same fence are fused; see `GraphNode`. */
-export type Step = Op & { readonly fence: number }
-
-type Op =
+/** One op to be run. */
+export type Step =
   | { readonly kind: 'map'; readonly name: string; readonly ins: readonly Ref[]; readonly out: Id; readonly aval: Aval }
   | { readonly kind: 'reduce'; readonly name: string; readonly how: 'sum' | 'max'; readonly ins: readonly [Ref]; readonly axes: readonly number[]; readonly out: Id; readonly aval: Aval }
   | { readonly kind: 'special'; readonly name: string; readonly node: GraphNode; readonly ins: readonly Ref[]; readonly out: Id; readonly aval: Aval }
@@ -31,6 +29,8 @@ export interface Steps {
   /** What the graph's outputs and updates are: dense bases. */
   readonly outputs: readonly Id[]
   readonly updates: readonly Id[]
+  /** In which era each step runs, if there are several: eras run one after the other, and no loop has steps of two. */
+  readonly eras?: readonly number[]
 }
 
 /** Which ops have kernels of their own, and which of their operands may lie by strides. */
@@ -44,8 +44,12 @@ export interface Specials {
 /** Takes a graph of primitives apart into steps. */
 export function stepsOf(graph: Graph, specials: Specials): Steps {
   const steps: Step[] = []
-  let fence = 0
-  const push = (op: Op): void => { steps.push({ ...op, fence }) }
+  const eras: number[] = []
+  let era = 0
+  const push = (step: Step): void => {
+    steps.push(step)
+    eras.push(era)
+  }
   const avals = new Map<Id, Aval>()
   const refs = new Map<Id, Ref>()
   let next = 0
@@ -79,8 +83,8 @@ export function stepsOf(graph: Graph, specials: Specials): Steps {
     const aval = node.avals[0]!
     const ins = inputs.map(id => refs.get(id)!)
     // a copy that lives across a fence would be kept where the fence is there to let go
-    if (node.fence !== undefined && node.fence !== fence) {
-      fence = node.fence
+    if (node.fence !== undefined && node.fence !== era) {
+      era = node.fence
       copies.clear()
     }
     const argTypes = ins.map(({ dtype }) => dtype)
@@ -109,7 +113,7 @@ export function stepsOf(graph: Graph, specials: Specials): Steps {
   const settle = (id: Id): Id => densely(refs.get(id)!).base
   const outputs = graph.outputs.map(settle)
   const updates = graph.updates.map(({ id }) => settle(id))
-  return { steps, avals, outputs, updates }
+  return { steps, avals, outputs, updates, eras }
 }
 
 /** The axes of x along which y has size 1, or none: what a sum to y's shape runs over. */

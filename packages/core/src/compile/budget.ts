@@ -94,7 +94,7 @@ function search(attempt: (room: number) => Attempt | null, maxBytes: number): { 
 
 /** The graph with a fence where most is alive, so that what is read only after that is not computed before. */
 function turned(graph: Graph, { groups }: MemoryPlan): Graph {
-  const { free } = unitsOf(graph, { groups, inPlace: [] })
+  const { free } = unitsOf(graph, { groups, kept: [] })
   const { units, held } = apart(graph, free)
   const readers = new Map(units.flatMap(({ reads }, time) => reads.map(id => [id, time] as const)))
   const dying = units.map(() => 0)

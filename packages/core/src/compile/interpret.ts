@@ -41,7 +41,7 @@ export function interpret(graph: Graph, backend: Backend): Program {
 
 /** What {@link interpret}'s program of a graph takes up. */
 export const planInterpreted = (graph: Graph): MemoryPlan =>
-  ({ bytes: peakBytes(graph, lastUses(graph)), groups: graph.nodes.map(({ outputs }) => outputs), inPlace: [] })
+  ({ bytes: peakBytes(graph, lastUses(graph)), groups: graph.nodes.map(({ outputs }) => outputs), kept: graph.nodes.flatMap(({ outputs }) => outputs) })
 
 function kernelOf(row: Graph['nodes'][number]['row'], backend: Backend): Kernel {
   return lookUp(row, backend) ?? fail('backend', row.name, `the ${backend.name} backend has no kernel for it, and the op has no decomposition. Add the kernel to the backend's table, or decompose or host to defineOp`)

@@ -22,7 +22,7 @@ export interface Units {
   readonly makers: ReadonlyMap<Id, GraphNode>
   /** Nodes that take neither time nor memory: views, and constants that are written into what reads them. */
   readonly free: ReadonlySet<GraphNode>
-  /** Bytes of each value that lies in memory. */
+  /** Bytes of each value between units; 0 where it takes up no memory of its own. */
   readonly held: ReadonlyMap<Id, number>
   /** Values in memory at the end: what outputs and updates are, or are views of. */
   readonly results: ReadonlySet<Id>
@@ -31,7 +31,7 @@ export interface Units {
 }
 
 /** Sorts the nodes of a graph into the groups of a plan. */
-export function unitsOf(graph: Graph, { groups, inPlace }: Omit<MemoryPlan, 'bytes'>): Units {
+export function unitsOf(graph: Graph, { groups, kept }: Omit<MemoryPlan, 'bytes'>): Units {
   const makers = new Map<Id, GraphNode>()
   for (const node of graph.nodes) for (const id of node.outputs) makers.set(id, node)
   const unitOf = new Map<GraphNode, number>()
@@ -59,8 +59,8 @@ export function unitsOf(graph: Graph, { groups, inPlace }: Omit<MemoryPlan, 'byt
   }
   const avals = avalsOf(graph)
   const held = new Map<Id, number>()
-  const placed = new Set(inPlace)
-  const hold = (id: Id): void => { held.set(id, placed.has(id) ? 0 : bytesOf(avals.get(id)!)) }
+  const placed = new Set(kept)
+  const hold = (id: Id): void => { held.set(id, placed.has(id) ? bytesOf(avals.get(id)!) : 0) }
   const results = new Set([...graph.outputs, ...graph.updates.map(({ id }) => id)].flatMap(basesOf).filter(id => makers.has(id)))
   for (const id of results) hold(id)
   const outside = lists.map((nodes, u) => {
@@ -75,5 +75,6 @@ export function unitsOf(graph: Graph, { groups, inPlace }: Omit<MemoryPlan, 'byt
 
 /** Each node by itself, in the order of the graph, but for those that take no memory. */
 export function apart(graph: Graph, free: ReadonlySet<GraphNode>): Units {
-  return unitsOf(graph, { groups: graph.nodes.filter(node => !free.has(node)).map(({ outputs }) => outputs), inPlace: [] })
+  const groups = graph.nodes.filter(node => !free.has(node)).map(({ outputs }) => outputs)
+  return unitsOf(graph, { groups, kept: groups.flat() })
 }
