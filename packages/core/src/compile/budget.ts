@@ -72,7 +72,7 @@ function search(attempt: (room: number) => Attempt | null, maxBytes: number): { 
   // below `low` there is too much work, above `high` too little memory
   let low = 0
   let high = peak
-  let room = high - (free.bytes - maxBytes)
+  let room = high * maxBytes / free.bytes
   for (let i = 0; i < mostGuided && high - low > closeEnough * peak && !(best && best.bytes >= (1 - closeEnough) * maxBytes); i++) {
     const margin = (high - low) / 10
     room = Math.min(Math.max(room, low + margin), high - margin)
@@ -80,7 +80,7 @@ function search(attempt: (room: number) => Attempt | null, maxBytes: number): { 
     if (found && found.bytes <= maxBytes && (!best || found.work < best.work)) best = found
     if (found && found.bytes > maxBytes) high = room
     else low = room
-    room = found ? room + maxBytes - found.bytes : (low + high) / 2
+    room = found ? room * maxBytes / found.bytes : (low + high) / 2
   }
   let least = free.bytes
   for (let i = 1; i <= mostFixed && !best; i++) {
