@@ -14,7 +14,7 @@ export function throughAll<T extends CpuKernels>(table: T): T {
 }
 
 /** A CPU backend with these kernels. */
-export const backendOf = (kernels: CpuKernels, programs: Pick<Backend<CpuStorage>, 'lower' | 'fuser'> = {}): Backend<CpuStorage> => ({
+export const backendOf = (kernels: CpuKernels, programs: Pick<Backend<CpuStorage>, 'lower' | 'plan' | 'fuser'> = {}): Backend<CpuStorage> => ({
   name: 'cpu',
   write(data, aval) {
     const storage = allocate(aval.dtype, data.length)

@@ -4,7 +4,7 @@ import type { Abstract, Aval } from './aval.ts'
 import type { TypedArray } from './dtype.ts'
 import { fail } from './errors.ts'
 import type { Fuser } from './fuser.ts'
-import type { Graph } from './graph.ts'
+import type { Graph, Id } from './graph.ts'
 
 /** What a kernel is given for an operand: its storage, and its shape and dtype. */
 export interface Operand<S extends object = object> extends Abstract {
@@ -50,15 +50,21 @@ export interface Backend<S extends object = object> {
   /** Kernels by row name. */
   readonly kernels: Readonly<Record<string, Kernel<S>>>
   /** Makes a program of a graph of primitives; without it, and where it gives `null`, `compile` runs a graph's kernels one by one. */
-  lower?(graph: Graph, options: LowerOptions): Program<S> | null
+  lower?(graph: Graph): Program<S> | null
+  /** What the program of a graph would take up, without making it: asked several times where memory is scarce. */
+  plan?(graph: Graph): MemoryPlan | null
   /** Runs decompositions and pullbacks on large tensors as one program in eager mode; without it they run op by op. */
   readonly fuser?: Fuser
 }
 
-/** What `compile` asks of a program. */
-export interface LowerOptions {
-  /** How many bytes its values may take up. */
-  readonly maxBytes?: number
+/** What a program would take up. */
+export interface MemoryPlan {
+  /** The most bytes that its values take up at once: the program's {@link Program.bytes}. */
+  readonly bytes: number
+  /** What runs as one, in the order of running: the values made there. One that stands nowhere is a view or a constant. */
+  readonly groups: readonly (readonly Id[])[]
+  /** The values that take up memory: neither those that only their own group reads nor those written where a variable lies. */
+  readonly kept: readonly Id[]
 }
 
 /** A graph as a backend runs it. */

@@ -28,7 +28,7 @@ function watched(): { readonly backend: Backend; readonly graphs: (Graph | null)
       if (known.has(key)) return known.get(key)!
       const graph = make()
       graphs.push(graph)
-      const program = graph && interpret(graph, backend, {})
+      const program = graph && interpret(graph, backend)
       known.set(key, program)
       return program
     }, 2),

@@ -19,6 +19,11 @@ export interface GraphNode {
   readonly outputs: readonly Id[]
   /** Shape and dtype of each output. */
   readonly avals: readonly Aval[]
+  /**
+   * Ops on different sides of a fence are not fused, so that what is computed late is not drawn to where it could be early.
+   * Counts up along the graph; 0 unless given.
+   */
+  readonly fence?: number
 }
 
 /** A traced program: nodes in the order in which they run. */
@@ -67,8 +72,10 @@ export function printGraph(graph: Graph): string {
     ...graph.constants.map(({ id, aval }) => `${value(id, aval)} = constant`),
     ...graph.variables.map(({ id, aval }) => `${value(id, aval)} = variable`),
     ...graph.live.map(({ id, aval }) => `${value(id, aval)} = live`),
-    ...graph.nodes.map(({ row, params, inputs, outputs, avals }) =>
-      `${outputs.map((id, i) => value(id, avals[i]!)).join(', ')} = ${row.name}(${inputs.map(id => `%${id}`).join(', ')})${printParams(params)}`),
+    ...graph.nodes.flatMap(({ row, params, inputs, outputs, avals, fence = 0 }, i) => [
+      ...fence > (graph.nodes[i - 1]?.fence ?? 0) ? [`--- fence ${fence}`] : [],
+      `${outputs.map((id, k) => value(id, avals[k]!)).join(', ')} = ${row.name}(${inputs.map(id => `%${id}`).join(', ')})${printParams(params)}`,
+    ]),
     ...graph.updates.map(({ variable, id }) => `assign(%${graph.variables.find(({ value }) => value === variable)!.id}, %${id})`),
   ]
   const inputs = graph.inputs.map(({ id, aval }) => value(id, aval)).join(', ')

@@ -70,6 +70,11 @@ export interface PrimitiveSpec<Name extends string, N extends Arity, P, S extend
    */
   readonly batch?: BatchRule<N, P>
   /**
+   * How many operations it takes, which `compile` weighs against memory. Unless given: one for each element that the op reads or
+   * writes, whichever are more; of an opaque op times its longest axis.
+   */
+  readonly flops?: FlopCount<N, P>
+  /**
    * The op on plain arrays, for every backend that has no kernel for it: operands are read from the backend, results
    * written to it. For ops that are too rare, or too sequential, for each backend to have its own.
    */
@@ -81,6 +86,9 @@ export interface PrimitiveSpec<Name extends string, N extends Arity, P, S extend
  * results with the batch as first axis. Written in ops, so that it differentiates.
  */
 export type BatchRule<N extends Arity, P> = (xs: Tuple<N, Tensor>, batched: readonly boolean[], size: number, p: P) => Tensor | Tensor[]
+
+/** Operations, a multiplication and an addition counting as two, by shapes of the operands and the results. */
+export type FlopCount<N extends Arity, P> = (xs: Tuple<N, Abstract>, ys: readonly Abstract[], p: P) => number
 
 /** Computes one op on plain arrays: one for each result, of the dtype and size that `infer` promised. */
 export type HostKernel<N extends Arity, P> = (xs: Tuple<N, HostOperand>, p: P, out: readonly Aval[]) => TypedArray | TypedArray[]
@@ -113,6 +121,7 @@ type AnyPullback = (cts: Tensor[], xs: Abstract[], ys: Abstract[], p: unknown, w
 type AnyPushforward = (ts: (Tensor | null)[], xs: Tensor[], ys: Tensor[], p: unknown) => Tensor[]
 type AnyDecompose = (xs: Tensor[], p: unknown) => Tensor | Tensor[]
 type AnyBatch = (xs: Tensor[], batched: readonly boolean[], size: number, p: unknown) => Tensor | Tensor[]
+type AnyFlops = (xs: readonly Abstract[], ys: readonly Abstract[], p: unknown) => number
 type AnyHost = (xs: HostOperand[], p: unknown, out: readonly Aval[]) => TypedArray | TypedArray[]
 type AnyInfer = (xs: readonly Abstract[], p: unknown) => Aval | Aval[]
 
@@ -130,13 +139,14 @@ export class Row<Name extends string = string, N extends Arity = Arity, P = unkn
   readonly kernels: Readonly<Record<string, Kernel<never>>> | null
   readonly host: AnyHost | null
   readonly batch: AnyBatch | null
+  readonly flops: AnyFlops | null
   /** The kernel last looked up and the backend it belongs to: eager mode's inline cache. */
   backend: Backend | null = null
   kernel: Kernel | null = null
   /** Keeps the parameter type; never set. */
   declare readonly params: P
 
-  constructor(name: Name, arity: N, fuse: Fuse | 'composite', saves: Saves, infer: AnyInfer | null, diff: AnyDiff, decompose: AnyDecompose | null, vjp: AnyPullback | null, kernels: Readonly<Record<string, Kernel<never>>> | null, host: AnyHost | null, batch: AnyBatch | null) {
+  constructor(name: Name, arity: N, fuse: Fuse | 'composite', saves: Saves, infer: AnyInfer | null, diff: AnyDiff, decompose: AnyDecompose | null, vjp: AnyPullback | null, kernels: Readonly<Record<string, Kernel<never>>> | null, host: AnyHost | null, batch: AnyBatch | null, flops: AnyFlops | null) {
     this.name = name
     this.arity = arity
     this.fuse = fuse
@@ -148,6 +158,7 @@ export class Row<Name extends string = string, N extends Arity = Arity, P = unkn
     this.kernels = kernels
     this.host = host
     this.batch = batch
+    this.flops = flops
   }
 }
 
@@ -178,9 +189,9 @@ export type AnyRow = Row<string, any, any>
 export function defineOp<const Name extends string, N extends Arity, F extends Fuse, P = void, S extends Saves = 'none'>(
   spec: PrimitiveSpec<Name, N, P, S> & { readonly arity: N; readonly fuse: F; readonly saves?: S },
 ): Primitive<Name, N, P, F> {
-  const { name, arity, fuse, saves = 'none', infer, diff, decompose = null, kernels = null, host = null, batch = null } = spec
+  const { name, arity, fuse, saves = 'none', infer, diff, decompose = null, kernels = null, host = null, batch = null, flops = null } = spec
   if (diff.kind === 'custom' && diff.why === '') fail('value', name, 'a custom derivative needs a sentence in `why` that says why no weaker word is true')
-  return new Row<Name, N, P>(name, arity, fuse, saves, infer as AnyInfer, diff as unknown as AnyDiff, decompose as AnyDecompose | null, null, kernels, host as AnyHost | null, batch as AnyBatch | null) as Primitive<Name, N, P, F>
+  return new Row<Name, N, P>(name, arity, fuse, saves, infer as AnyInfer, diff as unknown as AnyDiff, decompose as AnyDecompose | null, null, kernels, host as AnyHost | null, batch as AnyBatch | null, flops as AnyFlops | null) as Primitive<Name, N, P, F>
 }
 
 /**
@@ -199,5 +210,5 @@ export function defineComposite<const Name extends string, N extends Arity, P = 
   spec: CompositeSpec<Name, N, P, S>,
 ): Row<Name, N, P> {
   const { name, arity, saves = 'none', infer = null, decompose, vjp = null, kernels = null } = spec
-  return new Row<Name, N, P>(name, arity, 'composite', vjp ? saves : 'x', infer as AnyInfer | null, { kind: 'composite' }, decompose as AnyDecompose, vjp as AnyPullback | null, kernels, null, null)
+  return new Row<Name, N, P>(name, arity, 'composite', vjp ? saves : 'x', infer as AnyInfer | null, { kind: 'composite' }, decompose as AnyDecompose, vjp as AnyPullback | null, kernels, null, null, null)
 }

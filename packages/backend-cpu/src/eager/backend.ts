@@ -4,7 +4,7 @@ import type { Backend } from '@bp/core'
 import { Fuser, type Program } from '@bp/core/extend'
 import { backendOf, type CpuKernels } from '../backend.ts'
 import { sharedEngine } from '../engine.ts'
-import { lower } from '../program/lower.ts'
+import { lower, plan } from '../program/lower.ts'
 import type { CpuStorage } from '../storage.ts'
 import { fusionOf } from './fusion.ts'
 import { withPrograms } from './kernels.ts'
@@ -16,11 +16,15 @@ export function withWebAssembly(kernels: CpuKernels, worth: Thresholds): Backend
   // runs what has no kernel in a program, between its parts: programs do not nest
   const inTypeScript = backendOf(kernels)
   return backendOf(withPrograms(kernels, worth, programs), {
-    lower(graph, options) {
+    lower(graph) {
       const engine = sharedEngine()
       if (!engine) return null
       engine.backend = inTypeScript
-      return lower(engine, graph, options) as Program<CpuStorage> | null
+      return lower(engine, graph) as Program<CpuStorage> | null
+    },
+    plan(graph) {
+      const engine = sharedEngine()
+      return engine && plan(engine, graph)
     },
     fuser: new Fuser((key, graph) => programs()?.find(key, () => fusionOf(graph())) ?? null, worth.fused),
   })

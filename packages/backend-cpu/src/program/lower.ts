@@ -1,7 +1,7 @@
 // Lowering: a graph becomes tasks on addresses, the tasks one WebAssembly module, and the module a program.
 
 import type { DType } from '@bp/core'
-import { bytesPerElement, fail, type Graph, type Id, type LowerOptions, sizeOf } from '@bp/core/extend'
+import { bytesPerElement, type Graph, type Id, type MemoryPlan, sizeOf } from '@bp/core/extend'
 import type { Engine } from '../engine.ts'
 import { ModuleBuilder } from '../wasm/module.ts'
 import { doubles, floats } from '../wasm/simd.ts'
@@ -28,7 +28,7 @@ interface At {
 }
 
 /** How a program is to be made. */
-export interface Manner extends LowerOptions {
+export interface Manner {
   /** Runs on the calling thread only. */
   readonly alone?: boolean
   /** Memory to use together with other programs, which must suffice, and no op may run in TypeScript; else there is no program. */
@@ -36,20 +36,19 @@ export interface Manner extends LowerOptions {
 }
 
 /** Makes a program of a graph of primitives. */
-export function lower(engine: Engine, graph: Graph, { maxBytes = Infinity, alone = false, shared }: Manner): Executable | null {
-  if (graph.nodes.some(({ avals }) => avals.some(({ shape }) => sizeOf(shape) === 0)) || graph.inputs.some(({ aval }) => sizeOf(aval.shape) === 0)) return null
+export function lower(engine: Engine, graph: Graph, { alone = false, shared }: Manner = {}): Executable | null {
+  if (isEmpty(graph)) return null
   const first = stepsOf(graph, specials)
   if (shared && first.steps.some(({ kind }) => kind === 'island')) return null
   const kept = keepLess(graph, first)
   const { steps, groups, repeated } = kept
   const plan = new Planning(engine, kept, fixedPlaces(engine, graph))
-  const { bytes: peak, tables } = plan
-  if (peak > maxBytes) fail('memory', 'compile', `one run takes ${peak} bytes for its values, more than maxBytes = ${maxBytes}. Use smaller batches, or checkpoint parts of the function`)
+  const { bytes: peak } = plan
   const memory = shared ?? engine.heap
   const arena = memory.allocate(peak)
   const give = (): void => {
     if (arena !== null) memory.free(arena)
-    for (const { values } of tables.values()) engine.giveTable(values)
+    plan.give()
   }
   if (arena === null) {
     give()
@@ -62,6 +61,20 @@ export function lower(engine: Engine, graph: Graph, { maxBytes = Infinity, alone
     notes: explain(groups, repeated), dump: [{ pass: 'fused', text: printGroups(groups, steps) }],
   })
 }
+
+/** What the program of a graph would take up. */
+export function plan(engine: Engine, graph: Graph): MemoryPlan | null {
+  if (isEmpty(graph)) return null
+  const kept = keepLess(graph, stepsOf(graph, specials))
+  const planning = new Planning(engine, kept, fixedPlaces(engine, graph))
+  planning.give()
+  const variables = new Set(graph.variables.map(({ id }) => id))
+  const groups = kept.groups.map(group => group.steps.flatMap(outsOf))
+  return { bytes: planning.bytes, groups, kept: groups.flat().filter(id => !variables.has(firstIn(kept.inPlace, id))) }
+}
+
+/** Whether there is nothing in some of its values: such a graph runs op by op. */
+const isEmpty = ({ nodes, inputs }: Graph): boolean => [...nodes.flatMap(({ avals }) => avals), ...inputs.map(({ aval }) => aval)].some(({ shape }) => sizeOf(shape) === 0)
 
 /** Places that outlive a run: constants and variables. */
 function fixedPlaces(engine: Engine, graph: Graph): Map<Id, At> {
@@ -94,7 +107,7 @@ class Planning {
   /** Those of scratch, in the order in which it is asked for. */
   private scratch: readonly number[] = []
   /** Whole numbers that its kernels read. */
-  readonly tables = new Map<string, { readonly address: number; readonly values: readonly number[] }>()
+  private readonly tables = new Map<string, { readonly address: number; readonly values: readonly number[] }>()
 
   constructor(engine: Engine, planned: Planned, fixed: ReadonlyMap<Id, At>) {
     this.engine = engine
@@ -143,6 +156,11 @@ class Planning {
     const taskCount = segments.reduce((n, list) => n + list.length, 0)
     defineRun(module, segments, counters, memory.shared)
     return { addresses, scratch, taskCount, parts: parts.filter(part => part.kind === 'island' || segments[part.index]!.length > 0), tasks: segments, encode: () => module.encode() }
+  }
+
+  /** Gives back what it holds of the engine. */
+  give(): void {
+    for (const { values } of this.tables.values()) this.engine.giveTable(values)
   }
 
   private table(values: readonly number[]): number {

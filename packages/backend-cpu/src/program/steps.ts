@@ -47,6 +47,12 @@ export interface Specials {
 /** Takes a graph of primitives apart into steps. */
 export function stepsOf(graph: Graph, specials: Specials): Steps {
   const steps: Step[] = []
+  const eras: number[] = []
+  let era = 0
+  const push = (step: Step): void => {
+    steps.push(step)
+    eras.push(era)
+  }
   const avals = new Map<Id, Aval>()
   const refs = new Map<Id, Ref>()
   let next = 0
@@ -59,12 +65,11 @@ export function stepsOf(graph: Graph, specials: Specials): Steps {
   for (const { outputs, avals: list } of graph.nodes) outputs.forEach((id, i) => { own(id, list[i]!) })
 
   /** The elements of a reference, moved into a new dense value. */
-  const copy = (ref: Ref, shape: Shape): Id => {
-    const out = next++
+  const copy = (ref: Ref, shape: Shape, out = next++): Id => {
     const aval = new Aval(shape, ref.dtype)
     own(out, aval)
-    if (inVectors(ref.dtype)) steps.push({ kind: 'map', name: 'copy', ins: [ref], out, aval })
-    else steps.push({ kind: 'island', name: 'copy', node: null, ins: [ref], outs: [out], avals: [aval] })
+    if (inVectors(ref.dtype)) push({ kind: 'map', name: 'copy', ins: [ref], out, aval })
+    else push({ kind: 'island', name: 'copy', node: null, ins: [ref], outs: [out], avals: [aval] })
     return out
   }
   const copies = new Map<Ref, Id>()
@@ -80,6 +85,11 @@ export function stepsOf(graph: Graph, specials: Specials): Steps {
     const [out] = outputs as [Id]
     const aval = node.avals[0]!
     const ins = inputs.map(id => refs.get(id)!)
+    // a copy that lives across a fence would be kept where the fence is there to let go
+    if (node.fence !== undefined && node.fence !== era) {
+      era = node.fence
+      copies.clear()
+    }
     const argTypes = ins.map(({ dtype }) => dtype)
     if (row.name === 'fill') {
       const { value } = params as { readonly value: number }
@@ -87,22 +97,26 @@ export function stepsOf(graph: Graph, specials: Specials): Steps {
     } else if (isView(node)) {
       const [x] = ins as [Ref]
       const layout = viewLayout(node, x.layout)
-      refs.set(out, layout ? { ...x, layout } : { base: copy(x, x.layout.shape), dtype: x.dtype, layout: dense(aval.shape) })
+      if (layout) refs.set(out, { ...x, layout })
+      else {
+        copy(x, x.layout.shape, out)
+        own(out, aval)
+      }
     } else if (row.fuse === 'map' && isVectorOp({ name: row.name, dtype: aval.dtype, argTypes })) {
-      steps.push({ kind: 'map', name: row.name, ins, out, aval })
+      push({ kind: 'map', name: row.name, ins, out, aval })
     } else if ((row.name === 'sumTo' || row.name === 'amax') && inVectors(aval.dtype) && aval.dtype !== 'bool') {
       const how = row.name === 'amax' ? 'max' : 'sum'
-      steps.push({ kind: 'reduce', name: row.name, how, ins: ins as [Ref], axes: reducedAxes(ins[0]!.layout.shape, aval.shape), out, aval })
+      push({ kind: 'reduce', name: row.name, how, ins: ins as [Ref], axes: reducedAxes(ins[0]!.layout.shape, aval.shape), out, aval })
     } else if (specials.takes(node, argTypes)) {
-      steps.push({ kind: 'special', name: row.name, node, ins: ins.map((ref, i) => 'base' in ref && specials.strided(node, i, ref.layout) ? ref : densely(ref)), out, aval })
+      push({ kind: 'special', name: row.name, node, ins: ins.map((ref, i) => 'base' in ref && specials.strided(node, i, ref.layout) ? ref : densely(ref)), out, aval })
     } else {
-      steps.push({ kind: 'island', name: row.name, node, ins: ins.map(densely), outs: outputs, avals: node.avals })
+      push({ kind: 'island', name: row.name, node, ins: ins.map(densely), outs: outputs, avals: node.avals })
     }
   }
   const settle = (id: Id): Id => densely(refs.get(id)!).base
   const outputs = graph.outputs.map(settle)
   const updates = graph.updates.map(({ id }) => settle(id))
-  return { steps, avals, outputs, updates }
+  return { steps, avals, outputs, updates, eras }
 }
 
 /** The axes of x along which y has size 1, or none: what a sum to y's shape runs over. */

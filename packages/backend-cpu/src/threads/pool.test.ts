@@ -32,7 +32,7 @@ describe.runIf(features()?.shared)('threads', () => {
     const run = async (threads: number): Promise<{ readonly early: Uint8Array[]; readonly late: Uint8Array[] }> => {
       const engine = new Engine(threads)
       engine.backend = cpu()
-      const program = lower(engine, graph, {})!
+      const program = lower(engine, graph)!
       const bits = (): Uint8Array[] => (program.run(xs.map(x => x.storage!), []) as Float32Array[]).map(y => new Uint8Array(y.buffer))
       const early = bits()
       expect(await ready(engine)).toBe(true)
@@ -70,7 +70,7 @@ describe.runIf(features()?.shared)('threads', () => {
   it('learn of programs made later, and forget those that are dropped', async () => {
     const engine = new Engine(2)
     engine.backend = cpu()
-    const [f, g] = [graphOf((a, b) => [matmul(a, b)]), graphOf((a, b) => [relu(matmul(a, b))])].map(graph => lower(engine, graph, {})!)
+    const [f, g] = [graphOf((a, b) => [matmul(a, b)]), graphOf((a, b) => [relu(matmul(a, b))])].map(graph => lower(engine, graph)!)
     expect(await ready(engine)).toBe(true)
     const inputs = xs.map(x => x.storage!)
     const [y] = f!.run(inputs, []) as [Float32Array]

@@ -8,6 +8,7 @@ import { describe } from '../shape.ts'
 import { Tensor } from '../tensor.ts'
 import { trace } from '../trace.ts'
 import { flatten, type Tree, unflatten } from '../tree.ts'
+import { fit } from './budget.ts'
 import { fold } from './fold.ts'
 import { inlinesOn } from './inline.ts'
 import { interpret } from './interpret.ts'
@@ -15,7 +16,12 @@ import { simplify } from './simplify.ts'
 
 /** Options of {@link compile}. */
 export interface CompileOptions {
-  /** How many bytes the values of one run may take up at once. */
+  /**
+   * How many bytes the values of one run may take up at once; parameters and other variables lie elsewhere. Where they would take
+   * more, ops move to where they free memory, and values that are read much later, as a backward pass reads those of the forward
+   * pass, are computed again instead of being kept: those first that cost least for their bytes. Results are the same up to the
+   * order of sums. `explain` says what it costs; where no choice fits, the error names the least that would.
+   */
   readonly maxBytes?: number
   /** For how many shapes of arguments programs are kept; the one used longest ago goes first. 16 unless given. */
   readonly cacheSize?: number
@@ -121,15 +127,17 @@ function build<A extends readonly Tree[]>(fn: (...args: A) => Tree, args: A, inp
   }, inputs, { inlines: inlinesOn(backend) })
   const once = simplify(traced)
   const { graph: constant, folded } = fold(once.graph)
-  const { graph, repeated, unused } = simplify(constant)
-  const options = maxBytes === undefined ? {} : { maxBytes }
-  const program = backend.lower?.(graph, options) ?? interpret(graph, backend, options)
+  const { graph: simplified, repeated, unused } = simplify(constant)
+  const fitted = maxBytes === undefined ? { graph: simplified, notes: [], changed: false } : fit(simplified, backend, maxBytes)
+  const { graph } = fitted
+  const program = backend.lower?.(graph) ?? interpret(graph, backend)
   const notes = [
-    `${traced.nodes.length} ops traced; ${once.repeated + repeated} were computed before, ${folded} only once, ${once.unused + unused} not needed: ${graph.nodes.length} are left.`,
+    `${traced.nodes.length} ops traced; ${once.repeated + repeated} were computed before, ${folded} only once, ${once.unused + unused} not needed: ${simplified.nodes.length} are left.`,
+    ...fitted.notes,
     ...program.notes,
     `At most ${program.bytes.toLocaleString('en')} bytes at once.`,
   ]
-  return { backend, graph, program, result, notes, passes: [{ pass: 'traced', text: printGraph(traced) }, { pass: 'simplified', text: printGraph(graph) }, ...program.dump] }
+  return { backend, graph, program, result, notes, passes: [{ pass: 'traced', text: printGraph(traced) }, { pass: 'simplified', text: printGraph(simplified) }, ...fitted.changed ? [{ pass: 'rematerialised', text: printGraph(graph) }] : [], ...program.dump] }
 }
 
 function start({ backend, graph, program, result }: Entry, inputs: readonly Tensor[]): Tree {

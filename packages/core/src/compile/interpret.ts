@@ -1,7 +1,7 @@
 // A program for any backend: the kernels of a graph one after the other, each value let go after its last use.
 
 import type { Aval } from '../aval.ts'
-import type { Backend, Kernel, LowerOptions, Operand, Program } from '../backend.ts'
+import type { Backend, Kernel, MemoryPlan, Operand, Program } from '../backend.ts'
 import { lookUp } from '../eager.ts'
 import { fail } from '../errors.ts'
 import type { Graph, Id } from '../graph.ts'
@@ -10,11 +10,10 @@ import { bytesPerElement } from '../dtype.ts'
 import { full } from '../vector.ts'
 
 /** Runs a graph of primitives on a backend's own kernels. */
-export function interpret(graph: Graph, backend: Backend, { maxBytes = Infinity }: LowerOptions): Program {
+export function interpret(graph: Graph, backend: Backend): Program {
   const kernels = graph.nodes.map(({ row }) => kernelOf(row, backend))
   const last = lastUses(graph)
   const bytes = peakBytes(graph, last)
-  if (bytes > maxBytes) fail('memory', 'compile', `the graph's values take ${bytes} bytes at once, more than maxBytes = ${maxBytes}. Use smaller batches, or checkpoint parts of the function`)
   const avals = new Map<Id, Aval>()
   for (const { id, aval } of [...graph.inputs, ...graph.constants, ...graph.variables, ...graph.live]) avals.set(id, aval)
   for (const { outputs, avals: list } of graph.nodes) outputs.forEach((id, i) => avals.set(id, list[i]!))
@@ -39,6 +38,10 @@ export function interpret(graph: Graph, backend: Backend, { maxBytes = Infinity 
   }
   return { run, bytes, notes: ['The backend runs its kernels one by one: nothing is fused.'], dump: [] }
 }
+
+/** What {@link interpret}'s program of a graph takes up. */
+export const planInterpreted = (graph: Graph): MemoryPlan =>
+  ({ bytes: peakBytes(graph, lastUses(graph)), groups: graph.nodes.map(({ outputs }) => outputs), kept: graph.nodes.flatMap(({ outputs }) => outputs) })
 
 function kernelOf(row: Graph['nodes'][number]['row'], backend: Backend): Kernel {
   return lookUp(row, backend) ?? fail('backend', row.name, `the ${backend.name} backend has no kernel for it, and the op has no decomposition. Add the kernel to the backend's table, or decompose or host to defineOp`)

@@ -48,7 +48,7 @@ export function simplify(graph: Graph): Simplified {
 }
 
 /** The nodes that the results depend on. */
-function needed(nodes: readonly GraphNode[], results: readonly Id[]): GraphNode[] {
+export function needed(nodes: readonly GraphNode[], results: readonly Id[]): GraphNode[] {
   const wanted = new Set(results)
   const kept: GraphNode[] = []
   for (let i = nodes.length - 1; i >= 0; i--) {

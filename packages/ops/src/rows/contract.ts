@@ -1,7 +1,7 @@
 // Contractions: the matrix product and the three faces of convolution.
 
 import { broadcastTo, type Tensor } from '@bp/core'
-import { type Abstract, Aval, bind, defineOp, describe, fail, pairOf, reshape, sameShape, transpose } from '@bp/core/extend'
+import { type Abstract, Aval, bind, defineOp, describe, fail, pairOf, reshape, sameShape, sizeOf, transpose } from '@bp/core/extend'
 
 /** Which operands of `dot` are read transposed. */
 export interface DotParams {
@@ -27,6 +27,7 @@ export const dotRow = /* @__PURE__ */ defineOp({
     (ct, [, b], { ta, tb }) => ta ? dot(b, ct, tb, true) : dot(ct, b, false, !tb),
     (ct, [a], { ta, tb }) => tb ? dot(ct, a, true, ta) : dot(a, ct, !ta, false),
   ] },
+  flops: ([a], [c], { ta }) => 2 * sizeOf(c!.shape) * a.shape.at(ta ? -2 : -1)!,
   batch: ([a, b], batched, size, { ta, tb }) => {
     // one matrix for all entries: their rows are the rows of one product
     if (batched[0] && !batched[1] && !ta && b.rank === 2) {
@@ -89,6 +90,7 @@ export const convRow = /* @__PURE__ */ defineOp({
     (ct, [x, w], p) => convInput(ct, w, { ...p, size: x.shape.slice(2) }),
     (ct, [x, w], p) => convWeight(x, ct, { ...p, kernel: w.shape.slice(2) }),
   ] },
+  flops: ([, w], [y]) => convFlops(w, y!),
   batch: ([x, w], batched, size, p) => batched[1]
     ? channelsApart(conv(channelsTogether(x, batched[0]!, size), samplesTogether(w), { ...p, groups: p.groups * size }), size)
     : samplesApart(conv(samplesTogether(x), w, p), size),
@@ -106,6 +108,7 @@ export const convInputRow = /* @__PURE__ */ defineOp({
     (ct, [, w], p) => conv(ct, w, p),
     (ct, [y, w], p) => convWeight(ct, y, { ...p, kernel: w.shape.slice(2) }),
   ] },
+  flops: ([y, w]) => convFlops(w, y),
   batch: ([y, w], batched, size, p) => batched[1]
     ? channelsApart(convInput(channelsTogether(y, batched[0]!, size), samplesTogether(w), { ...p, groups: p.groups * size }), size)
     : samplesApart(convInput(samplesTogether(y), w, p), size),
@@ -119,8 +122,12 @@ export const convWeightRow = /* @__PURE__ */ defineOp({
     (ct, [x, y], p) => convInput(y, ct, { ...p, size: x.shape.slice(2) }),
     (ct, [x], p) => conv(x, ct, p),
   ] },
+  flops: ([, y], [w]) => convFlops(w!, y),
   batch: ([x, y], batched, size, p) => samplesApart(convWeight(channelsTogether(x, batched[0]!, size), channelsTogether(y, batched[1]!, size), { ...p, groups: p.groups * size }), size),
 })
+
+/** Each element of y meets the kernel of its channel. */
+const convFlops = (w: Abstract, y: Abstract): number => 2 * sizeOf(y.shape) * sizeOf(w.shape.slice(1))
 
 /* A batch of convolutions by one kernel is one convolution of more samples; by a kernel each, one of more groups. */
 

@@ -1,7 +1,7 @@
 // Tensors from nothing: counting numbers and random bits.
 
 import type { DType, Tensor } from '@bp/core'
-import { Aval, bind, checkShape, defineOp, describe, fail, sameShape } from '@bp/core/extend'
+import { Aval, bind, checkShape, defineOp, describe, fail, sameShape, sizeOf } from '@bp/core/extend'
 import type { Backend, Shape } from '@bp/core'
 
 /** yᵢ = i */
@@ -22,6 +22,8 @@ export const randomBitsRow = /* @__PURE__ */ defineOp({
     return new Aval(checkShape('randomBits', p.shape), 'int32')
   },
   diff: { kind: 'zero' },
+  // ten rounds of two products, high and low words, and four more operations
+  flops: (_xs, [y]) => 80 * sizeOf(y!.shape),
 })
 
 /**
