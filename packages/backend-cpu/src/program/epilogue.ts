@@ -1,7 +1,7 @@
 // Epilogues: a loop over a kernel's result runs on each block of it as soon as that is written, while it is in the cache.
 
 import type { Id } from '@bp/core/extend'
-import { assemble, denseIn, domain, type Group, stridesIn } from './fuse.ts'
+import { assemble, denseIn, domain, type Group, operandsOf, stridesIn } from './fuse.ts'
 import { outsOf, type Step } from './steps.ts'
 
 /** A kernel's result as a matrix that is made in blocks: how many columns it has, and whether blocks may have to be whole rows. */
@@ -10,52 +10,80 @@ export interface Blocks {
   readonly wholeRows: boolean
 }
 
+/** How the result of a step is made, `null` where no loop can follow in its blocks. */
+export type BlocksOf = (step: Step) => Blocks | null
+
+/** Groups in an order in which they run, with the groups that make each value and those that read each group's. */
+interface Linked {
+  readonly groups: readonly Group[]
+  readonly makers: ReadonlyMap<Id, number>
+  readonly readers: readonly (readonly number[])[]
+}
+
+function linked(groups: readonly Group[]): Linked {
+  const makers = new Map<Id, number>()
+  groups.forEach(({ steps }, g) => { for (const id of steps.flatMap(outsOf)) makers.set(id, g) })
+  const readers = groups.map((): number[] => [])
+  groups.forEach((group, g) => {
+    for (const maker of new Set(operandsOf(group).map(id => makers.get(id)))) if (maker !== undefined) readers[maker]!.push(g)
+  })
+  return { groups, makers, readers }
+}
+
 /**
  * Groups with loops moved into the kernels whose results they read, where a loop reads the result only at the very element
  * that it is at, and all else that it reads has been made by then.
  */
-export function attach(groups: readonly Group[], blocksOf: (step: Step) => Blocks | null): Group[] {
-  const makers = new Map<Id, number>()
-  groups.forEach(({ steps }, g) => { for (const id of steps.flatMap(outsOf)) makers.set(id, g) })
-  const readers = groups.map((): number[] => [])
-  groups.forEach(({ steps }, g) => {
-    for (const maker of new Set(inputsOf(steps).map(id => makers.get(id)))) if (maker !== undefined && maker !== g) readers[maker]!.push(g)
-  })
+export function attach(groups: readonly Group[], blocksOf: BlocksOf): Group[] {
+  const links = linked(groups)
   const taken = new Set<number>()
   const out = new Map<number, Group>()
   // from the last kernel back: of two whose results meet in one loop, the later one takes it
   for (let g = groups.length - 1; g >= 0; g--) {
-    const [kernel] = groups[g]!.steps as [Step]
-    const blocks = blocksOf(kernel)
-    if (!blocks) continue
-    const follower = readers[g]!.find(l => !taken.has(l) && groups[l]!.era === groups[g]!.era && follows(kernel, groups[l]!, blocks) && inputsOf(groups[l]!.steps).every(id => {
-      const maker = makers.get(id)
-      return maker === undefined || maker <= g || maker === l
-    }))
-    if (follower === undefined) continue
+    const blocks = blocksOf(groups[g]!.steps[0]!)
+    const follower = blocks && links.readers[g]!.find(l => !taken.has(l) && apart(links, g, l, blocks) === null)
+    if (follower == null) continue
     taken.add(follower)
     const { steps, loop, space, era } = groups[follower]!
-    out.set(g, { steps: [kernel, ...steps], loop, space, era })
+    out.set(g, { steps: [groups[g]!.steps[0]!, ...steps], loop, space, era })
   }
   return groups.flatMap((group, g) => taken.has(g) ? [] : out.get(g) ?? group)
 }
 
-const inputsOf = (steps: readonly Step[]): Id[] => steps.flatMap(({ ins }) => ins.flatMap(ref => 'base' in ref ? ref.base : []))
+/** For each kernel that no loop follows in its blocks, why that is so. */
+export function unfollowed(groups: readonly Group[], blocksOf: BlocksOf): { readonly step: Step; readonly why: string }[] {
+  const links = linked(groups)
+  return groups.flatMap(({ steps, loop }, g) => {
+    const [step] = steps as [Step]
+    if (step.kind !== 'special' || loop) return []
+    const blocks = blocksOf(step)
+    if (!blocks) return { step, why: 'its kernel does not make its result in blocks' }
+    const loops = links.readers[g]!.filter(l => groups[l]!.loop)
+    if (loops.length === 0) return { step, why: links.readers[g]!.length > 0 ? 'only kernels read its result' : 'nothing reads its result but the caller' }
+    return { step, why: apart(links, g, loops[0]!, blocks) ?? 'the loop that reads its result follows another kernel' }
+  })
+}
 
-/** Whether a loop walks the elements of a kernel's result as they lie, in rows that blocks can be cut into. */
-function follows(kernel: Step, { loop, space }: Group, { columns, wholeRows }: Blocks): boolean {
-  if (!loop || !space) return false
-  const { axes, within } = space
+/** Why a loop cannot follow in a kernel's blocks; `null` where it can. */
+function apart({ groups, makers }: Linked, kernel: number, loop: number, { columns, wholeRows }: Blocks): string | null {
+  const group = groups[loop]!
+  const { steps: [step], era } = groups[kernel]!
+  if (!group.loop || !group.space) return 'a kernel reads its result'
+  if (group.steps[0]!.kind === 'special') return 'the loop that reads its result follows another kernel'
+  if (group.era !== era) return 'its result is read much later, and kept until then'
+  if (operandsOf(group).some(id => (makers.get(id) ?? kernel) > kernel)) return 'the loop that reads its result also reads what is made later'
+  const { axes, within } = group.space
   let tail = axes.length
   let inRow = 1
   while (tail > 0 && inRow < columns) inRow *= axes[--tail]!
-  if (inRow !== columns) return false
-  const { members } = assemble(loop)!
-  if (within?.some((flag, axis) => flag !== axis >= tail) || (!wholeRows && members.some(({ kept }) => kept === 'rows'))) return false
-  const [result] = outsOf(kernel) as [Id]
-  const expected = denseIn(space, 'all')
-  return members.every(({ step, span }) => step.ins.every(ref => {
+  const { members } = assemble(group.loop)!
+  if (inRow !== columns || within?.some((flag, axis) => flag !== axis >= tail)) return 'the loop that reads its result walks other rows than the kernel makes'
+  if (!wholeRows && members.some(({ kept }) => kept === 'rows')) return 'the loop that reads its result needs whole rows, which are too long to be made at once'
+  const [result] = outsOf(step!) as [Id]
+  const expected = denseIn(group.space, 'all')
+  const alike = members.every(({ step, span }) => step.ins.every(ref => {
     if (!('base' in ref) || ref.base !== result) return true
-    return span === 'all' && ref.layout.offset === 0 && stridesIn(space, ref, domain(step), span).every((stride, axis) => stride === expected[axis] || axes[axis] === 1)
+    return span === 'all' && ref.layout.offset === 0 && stridesIn(group.space!, ref, domain(step), span).every((stride, axis) => stride === expected[axis] || axes[axis] === 1)
   }))
+  return alike ? null : 'the loop that reads its result reads it at other places than its own: transposed, sliced or repeated'
 }

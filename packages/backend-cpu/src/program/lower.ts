@@ -1,7 +1,7 @@
 // Lowering: a graph becomes tasks on addresses, the tasks one WebAssembly module, and the module a program.
 
 import type { DType } from '@bp/core'
-import { bytesPerElement, type Graph, type Id, type MemoryPlan, sizeOf } from '@bp/core/extend'
+import { bytesPerElement, describe, type Graph, type Id, type MemoryPlan, sizeOf } from '@bp/core/extend'
 import type { Engine } from '../engine.ts'
 import { ModuleBuilder } from '../wasm/module.ts'
 import { doubles, floats } from '../wasm/simd.ts'
@@ -58,7 +58,7 @@ export function lower(engine: Engine, graph: Graph, { alone = false, shared }: M
   const made = plan.emit(arena, counters)
   return new Executable(engine, graph, steps, {
     give, alone, bytes: peak, addresses: made.addresses, counters, program: made, apart: () => plan.emit(arena, counters, true),
-    notes: explain(groups, repeated), dump: [{ pass: 'fused', text: printGroups(groups, steps) }],
+    notes: explain(groups, repeated, blocksOf), dump: [{ pass: 'fused', text: printGroups(groups, steps) }, { pass: 'planned', text: plan.print() }],
   })
 }
 
@@ -156,6 +156,16 @@ class Planning {
     const taskCount = segments.reduce((n, list) => n + list.length, 0)
     defineRun(module, segments, counters, memory.shared)
     return { addresses, scratch, taskCount, parts: parts.filter(part => part.kind === 'island' || segments[part.index]!.length > 0), tasks: segments, encode: () => module.encode() }
+  }
+
+  /** Where each value lies: from which group to which it lives there, at which offset of the arena or over what. */
+  print(): string {
+    const { lives, inPlace, steps } = this.planned
+    const place = (id: Id): string => {
+      const over = inPlace.get(id)
+      return over === undefined ? `at ${this.offsets.get(id)!}` : `over %${over}`
+    }
+    return [`${this.bytes} bytes, ${this.scratch.length} pieces of scratch among them`, ...[...lives].map(([id, { bytes, from, to }]) => `%${id}: ${describe(steps.avals.get(id)!)}, ${bytes} bytes ${place(id)}, groups ${from} to ${to}`)].join('\n')
   }
 
   /** Gives back what it holds of the engine. */

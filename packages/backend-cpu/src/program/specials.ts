@@ -1,7 +1,7 @@
 // Ops with kernels of their own: which they are, how their operands may lie, and their tasks.
 
 import type { DType } from '@bp/core'
-import { bytesPerElement, type GraphNode, sizeOf, stridesOf } from '@bp/core/extend'
+import { bytesPerElement, describe, type GraphNode, sizeOf, stridesOf } from '@bp/core/extend'
 import type { ConvGeometry, DotParams, PadParams, PoolGeometry } from '@bp/ops/extend'
 import { conv, type ConvAt, convInput, convWeight } from '../wasm/conv/conv.ts'
 import { convJob, triple } from '../wasm/conv/geometry.ts'
@@ -71,9 +71,12 @@ const dot: Special = {
       stack[i]!.c = c
       c *= stack[i]!.size
     }
-    return gemm(emit, { name: step.name, bits, m, n, k, a: matrix(a, at[0]!, ta), b: matrix(b, at[1]!, tb), c: { address: to, row: n }, stack, reads, writes, epilogue })
+    return gemm(emit, { name: labelOf(step), bits, m, n, k, a: matrix(a, at[0]!, ta), b: matrix(b, at[1]!, tb), c: { address: to, row: n }, stack, reads, writes, epilogue })
   },
 }
+
+/** What a profile calls a step's tasks. */
+const labelOf = ({ name, aval }: Job['step']): string => `${name} ${describe(aval)}`
 
 type ConvKernel = (emit: Emit, at: ConvAt) => Task[]
 
@@ -83,7 +86,7 @@ const convolution = (kernel: ConvKernel, parts: (shapes: readonly (readonly numb
   takes: ([type], node) => isReal(type) && atMostThree(node),
   tasks({ emit, step, bits, at, to, reads, writes, epilogue }) {
     const { x, w, y } = parts([...step.ins.map(({ layout }) => layout.shape), step.aval.shape])
-    return kernel(emit, { name: step.name, bits, job: convJob(x, w[0]!, w.slice(2), y.slice(2), step.node.params as ConvGeometry), ...order(at, to), reads, writes, epilogue })
+    return kernel(emit, { name: labelOf(step), bits, job: convJob(x, w[0]!, w.slice(2), y.slice(2), step.node.params as ConvGeometry), ...order(at, to), reads, writes, epilogue })
   },
 })
 
@@ -96,7 +99,7 @@ const poolOp: Special = {
     const p = step.node.params as PoolGeometry
     const { shape } = step.ins[0]!.layout
     return poolArgMax(emit, {
-      name: step.name, bits: step.ins[0]!.dtype === 'float64' ? 64 : 32, planes: shape[0]! * shape[1]!, size: triple(shape.slice(2), 1), kernel: triple(p.kernel, 1), places: triple(step.aval.shape.slice(2), 1),
+      name: labelOf(step), bits: step.ins[0]!.dtype === 'float64' ? 64 : 32, planes: shape[0]! * shape[1]!, size: triple(shape.slice(2), 1), kernel: triple(p.kernel, 1), places: triple(step.aval.shape.slice(2), 1),
       stride: triple(p.stride, 1), low: triple(p.padding.map(([low]) => low), 0), dilation: triple(p.dilation, 1), x: at[0]!, to, reads, writes,
     })
   },
@@ -109,7 +112,7 @@ const indexed = (kernel: (emit: Emit, job: IndexJob) => Task[], whole: (step: Jo
     const { axis } = step.node.params as { readonly axis: number }
     const shape = whole(step)
     return kernel(emit, {
-      name: step.name, type: step.aval.dtype as IndexJob['type'], outer: sizeOf(shape.slice(0, axis)), size: shape[axis]!, inner: sizeOf(shape.slice(axis + 1)), count: sizeOf(step.ins[1]!.layout.shape),
+      name: labelOf(step), type: step.aval.dtype as IndexJob['type'], outer: sizeOf(shape.slice(0, axis)), size: shape[axis]!, inner: sizeOf(shape.slice(axis + 1)), count: sizeOf(step.ins[1]!.layout.shape),
       x: at[0]!, index: at[1]!, to, reads, writes,
     })
   },
@@ -125,9 +128,9 @@ const concat: Special = {
     const parts = step.ins.map(ref => {
       const address = to + start * strides[axis]! * bytesPerElement(step.aval.dtype)
       start += ref.layout.shape[axis]!
-      return placing(emit, step.name, ref, addresses, { address, strides }, reads, writes)
+      return placing(emit, labelOf(step), ref, addresses, { address, strides }, reads, writes)
     })
-    return [together(emit, step.name, parts, reads, writes)]
+    return [together(emit, labelOf(step), parts, reads, writes)]
   },
 }
 
@@ -139,8 +142,8 @@ const pad: Special = {
     const strides = stridesOf(step.aval.shape)
     const address = to + low.reduce((sum, n, i) => sum + n * strides[i]!, 0) * bytesPerElement(step.aval.dtype)
     return [
-      zeros(emit, `${step.name} (zeros)`, to, sizeOf(step.aval.shape), step.aval.dtype),
-      placing(emit, step.name, step.ins[0]!, addresses, { address, strides: strides.map((stride, i) => stride * (interior[i]! + 1)) }, reads, writes),
+      zeros(emit, `${labelOf(step)} (zeros)`, to, sizeOf(step.aval.shape), step.aval.dtype),
+      placing(emit, labelOf(step), step.ins[0]!, addresses, { address, strides: strides.map((stride, i) => stride * (interior[i]! + 1)) }, reads, writes),
     ]
   },
 }
