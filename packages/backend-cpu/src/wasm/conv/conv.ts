@@ -122,6 +122,8 @@ function slide(emit: Emit, s: Sliding): Task[] {
   const split = Math.ceil(tiles / tilesEach)
   const bandRows = depth > 1 || s.epilogue?.wholeRows ? height : Math.ceil(height / Math.max(1, Math.min(height, Math.floor(wanted / split))))
   const bands = Math.ceil(height / bandRows)
+  // rows that the windows of a band see besides its own
+  const reach = s.copy.size[1] - height * s.copy.stride[1]
   const room = up(plane * s.summed * bytes + 64, 64)
   const own = emit.scratch(room * emit.threads)
   const run = emit.module.func(['i32', 'i32'])
@@ -134,7 +136,9 @@ function slide(emit: Emit, s: Sliding): Task[] {
   const rows = run.let(i32.minS(bandRows, i32.sub(height, firstRow)))
   const endTile = run.let(i32.minS(i32.add(firstTile, tilesEach), tiles))
   const copy = run.let(i32.add(i32.mul(thread, room), own))
-  padPlanes(func, emit, s.bits, s.copy, s.fromSize, i32.add(i32.mul(which, s.summed * volume(s.fromSize) * bytes), s.from), copy, s.summed)
+  padPlanes(func, emit, s.bits, s.copy, s.fromSize, i32.add(i32.mul(which, s.summed * volume(s.fromSize) * bytes), s.from), copy, s.summed, bands > 1 ? {
+    first: run.let(i32.mul(firstRow, s.copy.stride[1])), count: run.let(i32.add(i32.mul(rows, s.copy.stride[1]), reach)),
+  } : undefined)
   const to = run.let(i32.add(i32.mul(which, s.made * volume(s.places) * bytes), s.to))
   const row = s.copy.stride[2] * s.copy.run * bytes
   const channel = run.let(begin(firstTile))
@@ -160,8 +164,8 @@ function slide(emit: Emit, s: Sliding): Task[] {
   ]
 }
 
-/** Emits the padded copies of neighbouring channels. */
-function padPlanes(func: Func, emit: Emit, bits: 32 | 64, copy: Padded, size: Triple, from: I32, to: I32, channels: number): void {
+/** Emits the padded copies of neighbouring channels, or of some rows of each. */
+function padPlanes(func: Func, emit: Emit, bits: 32 | 64, copy: Padded, size: Triple, from: I32, to: I32, channels: number, band?: { readonly first: I32; readonly count: I32 }): void {
   const bytes = bits / 8
   const row = copy.stride[2] * copy.run * bytes
   const slice = copy.size[1] * row
@@ -172,7 +176,9 @@ function padPlanes(func: Func, emit: Emit, bits: 32 | 64, copy: Padded, size: Tr
     func.for(0, size[0], 1, d => {
       const depth = func.let(i32.add(i32.mul(d, copy.step[0]), copy.low[0]))
       func.if(i32.ltU(depth, copy.size[0]), () => {
-        func.call(emit.library[`convPad${bits}`], source, i32.add(target, i32.mul(depth, slice)), size[1], size[2], copy.low[1], copy.low[2], copy.step[1], copy.step[2], copy.size[1], copy.size[2], copy.stride[2], row)
+        const plane = i32.add(target, i32.mul(depth, slice))
+        const [place, low, rows] = band ? [i32.add(plane, i32.mul(band.first, row)), i32.sub(copy.low[1], band.first), band.count] : [plane, copy.low[1], copy.size[1]]
+        func.call(emit.library[`convPad${bits}`], source, place, size[1], size[2], low, copy.low[2], copy.step[1], copy.step[2], rows, copy.size[2], copy.stride[2], row)
       })
       func.add(source, size[1] * size[2] * bytes)
     })

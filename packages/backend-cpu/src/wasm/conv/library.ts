@@ -28,9 +28,7 @@ function definePad(func: Func, simd: Simd): void {
       const line = func.let(i32.add(to, i32.mul(row, rowBytes)))
       const source = func.let(i32.add(from, i32.mul(i32.mul(i, w), bytes)))
       func.if(i32.and(i32.eq(stride, 1), i32.eq(stepW, 1)), () => {
-        func.if(i32.ltS(first, end), () => {
-          func.do(memory.copy(i32.add(line, i32.mul(i32.add(lowW, first), bytes)), i32.add(source, i32.mul(first, bytes)), i32.mul(i32.sub(end, first), bytes)))
-        })
+        copyElements(func, simd, i32.add(source, i32.mul(first, bytes)), i32.add(line, i32.mul(i32.add(lowW, first), bytes)), i32.mul(i32.sub(end, first), bytes))
       }, () => {
         func.for(0, w, 1, j => {
           const column = func.let(i32.add(lowW, i32.mul(j, stepW)))
@@ -40,6 +38,28 @@ function definePad(func: Func, simd: Simd): void {
           })
         })
       })
+    })
+  })
+}
+
+/** Emits the copying of neighbouring elements, few as a rule: a call of `memory.copy` takes as long as dozens of them. */
+function copyElements(func: Func, simd: Simd, from: I32, to: I32, size: I32): void {
+  const source = func.let(from), target = func.let(to), left = func.let(size)
+  func.if(i32.geS(left, 16), () => {
+    func.while(i32.gtS(left, 16), () => {
+      func.do(v128.store(target, v128.load(source)))
+      func.add(source, 16)
+      func.add(target, 16)
+      func.add(left, -16)
+    })
+    // the last vector ends with the last element, and may share some with the one before
+    func.do(v128.store(i32.add(target, i32.sub(left, 16)), v128.load(i32.add(source, i32.sub(left, 16)))))
+  }, () => {
+    func.while(i32.gtS(left, 0), () => {
+      func.do(simd.storeOne(target, simd.loadOne(source)))
+      func.add(source, simd.bytes)
+      func.add(target, simd.bytes)
+      func.add(left, -simd.bytes)
     })
   })
 }
@@ -178,12 +198,11 @@ function defineDots(func: Func, simd: Simd, height: number): void {
     func.set(row, rows)
     func.while(row, () => {
       func.set(left, vectors)
-      func.while(i32.geS(left, 2), () => {
-        step(0)
-        step(1)
-        advance(2)
+      func.while(i32.geS(left, 4), () => {
+        for (let n = 0; n < 4; n++) step(n)
+        advance(4)
       })
-      func.if(left, () => {
+      func.while(left, () => {
         step(0)
         advance(1)
       })
