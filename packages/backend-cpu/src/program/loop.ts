@@ -253,7 +253,7 @@ class LoopEmitter {
     func.set(at, i32.const(bytes(start)))
     if (unroll > 1 && (size === undefined || size >= simd.lanes * unroll)) {
       func.while(i32.leS(i32.add(at, 16 * unroll), stop), () => {
-        for (let part = 0; part < unroll; part++) this.body(body, { part, single: false })
+        func.inTurns(Array.from({ length: unroll }, (_, part) => () => { this.body(body, { part, single: false }) }))
         func.add(at, 16 * unroll)
       })
     }

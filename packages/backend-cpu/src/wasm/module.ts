@@ -30,6 +30,8 @@ export class Func<P extends readonly Type[] = readonly Type[]> implements Callee
   private readonly locals: Type[] = []
   private readonly body: Code[] = []
   private loops = false
+  /** How many times control has branched. */
+  private branches = 0
 
   constructor(module: ModuleBuilder, index: number, types: P, results: readonly Type[]) {
     this.module = module
@@ -71,8 +73,24 @@ export class Func<P extends readonly Type[] = readonly Type[]> implements Callee
     this.set(to, i32.add(to, value))
   }
 
+  /**
+   * Adds the statements of several emitters in turns, one of each, where they are straight lines: a constant is then read for
+   * all of them at once, and none waits for the one before. They must not write to the same locals.
+   */
+  inTurns(emitters: readonly (() => void)[]): void {
+    const branches = this.branches
+    const lists = emitters.map(emit => {
+      const start = this.body.length
+      emit()
+      return this.body.splice(start)
+    })
+    if (this.branches > branches) this.do(...lists.flat())
+    else for (let i = 0; i < Math.max(...lists.map(({ length }) => length)); i++) this.do(...lists.flatMap(list => i < list.length ? [list[i]!] : []))
+  }
+
   /** Does `then` where the condition is not 0. */
   if(condition: I32, then: () => void, otherwise?: () => void): void {
+    this.branches++
     this.do([condition.code, 0x04, empty])
     then()
     if (otherwise) {
@@ -85,6 +103,7 @@ export class Func<P extends readonly Type[] = readonly Type[]> implements Callee
   /** Repeats `body` while the condition holds, tested before each round. */
   while(condition: I32, body: () => void): void {
     this.loops = true
+    this.branches++
     this.do([0x02, empty, 0x03, empty, i32.eqz(condition).code, 0x0d, 1])
     body()
     this.do([0x0c, 0, 0x0b, 0x0b])
@@ -93,6 +112,7 @@ export class Func<P extends readonly Type[] = readonly Type[]> implements Callee
   /** Counts a local up to an end that is not passed; the test stands at the end of a round, as machines like it. */
   count(i: Local<'i32'>, end: Int, step: Int, body: () => void): void {
     this.loops = true
+    this.branches++
     this.do([i32.ltS(i, end).code, 0x04, empty, 0x03, empty])
     body()
     this.add(i, step)

@@ -3,7 +3,7 @@
 import { type V128, v128 } from '../instructions.ts'
 import type { Func } from '../module.ts'
 import type { Simd } from '../simd.ts'
-import { expNear } from './exponential.ts'
+import { oneMinusExp } from './exponential.ts'
 import { polynomial } from './polynomial.ts'
 import { signed, type Widths } from './widths.ts'
 
@@ -39,6 +39,6 @@ export function erf(simd: Simd, func: Func, x: V128): V128 {
   const size = func.let(op.pmin(op.abs(x), c(end)))
   const square = func.let(op.mul(size, size))
   const small = simd.madd(size, polynomial(simd, func, square, func.let(op.mul(square, square)), near), size)
-  const large = op.sub(c(1), expNear(simd, func, polynomial(simd, func, size, square, far)))
+  const large = oneMinusExp(simd, func, polynomial(simd, func, size, square, far))
   return signed(simd, v128.select(small, large, op.lt(size, c(middle))), x)
 }

@@ -30,7 +30,7 @@ const least: Widths<number> = { 32: -105, 64: -747 }
 const most: Widths<number> = { 32: 89, 64: 710 }
 
 /** The whole number n next to x/ln 2, in the low bits of a float with `bias` added, and eʳ − 1 of the rest r. */
-function split(simd: Simd, func: Func, x: Vector, bias: number): { biased: Vector; tail: V128 } {
+function split(simd: Simd, func: Func, x: Vector, bias: number, coefficients = table[simd.bits].tail): { biased: Vector; tail: V128 } {
   const { op, bits } = simd
   const { high, low } = table[bits]
   const c = op.const
@@ -39,13 +39,13 @@ function split(simd: Simd, func: Func, x: Vector, bias: number): { biased: Vecto
   const biased = func.let(simd.madd(x, c(Math.LOG2E), magic))
   const n = func.let(op.sub(biased, magic))
   const r = func.let(simd.nmadd(n, c(low), simd.nmadd(n, c(high), x)))
-  return { biased, tail: tailOf(simd, func, r) }
+  return { biased, tail: tailOf(simd, func, r, coefficients) }
 }
 
 /** eʳ − 1 for |r| ≤ ½ ln 2. */
-function tailOf(simd: Simd, func: Func, r: Vector): V128 {
+function tailOf(simd: Simd, func: Func, r: Vector, coefficients = table[simd.bits].tail): V128 {
   const square = func.let(simd.op.mul(r, r))
-  return simd.madd(square, polynomial(simd, func, r, square, table[simd.bits].tail), r)
+  return simd.madd(square, polynomial(simd, func, r, square, coefficients), r)
 }
 
 /** Powers of two a and b, alike or b twice a, with a·b = 2ⁿ, from n with twice the bias added, in the low bits. */
@@ -94,11 +94,14 @@ export function sigmoid(simd: Simd, func: Func, x: V128): V128 {
   return op.div(e, op.add(e, inverse(simd, b)))
 }
 
-/** e^x where that is a normal float. */
-export function expNear(simd: Simd, func: Func, x: V128): V128 {
+/* As `tail` above, but to 2⁻²³ in floats: enough where the exponential is subtracted from five times as much. */
+const shortTail: Widths<readonly number[]> = { 32: [0.49999230309733234, 0.16667115389150633, 0.04189033150487965, 0.008312501243504616], 64: table[64].tail }
+
+/** 1 − e^x where e^x is a normal float and at most a fifth. */
+export function oneMinusExp(simd: Simd, func: Func, x: V128): V128 {
   const { op, bit, bits } = simd
-  const { biased, tail } = split(simd, func, func.let(x), bias[bits])
-  return op.mul(op.add(tail, op.const(1)), bit.shl(biased, fraction[bits]))
+  const { biased, tail } = split(simd, func, func.let(x), bias[bits], shortTail[bits])
+  return simd.nmadd(op.add(tail, op.const(1)), bit.shl(biased, fraction[bits]), op.const(1))
 }
 
 /** tanh x = ±(h − h²/(1 + E/2)) with E = e^2|x| − 1 and h = min(E/2, 1): what is subtracted is at most as large as the result */
