@@ -23,7 +23,7 @@ export interface IndexJob {
 }
 
 /** Elements that make a unit. */
-const unitSize = 16384
+const unitSize = 1024
 /** The columns that one thread adds to; blocks of them are independent of each other. */
 const columns = 32
 

@@ -26,7 +26,7 @@ export interface PoolJob {
 }
 
 /** Elements of input that make a unit. */
-const unitSize = 8192
+const unitSize = 1024
 
 /** The first of the largest elements of each window as int32; NaN counts as the largest, and padding never wins. */
 export function poolArgMax(emit: Emit, job: PoolJob): Task[] {
