@@ -7,6 +7,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['@bp/source', 'module', 'node', 'default'] } },
   test: {
     include: ['packages/*/{src,test}/**/*.test.ts', 'apps/*/src/**/*.test.ts', '.examples/*.test.ts'],
+    setupFiles: ['./vitest.setup.ts'],
     isolate: false,
     testTimeout: 60_000,
   },

@@ -13,6 +13,7 @@ import { fold } from './fold.ts'
 import { inlinesOn } from './inline.ts'
 import { interpret } from './interpret.ts'
 import { simplify } from './simplify.ts'
+import { verifier } from './verify.ts'
 
 /** Options of {@link compile}. */
 export interface CompileOptions {
@@ -125,11 +126,16 @@ function build<A extends readonly Tree[]>(fn: (...args: A) => Tree, args: A, inp
     result = fn(...unflatten(args as unknown as Tree, xs) as unknown as A)
     return result
   }, inputs, { inlines: inlinesOn(backend) })
+  verifier?.(traced, 'traced')
   const once = simplify(traced)
+  verifier?.(once.graph, 'simplified')
   const { graph: constant, folded } = fold(once.graph)
+  verifier?.(constant, 'folded')
   const { graph: simplified, repeated, unused } = simplify(constant)
+  verifier?.(simplified, 'simplified')
   const fitted = maxBytes === undefined ? { graph: simplified, notes: [], changed: false } : fit(simplified, backend, maxBytes)
   const { graph } = fitted
+  if (maxBytes !== undefined) verifier?.(graph, 'rematerialised')
   const program = backend.lower?.(graph) ?? interpret(graph, backend)
   const notes = [
     `${traced.nodes.length} ops traced; ${once.repeated + repeated} were computed before, ${folded} only once, ${once.unused + unused} not needed: ${simplified.nodes.length} are left.`,
