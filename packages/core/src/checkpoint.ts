@@ -126,6 +126,7 @@ class Frame implements Saver {
       assigning: () => { /* put back below */ },
     }
     const inputs = this.inputs.map(opened)
+    for (const { level } of this.levels) level.fence?.()
     runIn(this.levels[0]!.level, () => {
       const now = [...this.before.keys()].map(holding)
       reset(this.before.values())

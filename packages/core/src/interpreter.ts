@@ -26,6 +26,8 @@ export interface Interpreter {
   readonly grads?: Set<Node>
   /** Something to happen whenever what is being written down has run. */
   effect?(happen: () => void): void
+  /** What is written down from now on is not to be computed before: it repeats what came before, so that less is kept. */
+  fence?(): void
   /** Cuts `ys`, made of `xs` by ordinary ops, off from those and gives them derivative rules of their own; see custom.ts. */
   seal?(rules: CustomRules, xs: Tensor[], residuals: Tensor[], ys: Tensor[]): Tensor[]
 }

@@ -36,6 +36,7 @@ class Trace implements Interpreter {
   readonly effects: (() => void)[] = []
   /** Leaves whose `.grad` was set while tracing: what they hold then means nothing afterwards. */
   readonly grads = new Set<Node>()
+  private fences = 0
   private readonly inlines: (row: AnyRow) => boolean
   private next = 0
 
@@ -55,7 +56,8 @@ class Trace implements Interpreter {
     const out = shapesOf(row, inputs, params)
     const list = Array.isArray(out) ? out : [out]
     const ys = list.map(aval => this.fresh(aval, backend))
-    this.nodes.push({ row, params, inputs: inputs.map(x => x.id), outputs: ys.map(y => y.id), avals: list })
+    const node = { row, params, inputs: inputs.map(x => x.id), outputs: ys.map(y => y.id), avals: list }
+    this.nodes.push(this.fences === 0 ? node : { ...node, fence: this.fences })
     const result = Array.isArray(out) ? ys : ys[0]!
     if (this.recording) record(row, params, inputs, result)
     return result
@@ -79,6 +81,10 @@ class Trace implements Interpreter {
     const symbol = this.fresh(new Aval([], dtype), defaultBackend())
     this.lives.push({ symbol, read })
     return symbol
+  }
+
+  fence(): void {
+    this.fences++
   }
 
   effect(happen: () => void): void {

@@ -1,18 +1,18 @@
 // Emits a loop nest: rows by rows, each in as many passes as its reductions ask for, a vector at a time.
 
 import type { DType } from '@bp/core'
-import { i32, type I32, i32x4, type Int, memory, type V128, v128 } from '../wasm/instructions.ts'
+import { i32, type I32, type Int, memory, type V128, v128 } from '../wasm/instructions.ts'
 import type { Func, Local } from '../wasm/module.ts'
 import type { Simd } from '../wasm/simd.ts'
+import { Accumulator, type Reduction } from './accumulator.ts'
 import { emitMap } from './elementwise.ts'
 import type { Emit } from './emit.ts'
 import type { Cut, Walk } from './loopCut.ts'
 import type { Arg, LoopOp, LoopSpec } from './loopSpec.ts'
 import type { Stage } from './stages.ts'
-import { acrossLanes, bytesOf, combine, constant, firstLaneOnly, loadLanes, loadOne, loadSplat, loadVector, neutral, storeLane, storeVector } from './vector.ts'
+import { bytesOf, combine, constant, loadLanes, loadOne, loadSplat, loadVector, neutral, storeLane, storeVector } from './vector.ts'
 
 type Vector = Local<'v128'>
-type Reduction = LoopOp & { readonly kind: 'reduce' }
 type Mapping = LoopOp & { readonly kind: 'map' }
 type Params = readonly ['i32', 'i32', 'i32', 'i32', 'i32', 'i32']
 
@@ -46,6 +46,7 @@ class LoopEmitter {
   private readonly unroll: readonly number[]
   /** Pointers of loads, then of stores, then of scratch and partial sums, at the start of the present row. */
   private readonly pointers: Local<'i32'>[]
+  private readonly accumulators = new Map<number, Accumulator>()
   private readonly locals = new Map<string, Vector>()
   /** Ops that are kept in memory from the pass that computes them to a later one: which pointer. */
   private readonly kept = new Map<number, number>()
@@ -77,7 +78,7 @@ class LoopEmitter {
   emit(): LoopKernel {
     const { func, spec } = this
     const [row0, row1] = func.params
-    spec.ops.forEach((op, i) => { if (op.kind === 'reduce' && op.reach === 'all') this.startSum(op, i) })
+    spec.ops.forEach((op, i) => { if (op.kind === 'reduce' && op.reach === 'all') this.accumulator(op, i).start() })
     for (const [op, k] of this.sums) {
       const { address, bytes } = this.partials.get(op)!
       func.set(this.pointers[k]!, i32.add(i32.mul(func.params[4], bytes), address))
@@ -93,7 +94,7 @@ class LoopEmitter {
     spec.ops.forEach((op, i) => {
       if (op.kind !== 'reduce' || op.reach !== 'all') return
       const { address, bytes } = this.partials.get(i)!
-      func.do(storeLane(op.dtype, this.bits, i32.add(i32.mul(func.params[4], bytes), address), this.finishSum(op, i), 0))
+      func.do(storeLane(op.dtype, this.bits, i32.add(i32.mul(func.params[4], bytes), address), this.accumulator(op, i).finish(), 0))
     })
     return { func, partials: this.partials }
   }
@@ -175,13 +176,13 @@ class LoopEmitter {
     if (body.length === 0) return
     for (const i of body) {
       const op = spec.ops[i]!
-      if (op.kind === 'reduce' && op.reach === 'row') this.startSum(op, i)
+      if (op.kind === 'reduce' && op.reach === 'row') this.accumulator(op, i).start()
     }
     this.dividing(body, () => { this.nest(0, body, this.unroll[pass]!) })
     for (const i of body) {
       const op = spec.ops[i]!
       if (op.kind !== 'reduce' || op.reach !== 'row') continue
-      const sum = this.finishSum(op, i)
+      const sum = this.accumulator(op, i).finish()
       this.ready.set(`value ${i}`, sum)
       this.storeRow(i)
     }
@@ -224,23 +225,13 @@ class LoopEmitter {
     throw new Error('a pointer to nothing')
   }
 
-  /** Rows of several lines are summed line by line: an error grows with a line and with their number, not with their product. */
+  /** A line of a row; where there are several, sums go line by line. */
   private inLines(body: readonly number[], line: () => void): void {
     const sums = this.walk.columns.length === 1 ? [] : body.flatMap(i => {
       const op = this.spec.ops[i]!
-      return op.kind === 'reduce' && op.reach !== 'column' ? [{ op, i }] : []
+      return op.kind === 'reduce' && op.reach !== 'column' ? this.accumulator(op, i) : []
     })
-    for (const { op, i } of sums) {
-      this.func.set(this.vector(`lines ${i}`), this.vector(`sum ${i} 0`))
-      this.startSum(op, i)
-    }
-    line()
-    for (const { op, i } of sums) {
-      const sum = this.inOne(op, i)
-      this.func.set(this.vector(`lines ${i}`), combine(op.how, op.dtype, this.bits, this.vector(`lines ${i}`), sum))
-      this.startSum(op, i)
-      this.func.set(sum, this.vector(`lines ${i}`))
-    }
+    sums.reduce((inner, sum) => () => { sum.inLines(inner) }, line)()
   }
 
   private line(body: readonly number[], unroll: number): void {
@@ -366,16 +357,10 @@ class LoopEmitter {
     }
   }
 
-  private startSum(op: Reduction, i: number): void {
-    for (let part = 0; part < this.unroll[this.stages[i]!.pass]!; part++) {
-      this.func.set(this.vector(`sum ${i} ${part}`), neutral(op.how, op.dtype, this.bits))
-      if (this.skipsNaN(op)) this.func.set(this.vector(`nan ${i} ${part}`), i32x4.const(0))
-    }
-  }
-
-  /** Whether a maximum is taken by an instruction that ignores NaN, with a second vector to remember it: the one that does not ignore it is eight. */
-  private skipsNaN({ how, dtype }: Reduction): boolean {
-    return how === 'max' && dtype !== 'int32'
+  private accumulator(op: Reduction, i: number): Accumulator {
+    let accumulator = this.accumulators.get(i)
+    if (!accumulator) this.accumulators.set(i, accumulator = new Accumulator(this.func, this.simd, op, this.unroll[this.stages[i]!.pass]!))
+    return accumulator
   }
 
   private accumulate(op: Reduction, i: number, mode: Mode): void {
@@ -385,36 +370,7 @@ class LoopEmitter {
       this.write(k, combine(op.how, op.dtype, this.bits, this.read(k, mode), value), mode)
       return
     }
-    const sum = this.vector(`sum ${i} ${mode.part}`)
-    const here = mode.single ? firstLaneOnly(op.how, op.dtype, this.bits, value) : value
-    if (!this.skipsNaN(op)) {
-      this.func.set(sum, combine(op.how, op.dtype, this.bits, sum, here))
-      return
-    }
-    const nan = this.vector(`nan ${i} ${mode.part}`)
-    this.func.set(sum, this.simd.op.pmax(sum, here))
-    this.func.set(nan, v128.or(nan, this.simd.op.ne(here, here)))
-  }
-
-  /** The parts of a sum, brought together in the first of them. */
-  private inOne(op: Reduction, i: number): Vector {
-    const total = this.vector(`sum ${i} 0`)
-    for (let part = 0; part < this.unroll[this.stages[i]!.pass]!; part++) {
-      const sum = this.vector(`sum ${i} ${part}`)
-      if (this.skipsNaN(op)) this.func.set(sum, v128.or(sum, this.vector(`nan ${i} ${part}`)))
-      if (part > 0) this.func.set(total, combine(op.how, op.dtype, this.bits, total, sum))
-    }
-    return total
-  }
-
-  private finishSum(op: Reduction, i: number): V128 {
-    const total = this.inOne(op, i)
-    this.func.set(total, acrossLanes(op.how, op.dtype, this.bits, total, v => {
-      const halves = this.vector('halves')
-      this.func.set(halves, v)
-      return halves
-    }))
-    return total
+    this.accumulator(op, i).add(value, mode.part, mode.single)
   }
 
   private vector(name: string): Vector {

@@ -2,9 +2,10 @@
 
 import { cpu } from '@bp/backend-cpu'
 import { Adam, AdamW, type AnyOptimizer, BatchNorm, CosineAnnealingLR, crossEntropy, Dropout, Linear, type Module, ReLU, RMSprop, Sequential, SGD } from '@bp/nn'
-import { exp, Generator, relu, sin, sum } from '@bp/ops'
+import { exp, Generator, matmul, relu, sin, sum, tanh } from '@bp/ops'
 import { describe, expect, it } from 'vitest'
 import { type Backend } from '../backend.ts'
+import { checkpointSequential } from '../checkpoint.ts'
 import { use } from '../eager.ts'
 import { grad } from '../grad.ts'
 import { jvp } from '../jvp.ts'
@@ -82,6 +83,30 @@ describe('a compiled training step', () => {
       return loss
     })
     expect(() => careless(x, y)).toThrowErrorMatchingInlineSnapshot(`[BpError: compile: a parameter already has a gradient from outside the compiled function, which would be added in every run. Call optimiser.zeroGrad() at the start of the compiled function]`)
+  })
+})
+
+describe('checkpoints in a compiled function', () => {
+  const generator = new Generator(5)
+  const weights = Array.from({ length: 12 }, () => mul(generator.normal([64, 64]), 0.1))
+  const x = generator.normal([64, 64])
+  const layers = weights.map(w => (x: Tensor) => tanh(matmul(x, w)))
+  const plainly = (x: Tensor): Tensor => sum(layers.reduce((y, layer) => layer(y), x))
+  const sparingly = (x: Tensor): Tensor => sum(checkpointSequential(layers, x, { segments: 4 }))
+
+  it('keep less, and change no result', () => {
+    const [all, less] = [compile(grad(plainly)), compile(grad(sparingly))]
+    const [want, got] = [all(x), less(x)].map(y => [...y.dataSync()].map(Number)) as [number[], number[]]
+    got.forEach((value, i) => { expect(value).toBeCloseTo(want[i]!, 5) })
+    // the values at the ends of segments, and those of one segment
+    expect(less.bytes(x)).toBeLessThan(0.75 * all.bytes(x))
+  })
+
+  it('give way to a budget, which chooses for itself', () => {
+    const all = compile(grad(plainly))
+    const [fitted, checkpointed] = [plainly, sparingly].map(f => compile(grad(f), { maxBytes: 0.6 * all.bytes(x) }))
+    expect(checkpointed!.bytes(x)).toBe(fitted!.bytes(x))
+    expect(checkpointed!(x).dataSync()).toEqual(fitted!(x).dataSync())
   })
 })
 

@@ -61,7 +61,7 @@ interface Entry {
  *
  * What happens besides tensors happens once, while tracing: branches on JavaScript values, `model.train()`, logging. Parameters
  * and other variables are read and assigned in every run; optimisers count their steps and read their learning rate in every
- * run. Gradients that `backward` leaves in `.grad` are gone when the function ends: return what you want to keep. Inside of
+ * run. What `checkpoint` computes again is computed again, unless a budget of bytes chooses for itself. Gradients that `backward` leaves in `.grad` are gone when the function ends: return what you want to keep. Inside of
  * `grad`, `vmap`, `jvp` or another compiled function, and on tensors that require grad, the function itself runs.
  *
  * Throws what the function throws on shapes, and where it reads a value (`item()`), which does not exist while tracing.
@@ -122,10 +122,12 @@ function keyFor(args: readonly Tree[], inputs: readonly Tensor[]): string {
 function build<A extends readonly Tree[]>(fn: (...args: A) => Tree, args: A, inputs: readonly Tensor[], maxBytes: number | undefined): Entry {
   const backend = inputs[0]?.backend ?? defaultBackend()
   let result: Tree = []
-  const traced = trace((...xs) => {
+  const written = trace((...xs) => {
     result = fn(...unflatten(args as unknown as Tree, xs) as unknown as A)
     return result
   }, inputs, { inlines: inlinesOn(backend) })
+  // a budget is met by choosing anew what is computed again, whatever was checkpointed
+  const traced = maxBytes === undefined ? written : { ...written, nodes: written.nodes.map(({ fence: _, ...node }) => node) }
   verifier?.(traced, 'traced')
   const once = simplify(traced)
   verifier?.(once.graph, 'simplified')

@@ -21,7 +21,8 @@ export function simplify(graph: Graph): Simplified {
   const now = (id: Id): Id => stands.get(id) ?? id
   for (const original of graph.nodes) {
     const node = { ...original, inputs: original.inputs.map(now) }
-    const key = `${keyOf(node.row)} ${node.inputs.join()} ${keyOf(node.params)}`
+    // what is computed again behind a fence is meant to be
+    const key = `${node.fence ?? 0} ${keyOf(node.row)} ${node.inputs.join()} ${keyOf(node.params)}`
     const before = known.get(key)
     if (before) {
       node.outputs.forEach((id, i) => stands.set(id, before[i]!))
