@@ -6,7 +6,7 @@ import type { Epilogue, Task } from '../../program/task.ts'
 import { i32, type I32, memory } from '../instructions.ts'
 import type { Func } from '../module.ts'
 import { type ConvJob, type Padded, padded, planeOf, tapOffsets, type Triple, volume } from './geometry.ts'
-import { tallest } from './library.ts'
+import { evenTiles, tallest, tilesOf } from './rows.ts'
 
 /** Where a convolution's operands and result lie, dense and row-major. */
 export interface ConvAt {
@@ -89,16 +89,15 @@ export function convInput(emit: Emit, { name, bits, job, x, w, y, reads, writes,
   })
 }
 
-/** Channels in tiles as even as can be, none taller than the tallest: tile t begins at channel t·channels/tiles, rounded down. */
-function tilesOf(emit: Emit, bits: 32 | 64, channels: number): { readonly tiles: number; readonly begin: (tile: I32) => I32 } {
-  const tiles = Math.ceil(channels / tallest(bits === 64 ? emit.doubles : emit.floats))
-  return { tiles, begin: tile => i32.divU(i32.mul(tile, channels), tiles) }
-}
-
 function slide(emit: Emit, s: Sliding): Task[] {
   const bytes = s.bits / 8
   const taps = s.summed * volume(s.kernel)
-  const { tiles, begin } = tilesOf(emit, s.bits, s.made)
+  // where units are few they must be alike, so that threads share them evenly
+  const simd = s.bits === 64 ? emit.doubles : emit.floats
+  const heights = s.images * s.groups < fewUnits ? evenTiles(simd, s.made) : tilesOf(simd, s.made)
+  const tiles = heights.length
+  const begins = emit.table([0, ...heights].map((_, i) => heights.slice(0, i).reduce((sum, height) => sum + height, 0)))
+  const begin = (tile: I32): I32 => i32.load(i32.mul(tile, 4), begins)
   const size = up(taps * s.made * s.groups * bytes, 64)
   const weights = emit.scratch(size)
   const plane = planeOf(s.copy)
@@ -146,9 +145,9 @@ function slide(emit: Emit, s: Sliding): Task[] {
     const channels = run.let(i32.sub(begin(i32.add(tile, 1)), channel))
     run.for(0, depth, 1, d => {
       run.call(emit.library[`convRows${s.bits}`],
-        i32.add(copy, i32.add(i32.mul(d, s.copy.stride[0] * s.copy.size[1] * row), i32.mul(firstRow, s.copy.stride[1] * row))), s.copy.stride[1] * row, offsets, taps, weightsAt(group, channel),
+        channels, i32.add(copy, i32.add(i32.mul(d, s.copy.stride[0] * s.copy.size[1] * row), i32.mul(firstRow, s.copy.stride[1] * row))), s.copy.stride[1] * row, offsets, taps, weightsAt(group, channel),
         i32.add(to, i32.mul(i32.add(i32.mul(i32.add(i32.mul(channel, depth), d), height), firstRow), width * bytes)), width * bytes, volume(s.places) * bytes,
-        channels, rows, width)
+        rows, width)
     })
     run.add(channel, channels)
   })
@@ -198,7 +197,9 @@ export function convWeight(emit: Emit, { name, bits, job, x, w, y, reads, writes
   const pairs = Math.ceil(window / 2)
   // an odd tap is computed twice, and written once
   const taps = emit.table([...offsets, ...window % 2 ? [offsets.at(-1)!] : []].map(at => at * bytes))
-  const { tiles, begin } = tilesOf(emit, bits, outputs)
+  // channels in tiles as even as can be, none taller than the tallest
+  const tiles = Math.ceil(outputs / tallest(simd))
+  const begin = (tile: I32): I32 => i32.divU(i32.mul(tile, outputs), tiles)
   const most = Math.ceil(outputs / tiles)
   const [depth, height, width] = places
   const wide = up(width, simd.lanes)

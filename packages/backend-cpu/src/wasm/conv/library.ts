@@ -1,10 +1,10 @@
-// Convolution's inner kernels: padded copies, products of weights with runs of the input, and dot products of runs.
+// Convolution's inner kernels: padded copies, packed weights, and dot products of runs.
 
 import type { LibraryEntry } from '../../program/library.ts'
-import { i32, type I32, memory, type V128, v128 } from '../instructions.ts'
+import { i32, type I32, memory, v128 } from '../instructions.ts'
 import type { Func, Local, ModuleBuilder } from '../module.ts'
-import { tileRows } from '../gemm/library.ts'
 import type { Simd } from '../simd.ts'
+import { defineAnyRows, tallest } from './rows.ts'
 
 type Ints<N extends number, R extends Local<'i32'>[] = []> = R['length'] extends N ? R : Ints<N, [...R, Local<'i32'>]>
 const paramsOf = <N extends number>(func: Func): Ints<N> => func.params as unknown as Ints<N>
@@ -64,10 +64,6 @@ function copyElements(func: Func, simd: Simd, from: I32, to: I32, size: I32): vo
   })
 }
 
-/** The most output channels that are computed together, for two vectors each: as many sums as a tile of a matrix product has. */
-export const tallest = tileRows
-const heights = (simd: Simd): number[] => Array.from({ length: tallest(simd) }, (_, i) => i + 1)
-
 /* pack(from, step along k, step along the channels, k, channels, panel): bytes in steps; a panel holds its channels side by side along k. */
 function definePack(func: Func, simd: Simd): void {
   const [from, kStep, channelStep, k, channels, to] = paramsOf<6>(func)
@@ -82,89 +78,6 @@ function definePack(func: Func, simd: Simd): void {
     })
     func.add(from, channelStep)
     func.add(to, simd.bytes)
-  })
-}
-
-/* tile(x of one vector, x of another, offsets, taps, weights, y of the one, y of the other, bytes of a plane of y, lanes): `height` channels */
-function defineTile(func: Func, simd: Simd, height: number): void {
-  const [xa, xb, offsets, taps, weights, ya, yb, plane, lanes] = paramsOf<9>(func)
-  const sums = Array.from({ length: height }, () => [func.local('v128'), func.local('v128')] as const)
-  const a = func.local('v128'), b = func.local('v128'), w = func.local('v128'), at = func.local('i32')
-  const step = (n: number): void => {
-    func.set(at, i32.load(offsets, 4 * n))
-    func.set(a, v128.load(i32.add(xa, at)))
-    func.set(b, v128.load(i32.add(xb, at)))
-    sums.forEach(([left, right], i) => {
-      func.set(w, simd.loadSplat(weights, (n * height + i) * simd.bytes))
-      func.set(left, simd.madd(w, a, left))
-      func.set(right, simd.madd(w, b, right))
-    })
-  }
-  const advance = (n: number): void => {
-    func.add(offsets, 4 * n)
-    func.add(weights, n * height * simd.bytes)
-    func.add(taps, -n)
-  }
-  func.while(i32.geS(taps, 4), () => {
-    for (let n = 0; n < 4; n++) step(n)
-    advance(4)
-  })
-  func.while(taps, () => {
-    step(0)
-    advance(1)
-  })
-  func.if(i32.eq(lanes, simd.lanes), () => {
-    for (const [left, right] of sums) {
-      func.do(v128.store(ya, left), v128.store(yb, right))
-      func.add(ya, plane)
-      func.add(yb, plane)
-    }
-    func.return()
-  })
-  for (const [left, right] of sums) {
-    for (let lane = 0; lane < simd.lanes - 1; lane++) {
-      func.if(i32.gtS(lanes, lane), () => { func.do(storeLane(simd, ya, left, lane), storeLane(simd, yb, right, lane)) })
-    }
-    func.add(ya, plane)
-    func.add(yb, plane)
-  }
-}
-
-const storeLane = (simd: Simd, base: I32, value: V128, lane: number): ReturnType<typeof v128.store> =>
-  simd.bits === 64 ? v128.storeLane64(base, value, lane, lane * 8) : v128.storeLane32(base, value, lane, lane * 4)
-
-/* rows(x, bytes between its rows, offsets, taps, weights, y, bytes between its rows, bytes of its plane, channels, rows, columns): a band of output rows */
-function defineRows(func: Func, tiles: readonly Func[], simd: Simd): void {
-  const [x, xRow, offsets, taps, weights, y, yRow, plane, channels, rows, columns] = paramsOf<11>(func)
-  const vectors = func.let(i32.divU(i32.add(columns, simd.lanes - 1), simd.lanes))
-  const lanes = func.let(i32.minS(columns, simd.lanes))
-  // the last vector of a row ends with the row, and shares elements with the one before
-  const lastStart = func.let(i32.maxS(0, i32.sub(columns, simd.lanes)))
-  const left = func.let(i32.mul(rows, vectors))
-  const j = func.int(0)
-  const current = (): I32 => i32.mul(i32.minS(i32.mul(j, simd.lanes), lastStart), simd.bytes)
-  const advance = (): void => {
-    func.add(j, 1)
-    func.if(i32.eq(j, vectors), () => {
-      func.set(j, i32.const(0))
-      func.add(x, xRow)
-      func.add(y, yRow)
-    })
-  }
-  const xa = func.local('i32'), ya = func.local('i32'), column = func.local('i32')
-  func.while(i32.gtS(left, 0), () => {
-    func.set(column, current())
-    func.set(xa, i32.add(x, column))
-    func.set(ya, i32.add(y, column))
-    func.if(i32.gtS(left, 1), () => {
-      advance()
-      func.set(column, current())
-    })
-    tiles.forEach((tile, i) => {
-      func.if(i32.eq(channels, i + 1), () => { func.call(tile, xa, i32.add(x, column), offsets, taps, weights, ya, i32.add(y, column), plane, lanes) })
-    })
-    advance()
-    func.add(left, -2)
   })
 }
 
@@ -226,14 +139,11 @@ function defineDotsOf(func: Func, kernels: readonly Func[]): void {
 }
 
 /** The kernels for each number of channels, in a module. */
-const perHeight = (define: (func: Func, simd: Simd, height: number) => void, params: number) => (module: ModuleBuilder, simd: Simd): Func[] =>
-  heights(simd).map(height => {
-    const kernel = module.func(ints(params)) as unknown as Func
-    define(kernel, simd, height)
-    return kernel
-  })
-const tilesOf = perHeight(defineTile, 9)
-const dotsOf = perHeight(defineDots, 10)
+const dotsOf = (module: ModuleBuilder, simd: Simd): Func[] => Array.from({ length: tallest(simd) }, (_, i) => {
+  const kernel = module.func(ints(10)) as unknown as Func
+  defineDots(kernel, simd, i + 1)
+  return kernel
+})
 
 /** Convolution's part of the library. */
 export const convLibrary = {
@@ -241,8 +151,8 @@ export const convLibrary = {
   convPack64: { params: ints(6), define: (func, _own, _floats, simd) => { definePack(func, simd) } },
   convPad32: { params: ints(12), define: (func, _own, simd) => { definePad(func, simd) } },
   convPad64: { params: ints(12), define: (func, _own, _floats, simd) => { definePad(func, simd) } },
-  convRows32: { params: ints(11), define: (func, _own, simd, _doubles, module) => { defineRows(func, tilesOf(module, simd), simd) } },
-  convRows64: { params: ints(11), define: (func, _own, _floats, simd, module) => { defineRows(func, tilesOf(module, simd), simd) } },
+  convRows32: { params: ints(11), define: (func, _own, simd, _doubles, module) => { defineAnyRows(func, module, simd) } },
+  convRows64: { params: ints(11), define: (func, _own, _floats, simd, module) => { defineAnyRows(func, module, simd) } },
   convDots32: { params: ints(11), define: (func, _own, simd, _doubles, module) => { defineDotsOf(func, dotsOf(module, simd)) } },
   convDots64: { params: ints(11), define: (func, _own, _floats, simd, module) => { defineDotsOf(func, dotsOf(module, simd)) } },
 } satisfies Record<string, LibraryEntry>
