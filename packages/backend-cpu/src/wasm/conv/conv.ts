@@ -201,18 +201,15 @@ export function convWeight(emit: Emit, { name, bits, job, x, w, y, reads, writes
   const tiles = Math.ceil(outputs / tallest(simd))
   const begin = (tile: I32): I32 => i32.divU(i32.mul(tile, outputs), tiles)
   const most = Math.ceil(outputs / tiles)
-  const [depth, height, width] = places
-  const wide = up(width, simd.lanes)
-  const yPlane = depth * height * wide
-  // y's rows are filled up to whole vectors with zeros
+  const [depth, height] = places
+  const rows = wholeVectors(emit, { name, bits, job, x, w, y, reads, writes })
   const work = images * volume(places) * window * inputs * most
   const parts = Math.max(1, Math.min(inputs, Math.ceil(work / unitWork), Math.ceil(16 / (groups * tiles))))
   const each = Math.ceil(inputs / parts)
   const split = Math.ceil(inputs / each)
   const sums = each * pairs * 2 * most * 16
   const roomX = up(plane * each * bytes + 64, 64)
-  const roomY = up(yPlane * most * bytes, 64)
-  const room = roomX + roomY + sums
+  const room = roomX + sums
   const own = emit.scratch(room * emit.threads)
   const run = emit.module.func(['i32', 'i32'])
   const func = run as unknown as Func
@@ -221,30 +218,22 @@ export function convWeight(emit: Emit, { name, bits, job, x, w, y, reads, writes
   const tile = run.let(i32.remU(i32.divU(unit, split), tiles))
   const group = run.let(i32.divU(unit, split * tiles))
   const copyX = run.let(i32.add(i32.mul(thread, room), own))
-  const copyY = run.let(i32.add(copyX, roomX))
-  const total = run.let(i32.add(copyY, roomY))
+  const total = run.let(i32.add(copyX, roomX))
   const channel = run.let(begin(tile))
   const channels = run.let(i32.sub(begin(i32.add(tile, 1)), channel))
   const first = run.let(i32.mul(part, each))
   const count = run.let(i32.minS(each, i32.sub(inputs, first)))
-  run.do(memory.fill(total, 0, sums))
-  run.do(memory.fill(copyX, 0, room - sums))
+  run.do(memory.fill(copyX, 0, room))
   const row = copy.stride[2] * copy.run * bytes
   run.for(0, images, 1, image => {
     const fromX = run.let(i32.add(i32.mul(i32.add(i32.mul(i32.add(i32.mul(image, groups), group), inputs), first), volume(size) * bytes), x))
-    const fromY = run.let(i32.add(i32.mul(i32.add(i32.mul(i32.add(i32.mul(image, groups), group), outputs), channel), volume(places) * bytes), y))
-    const ys = run.let(copyY)
-    run.for(0, i32.mul(channels, depth), 1, () => {
-      run.call(emit.library[`convPad${bits}`], fromY, ys, height, width, 0, 0, 1, 1, height, wide, 1, wide * bytes)
-      run.add(fromY, height * width * bytes)
-      run.add(ys, height * wide * bytes)
-    })
+    const fromY = run.let(i32.add(i32.mul(i32.add(i32.mul(i32.add(i32.mul(image, groups), group), outputs), channel), rows.plane), rows.address))
     const xs = run.let(copyX)
     const sum = run.let(total)
     run.for(0, count, 1, () => {
       padPlanes(func, emit, bits, copy, size, fromX, xs, 1)
       run.for(0, depth, 1, d => {
-        run.call(emit.library[`convDots${bits}`], channels, i32.add(xs, i32.mul(d, copy.stride[0] * copy.size[1] * row)), copy.stride[1] * row, taps, pairs, i32.add(copyY, i32.mul(d, height * wide * bytes)), wide * bytes, yPlane * bytes, height, wide / simd.lanes, sum)
+        run.call(emit.library[`convDots${bits}`], channels, i32.add(xs, i32.mul(d, copy.stride[0] * copy.size[1] * row)), copy.stride[1] * row, taps, pairs, i32.add(fromY, i32.mul(d, height * rows.row)), rows.row, rows.plane, height, rows.row / 16, sum)
       })
       run.add(sum, i32.mul(channels, pairs * 2 * 16))
       run.add(fromX, volume(size) * bytes)
@@ -263,5 +252,27 @@ export function convWeight(emit: Emit, { name, bits, job, x, w, y, reads, writes
       })
     })
   })
-  return [{ name, units: groups * tiles * split, reads, writes: [...writes, { start: own, end: own + room * emit.threads }], run }]
+  return [...rows.tasks, { name, units: groups * tiles * split, reads: [...reads, ...rows.tasks.flatMap(task => task.writes)], writes: [...writes, { start: own, end: own + room * emit.threads }], run }]
+}
+
+/** The planes of y with rows of whole vectors: where they lie where rows are such, else copies of them filled up with zeros. */
+function wholeVectors(emit: Emit, { name, bits, job: { images, groups, outputs, places }, y, reads }: ConvAt): { readonly address: number; readonly row: number; readonly plane: number; readonly tasks: readonly Task[] } {
+  const bytes = bits / 8
+  const [depth, height, width] = places
+  const row = up(width * bytes, 16)
+  const plane = depth * height * row
+  if (row === width * bytes) return { address: y, row, plane, tasks: [] }
+  const planes = images * groups * outputs
+  const each = Math.max(1, Math.floor(16384 / plane))
+  const address = emit.scratch(plane * planes)
+  const run = emit.module.func(['i32', 'i32'])
+  const first = run.let(i32.mul(run.params[0], each))
+  const from = run.let(i32.add(i32.mul(first, volume(places) * bytes), y))
+  const to = run.let(i32.add(i32.mul(first, plane), address))
+  run.for(first, i32.minS(i32.add(first, each), planes), 1, () => {
+    run.call(emit.library[`convPad${bits}`], from, to, depth * height, width, 0, 0, 1, 1, depth * height, row / bytes, 1, row)
+    run.add(from, volume(places) * bytes)
+    run.add(to, plane)
+  })
+  return { address, row, plane, tasks: [{ name: `${name} (pad)`, units: Math.ceil(planes / each), reads, writes: [{ start: address, end: address + plane * planes }], run }] }
 }

@@ -1,6 +1,7 @@
 // Reading slices by index, and adding slices by index.
 
 import type { Emit } from '../../program/emit.ts'
+import { zeros } from '../../program/placing.ts'
 import type { Region } from '../../program/region.ts'
 import type { Task } from '../../program/task.ts'
 import { control } from '../../threads/control.ts'
@@ -24,6 +25,8 @@ export interface IndexJob {
 
 /** Elements that make a unit. */
 const unitSize = 1024
+/** Units that threads can share evenly. */
+const fewUnits = 8
 /** The columns that one thread adds to; blocks of them are independent of each other. */
 const columns = 32
 
@@ -73,13 +76,25 @@ export function scatterAdd(emit: Emit, { name, type, outer, size, inner, count, 
   const width = run.let(i32.minS(columns, i32.sub(inner, start)))
   const target = run.let(i32.add(i32.mul(i32.add(i32.mul(o, size * inner), start), bytes), to))
   const source = run.let(i32.add(i32.mul(i32.add(i32.mul(o, count * inner), start), bytes), x))
-  if (blocks === 1) run.do(memory.fill(target, 0, size * inner * bytes))
-  else run.for(0, size, 1, row => { run.do(memory.fill(i32.add(target, i32.mul(row, inner * bytes)), 0, i32.mul(width, bytes))) })
+  // where one unit would clear much by itself, all threads do so before
+  const before = outer * blocks < fewUnits && size * inner >= unitSize ? [zeros(emit, `${name} (zeros)`, to, outer * size * inner, type)] : []
+  if (before.length === 0) {
+    if (blocks === 1) run.do(memory.fill(target, 0, size * inner * bytes))
+    else run.for(0, size, 1, row => { run.do(memory.fill(i32.add(target, i32.mul(row, inner * bytes)), 0, i32.mul(width, bytes))) })
+  }
   const one = (at: I32): V128 => bytes === 8 ? v128.load64Zero(at) : v128.load32Zero(at)
   run.for(0, count, 1, i => {
     const place = placeOf(func, i32.add(i32.mul(i, 4), index), size)
     run.if(i32.geS(place, 0), () => {
       const line = run.let(i32.add(target, i32.mul(place, inner * bytes)))
+      const addOne = (from: I32): void => {
+        const sum = add(one(line), one(from))
+        run.do(bytes === 8 ? v128.storeLane64(line, sum, 0) : v128.storeLane32(line, sum, 0))
+      }
+      if (inner === 1) {
+        addOne(source)
+        return
+      }
       const from = run.int(source)
       const end = run.let(i32.add(from, i32.mul(width, bytes)))
       if (inner >= lanes) {
@@ -90,13 +105,12 @@ export function scatterAdd(emit: Emit, { name, type, outer, size, inner, count, 
         })
       }
       run.while(i32.ltS(from, end), () => {
-        const sum = add(one(line), one(from))
-        run.do(bytes === 8 ? v128.storeLane64(line, sum, 0) : v128.storeLane32(line, sum, 0))
+        addOne(from)
         run.add(line, bytes)
         run.add(from, bytes)
       })
     })
     run.add(source, inner * bytes)
   })
-  return [{ name, units: outer * blocks, reads, writes, run }]
+  return [...before, { name, units: outer * blocks, reads, writes, run }]
 }
