@@ -119,8 +119,8 @@ export class Executable implements Program {
     const module = new (host().Module)(bytes)
     const { run } = new (host().Instance)(module, { env: { memory: engine.heap.memory, ...engine.kernels } }).exports
     return {
-      ...emitted, codeBytes: bytes.length, loaded: engine.pool.load(engine.library, module, run as Loaded['run']),
-      share: emitted.tasks.map(tasks => !this.lowered.alone && tasks.some(({ units }) => units >= worthSharing)),
+      ...emitted, codeBytes: bytes.length, loaded: engine.pool.load(engine.library, module, run as Loaded['run'], this.lowered.alone),
+      share: emitted.tasks.map(tasks => tasks.some(({ units }) => units >= worthSharing)),
       firstTask: emitted.tasks.map((_, i) => emitted.tasks.slice(0, i).reduce((n, { length }) => n + length, 0)),
     }
   }

@@ -32,7 +32,8 @@ const node = (): NodeLike | undefined => (globalThis as { process?: NodeLike }).
 
 /** A program that has been sent to all threads: what `run` starts. */
 export interface Loaded {
-  readonly id: number
+  /** `null` where no worker has it. */
+  readonly id: number | null
   readonly run: (thread: number, segment: number, epoch: number) => void
 }
 
@@ -56,8 +57,9 @@ export class Pool {
     this.words[control.mayWait / 4] = heap.shared && typeof (globalThis as { document?: unknown }).document === 'undefined' ? 1 : 0
   }
 
-  /** Hands a program to all threads. */
-  load(library: WasmModule, program: WasmModule, run: Loaded['run']): Loaded {
+  /** Hands a program to all threads, unless it is to run on the calling one alone. */
+  load(library: WasmModule, program: WasmModule, run: Loaded['run'], alone: boolean): Loaded {
+    if (alone) return { id: null, run }
     const id = this.nextId++
     this.post({ id, library, program })
     return { id, run }
@@ -65,6 +67,10 @@ export class Pool {
 
   /** Lets workers forget a program; `then`, when none can be in it any longer, its memory may be given back. */
   unload({ id }: Loaded, then: () => void): void {
+    if (id === null) {
+      then()
+      return
+    }
     this.post({ id, program: null })
     this.unloaded.push({ mail: this.mail, then })
     this.forget()
@@ -77,7 +83,7 @@ export class Pool {
   run(program: Loaded, segment: number, share: boolean, counters: number, count: number): void {
     if (this.unloaded.length > 0) this.forget()
     const words = this.words
-    const together = share && this.workers.length > 0
+    const together = share && program.id !== null && this.workers.length > 0
     this.epoch = (this.epoch + 1) % epochs
     if (together) Atomics.add(words, control.job / 4, 1)
     if (this.epoch === 0) this.quiet()
@@ -88,7 +94,7 @@ export class Pool {
     Atomics.store(all, control.done / 4, zero)
     if (Atomics.load(all, control.sleepers / 4) > 0) Atomics.notify(all, control.done / 4)
     if (together) {
-      all[control.program / 4] = program.id
+      all[control.program / 4] = program.id!
       all[control.segment / 4] = segment
       all[control.epoch / 4] = this.epoch
       Atomics.add(all, control.job / 4, 1)
