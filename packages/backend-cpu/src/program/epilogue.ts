@@ -1,7 +1,7 @@
 // Epilogues: a loop over a kernel's result runs on each block of it as soon as that is written, while it is in the cache.
 
 import type { Id } from '@bp/core/extend'
-import { assemble, denseIn, domain, type Group, operandsOf, stridesIn } from './fuse.ts'
+import { assemble, type Group, operandsOf, readInStep } from './fuse.ts'
 import { outsOf, type Step } from './steps.ts'
 
 /** A kernel's result as a matrix that is made in blocks: how many columns it has, and whether blocks may have to be whole rows. */
@@ -80,10 +80,5 @@ function apart({ groups, makers }: Linked, kernel: number, loop: number, { colum
   if (inRow !== columns || within?.some((flag, axis) => flag !== axis >= tail)) return 'the loop that reads its result walks other rows than the kernel makes'
   if (!wholeRows && members.some(({ kept }) => kept === 'rows')) return 'the loop that reads its result needs whole rows, which are too long to be made at once'
   const [result] = outsOf(step!) as [Id]
-  const expected = denseIn(group.space, 'all')
-  const alike = members.every(({ step, span }) => step.ins.every(ref => {
-    if (!('base' in ref) || ref.base !== result) return true
-    return span === 'all' && ref.layout.offset === 0 && stridesIn(group.space!, ref, domain(step), span).every((stride, axis) => stride === expected[axis] || axes[axis] === 1)
-  }))
-  return alike ? null : 'the loop that reads its result reads it at other places than its own: transposed, sliced or repeated'
+  return readInStep(group.space, members, result) ? null : 'the loop that reads its result reads it at other places than its own: transposed, sliced or repeated'
 }

@@ -56,7 +56,7 @@ function spread({ axes, within }: Space, strides: readonly number[], span: Span)
 }
 
 /** The shape whose elements a step visits. */
-export const domain = (step: LoopStep): readonly number[] => step.kind === 'map' ? step.aval.shape : step.ins[0].layout.shape
+const domain = (step: LoopStep): readonly number[] => step.kind === 'map' ? step.aval.shape : step.ins[0].layout.shape
 
 /** How a reduction keeps its group's axes. */
 export type Kept = 'rows' | 'columns' | 'none'
@@ -135,6 +135,13 @@ function connected(space: Space, members: readonly Member[]): boolean {
     made.set(step.out, member)
   }
   return true
+}
+
+/** Whether members read a dense value only at the very element that they are at: not transposed, sliced or repeated. */
+export function readInStep(space: Space, members: readonly Member[], id: Id): boolean {
+  const expected = denseIn(space, 'all')
+  return members.every(({ step, span }) => step.ins.every(ref => !('base' in ref) || ref.base !== id
+    || (ref.layout.offset === 0 && stridesIn(space, ref, domain(step), span).every((stride, axis) => stride === expected[axis] || space.axes[axis] === 1))))
 }
 
 /** The axes that a member's result has. */

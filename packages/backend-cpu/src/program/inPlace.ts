@@ -1,7 +1,7 @@
 // Which results are written over an operand: one whose old elements nobody reads once the new ones are written.
 
 import { bytesPerElement, type Graph, type Id } from '@bp/core/extend'
-import { denseIn, type Group, type Member, operandsOf, stridesIn } from './fuse.ts'
+import { type Group, operandsOf, readInStep } from './fuse.ts'
 import type { Life } from './lifetimes.ts'
 import { type Addresses, loopOf } from './loopTasks.ts'
 import { stagesOf } from './stages.ts'
@@ -76,18 +76,11 @@ function overwriting(group: Group): (result: Id, operand: Id) => boolean {
   const { spec, members } = loopOf(group, nowhere, new Set())
   const space = group.space!
   const stages = stagesOf(spec)
-  const expected = denseIn(space, 'all')
-  const domainOf = (step: Member['step']): readonly number[] => step.kind === 'map' ? step.aval.shape : step.ins[0].layout.shape
   const overwrites = (result: Id, operand: Id): boolean => {
     const at = members.findIndex(({ step }) => step.out === result)
     if (members[at]!.span !== 'all' || stages[at]!.once) return false
+    if (!readInStep(space, members, operand)) return false
     const readers = members.flatMap(({ step }, i) => basesOf(step).includes(operand) ? i : [])
-    const alike = readers.every(i => {
-      const { step, span } = members[i]!
-      return step.ins.every(ref => !('base' in ref) || ref.base !== operand
-        || (ref.layout.offset === 0 && stridesIn(space, ref, domainOf(step), span).every((stride, axis) => stride === expected[axis] || space.axes[axis] === 1)))
-    })
-    if (!alike) return false
     const { pass } = stages[at]!
     const same = readers.filter(i => stages[i]!.pass === pass)
     return readers.every(i => stages[i]!.pass <= pass) && (same.length === 0 || same[0]! <= at)

@@ -4,6 +4,9 @@ import type { Region } from './region.ts'
 import type { I32, Int } from '../wasm/instructions.ts'
 import type { Callee, Func } from '../wasm/module.ts'
 
+/** Units of a task that threads can share evenly: where there are fewer, larger ones are cut. */
+export const fewUnits = 8
+
 /** A piece of a program. Two units of one task never write the same byte, and none reads what another writes. */
 export interface Task {
   /** What a profile calls it: the ops that it computes. */

@@ -2,11 +2,11 @@
 
 import type { Emit } from '../../program/emit.ts'
 import type { Region } from '../../program/region.ts'
-import type { Epilogue, Task } from '../../program/task.ts'
+import { type Epilogue, fewUnits, type Task } from '../../program/task.ts'
 import { i32, type I32, memory } from '../instructions.ts'
 import type { Func } from '../module.ts'
 import { type ConvJob, type Padded, padded, planeOf, tapOffsets, type Triple, volume } from './geometry.ts'
-import { evenTiles, tallest, tilesOf } from './rows.ts'
+import { evenTiles, tilesOf } from './rows.ts'
 
 /** Where a convolution's operands and result lie, dense and row-major. */
 export interface ConvAt {
@@ -24,8 +24,7 @@ export interface ConvAt {
 
 /** Multiplications that make a unit of work. */
 const unitWork = 1 << 20
-/** Units that threads can share evenly, and multiplications below which none is cut in more: some microseconds. */
-const fewUnits = 8
+/** Multiplications below which a unit is not cut in more: some microseconds. */
 const leastWork = 1 << 16
 
 const up = (n: number, to: number): number => Math.ceil(n / to) * to
@@ -89,6 +88,14 @@ export function convInput(emit: Emit, { name, bits, job, x, w, y, reads, writes,
   })
 }
 
+/** Where each tile of channels begins, and where the last ends. */
+function beginsOf(emit: Emit, heights: readonly number[]): (tile: I32) => I32 {
+  const begins = [0]
+  for (const height of heights) begins.push(begins.at(-1)! + height)
+  const table = emit.table(begins)
+  return tile => i32.load(i32.mul(tile, 4), table)
+}
+
 function slide(emit: Emit, s: Sliding): Task[] {
   const bytes = s.bits / 8
   const taps = s.summed * volume(s.kernel)
@@ -96,8 +103,7 @@ function slide(emit: Emit, s: Sliding): Task[] {
   const simd = s.bits === 64 ? emit.doubles : emit.floats
   const heights = s.images * s.groups < fewUnits ? evenTiles(simd, s.made) : tilesOf(simd, s.made)
   const tiles = heights.length
-  const begins = emit.table([0, ...heights].map((_, i) => heights.slice(0, i).reduce((sum, height) => sum + height, 0)))
-  const begin = (tile: I32): I32 => i32.load(i32.mul(tile, 4), begins)
+  const begin = beginsOf(emit, heights)
   const size = up(taps * s.made * s.groups * bytes, 64)
   const weights = emit.scratch(size)
   const plane = planeOf(s.copy)
@@ -197,10 +203,10 @@ export function convWeight(emit: Emit, { name, bits, job, x, w, y, reads, writes
   const pairs = Math.ceil(window / 2)
   // an odd tap is computed twice, and written once
   const taps = emit.table([...offsets, ...window % 2 ? [offsets.at(-1)!] : []].map(at => at * bytes))
-  // channels in tiles as even as can be, none taller than the tallest
-  const tiles = Math.ceil(outputs / tallest(simd))
-  const begin = (tile: I32): I32 => i32.divU(i32.mul(tile, outputs), tiles)
-  const most = Math.ceil(outputs / tiles)
+  const heights = evenTiles(simd, outputs)
+  const tiles = heights.length
+  const begin = beginsOf(emit, heights)
+  const most = Math.max(...heights)
   const [depth, height] = places
   const rows = wholeVectors(emit, { name, bits, job, x, w, y, reads, writes })
   const work = images * volume(places) * window * inputs * most

@@ -1,7 +1,7 @@
 // The matrix product as tasks: operands packed into panels by all threads, then blocks of the result multiplied by all threads.
 
 import type { Emit } from '../../program/emit.ts'
-import type { Task } from '../../program/task.ts'
+import { fewUnits, type Task } from '../../program/task.ts'
 import { i32, type I32, type Int } from '../instructions.ts'
 import type { Func } from '../module.ts'
 import type { Simd } from '../simd.ts'
@@ -118,7 +118,7 @@ function inBlocks(emit: Emit, job: GemmJob): Task[] {
   const leastRows = job.epilogue?.wholeRows ? 2 * high : 32
   const rowsEach = up(Math.min(blockRows, Math.max(high, Math.ceil(m / Math.max(1, Math.min(Math.ceil(m / leastRows), Math.ceil(m * n * k / unitWork)))))), high)
   const rowBlocks = Math.ceil(m / rowsEach)
-  const wanted = Math.max(1, Math.ceil(rowsEach * n * k / (2 * unitWork)), entries * rowBlocks < 8 ? Math.ceil(8 / (entries * rowBlocks)) : 1)
+  const wanted = Math.max(1, Math.ceil(rowsEach * n * k / (2 * unitWork)), Math.ceil(fewUnits / (entries * rowBlocks)))
   const columnsEach = job.epilogue?.wholeRows ? n : up(Math.max(width, Math.ceil(n / Math.min(wanted, Math.ceil(n / (4 * width))))), width)
   const columnBlocks = Math.ceil(n / columnsEach)
   const spare = high * width * bytes

@@ -3,7 +3,7 @@
 import type { Emit } from '../../program/emit.ts'
 import { zeros } from '../../program/placing.ts'
 import type { Region } from '../../program/region.ts'
-import type { Task } from '../../program/task.ts'
+import { fewUnits, type Task } from '../../program/task.ts'
 import { control } from '../../threads/control.ts'
 import { f32x4, f64x2, i32, type I32, i32x4, memory, type V128, v128 } from '../instructions.ts'
 import type { Func, Local } from '../module.ts'
@@ -25,8 +25,6 @@ export interface IndexJob {
 
 /** Elements that make a unit. */
 const unitSize = 1024
-/** Units that threads can share evenly. */
-const fewUnits = 8
 /** The columns that one thread adds to; blocks of them are independent of each other. */
 const columns = 32
 
