@@ -10,6 +10,8 @@ const fences = {
   'backend-cpu': ['@bp/core', 'type:@bp/ops'],
   nn: ['@bp/core', '@bp/ops'],
   onnx: ['@bp/core', '@bp/ops', '@bp/nn'],
+  data: ['@bp/core', '@bp/ops', '@bp/nn'],
+  train: ['@bp/core', '@bp/ops', '@bp/nn'],
   testkit: ['@bp/core', '@bp/ops'],
 }
 const packages = Object.keys(fences).map(name => `@bp/${name}`)

@@ -6,9 +6,7 @@ import type { Generator, GeneratorState } from '@bp/ops'
 import type { AnyModule } from './module.ts'
 import type { AnyOptimizer, Hyper } from './optim/optimizer.ts'
 import { decodeSafetensors, encodeSafetensors } from './safetensors.ts'
-
-/** A JSON value. */
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
+import type { Json } from './state.ts'
 
 /** The parts of a run. */
 export interface Run {

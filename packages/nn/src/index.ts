@@ -14,6 +14,7 @@ export { Optimizer, type AnyOptimizer, type Hyper, type OptimizerState, type Par
 export { CosineAnnealingLR, StepLR } from './optim/scheduler.ts'
 export { SGD, type SGDOptions } from './optim/sgd.ts'
 export { defaultGenerator, manualSeed } from './random.ts'
-export { decodeCheckpoint, encodeCheckpoint, readCheckpointProgress, type Json, type Run } from './checkpoint.ts'
+export { decodeCheckpoint, encodeCheckpoint, readCheckpointProgress, type Run } from './checkpoint.ts'
 export { decodeSafetensors, encodeSafetensors, type Safetensors } from './safetensors.ts'
+export type { Json, State, Stateful } from './state.ts'
 export { memoryBreakdown, summary, type MemoryBreakdown, type MemoryRow, type Summary, type SummaryRow } from './summary.ts'

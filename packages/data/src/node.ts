@@ -1,0 +1,3 @@
+// @bp/data/node: what reads files and starts worker threads in Node.
+
+export {}

@@ -1,0 +1,3 @@
+// @bp/train: a training run from first step to resumed one.
+
+export {}

@@ -1,0 +1,3 @@
+// @bp/train/node: checkpoints and logs as files in Node.
+
+export {}
