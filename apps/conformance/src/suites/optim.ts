@@ -1,16 +1,15 @@
 // PyTorch's published trajectories: parameters after every step of an optimiser, rates after every step of a schedule.
 
 import { readFileSync } from 'node:fs'
-import { tensor } from '@bp/core'
-import { CosineAnnealingLR, type AnyOptimizer, Parameter, SGD, StepLR } from '@bp/nn'
-import { compareNumbers, Unsupported } from '../compare.ts'
+import { type NestedInput, tensor } from '@bp/core'
+import { Parameter, ReduceLROnPlateau, SGD } from '@bp/nn'
+import { compareNumbers } from '../compare.ts'
+import { type ScheduleSpec, scheduleOf } from './schedules.ts'
 import type { Case, Suite } from './suite.ts'
 import { optimizerOf } from './torch.ts'
 
-interface Trajectory {
+interface Trajectory extends ScheduleSpec {
   readonly kind: 'optimizer' | 'schedule'
-  readonly name: string
-  readonly options: Readonly<Record<string, unknown>>
   readonly [key: string]: unknown
 }
 
@@ -20,34 +19,40 @@ const tolerance = { rtol: 1e-9, atol: 1e-12 }
 export const optim: Suite = path => (JSON.parse(readFileSync(path, 'utf8')) as Trajectory[])
   .map((entry, i): Case => ({ name: `${entry.kind}/${entry.name}#${i}`, run: () => ({ maxError: entry.kind === 'optimizer' ? runOptimizer(entry) : runSchedule(entry) }) }))
 
+/** What PyTorch changed in a formula without renaming an option: files do not tell their version, so either may hold. */
+const earlier: Readonly<Record<string, Readonly<Record<string, unknown>>>> = { NAdam: { legacy_product: true } }
+
 function runOptimizer(entry: Trajectory): number {
-  const { start, grads, params: after } = entry as unknown as { start: number[][]; grads: number[][][]; params: number[][][] }
+  const before = earlier[entry.name]
+  try {
+    return follow(entry, entry.options)
+  } catch (error) {
+    if (!before) throw error
+    return follow(entry, { ...entry.options, ...before })
+  }
+}
+
+function follow(entry: Trajectory, options: Trajectory['options']): number {
+  const { start, grads, params: after, lrs } = entry as unknown as { start: NestedInput[]; grads: NestedInput[][]; params: NestedInput[][]; lrs?: number[] }
   const params = start.map(values => new Parameter(tensor(values, { dtype: 'float64' })))
-  const optimiser = optimizerOf({ ...entry.options, name: entry.name }, params)
+  const optimiser = optimizerOf({ ...options, name: entry.name }, params)
   return Math.max(...grads.map((step, k) => {
     params.forEach((p, i) => { p.grad = tensor(step[i]!, { dtype: 'float64' }) })
+    if (lrs) optimiser.groups[0]!.lr = lrs[k]!
     optimiser.step()
-    return Math.max(...params.map((p, i) => compareNumbers(`parameter ${i} after step ${k + 1}`, p.dataSync(), after[k]![i]!, tolerance)))
+    return Math.max(...params.map((p, i) => compareNumbers(`parameter ${i} after step ${k + 1}`, p.dataSync(), tensor(after[k]![i]!, { dtype: 'float64' }).dataSync(), tolerance)))
   }))
 }
 
 function runSchedule(entry: Trajectory): number {
-  const { base_lr: lr, lrs } = entry as unknown as { base_lr: number; lrs: number[] }
-  const optimiser = new SGD([new Parameter(tensor([0]))], { lr })
+  const { base_lr: lr, lrs, metrics } = entry as unknown as { base_lr: number; lrs: number[]; metrics?: number[] }
+  const optimiser = new SGD([new Parameter(tensor([0]))], { lr, momentum: 0.9 })
   const schedule = scheduleOf(entry, optimiser)
-  const rates = lrs.map(() => {
+  const rates = lrs.map((_, k) => {
     const rate = optimiser.groups[0]!.lr
-    schedule.step()
+    if (schedule instanceof ReduceLROnPlateau) schedule.step(metrics?.[k] ?? 0)
+    else schedule.step()
     return rate
   })
   return compareNumbers('rate', rates, lrs, tolerance)
-}
-
-function scheduleOf({ name, options }: Trajectory, optimiser: AnyOptimizer): { step(): void } {
-  const number = (key: string, fallback: number): number => (options[key] as number | undefined) ?? fallback
-  switch (name) {
-    case 'StepLR': return new StepLR(optimiser, number('step_size', 1), number('gamma', 0.1))
-    case 'CosineAnnealingLR': return new CosineAnnealingLR(optimiser, number('T_max', 1), number('eta_min', 0))
-    default: throw new Unsupported(`schedule ${name}`)
-  }
 }
