@@ -45,14 +45,15 @@ function follow(entry: Trajectory, options: Trajectory['options']): number {
 }
 
 function runSchedule(entry: Trajectory): number {
-  const { base_lr: lr, lrs, metrics } = entry as unknown as { base_lr: number; lrs: number[]; metrics?: number[] }
+  const { base_lr: lr, lrs, metrics, momenta } = entry as unknown as { base_lr: number; lrs: number[]; metrics?: number[]; momenta?: number[] }
   const optimiser = new SGD([new Parameter(tensor([0]))], { lr, momentum: 0.9 })
   const schedule = scheduleOf(entry, optimiser)
-  const rates = lrs.map((_, k) => {
-    const rate = optimiser.groups[0]!.lr
+  const places = lrs.map((_, k) => {
+    const { lr, momentum } = optimiser.groups[0]!
     if (schedule instanceof ReduceLROnPlateau) schedule.step(metrics?.[k] ?? 0)
     else schedule.step()
-    return rate
+    return { lr, momentum }
   })
-  return compareNumbers('rate', rates, lrs, tolerance)
+  if (momenta) compareNumbers('momentum', places.map(({ momentum }) => momentum), momenta, tolerance)
+  return compareNumbers('rate', places.map(({ lr }) => lr), lrs, tolerance)
 }

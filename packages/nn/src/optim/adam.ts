@@ -4,7 +4,7 @@ import { add, mul, type Tensor } from '@bp/core'
 import { toTensor } from '@bp/core/extend'
 import { abs, div, maximum, notEqual, select, sqrt, sub } from '@bp/ops'
 import type { Parameter } from '../module.ts'
-import { notNegative, type Now, Optimizer, type OptimizerOptions, type Parameters, type Rules } from './optimizer.ts'
+import { betaRule, notNegative, type Now, Optimizer, type OptimizerOptions, type Parameters, type Rules } from './optimizer.ts'
 import { decayed, lerp, meanSquare, shrunk } from './steps.ts'
 
 /** What Adam and its kin have in common. */
@@ -30,7 +30,7 @@ export interface AdamOptions extends DecoupledOptions {
 const moments = { lr: 1e-3, betas: [0.9, 0.999] as readonly [number, number], eps: 1e-8, weightDecay: 0, maximize: false }
 
 const rules: Rules<MomentOptions> = {
-  betas: ['two numbers in [0, 1)', betas => betas.length === 2 && betas.every(beta => beta >= 0 && beta < 1)],
+  betas: betaRule,
   eps: notNegative,
   weightDecay: notNegative,
 }

@@ -70,7 +70,7 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
   constructor(params: readonly Parameter[], options: Partial<LBFGSOptions> = {}) {
     const maxIter = options.maxIter ?? 20
     super(params, { lr: 1, maxIter, maxEval: Math.floor(maxIter * 5 / 4), toleranceGrad: 1e-7, toleranceChange: 1e-9, historySize: 100, lineSearch: null, maximize: false, ...options }, {
-      lineSearch: ['\'strong_wolfe\' or null', name => name === null || name === 'strong_wolfe'],
+      lineSearch: ['\'strong_wolfe\' or null', name => [null, 'strong_wolfe'].includes(name)],
       historySize: ['at least 1', size => size >= 1],
     })
   }

@@ -45,7 +45,7 @@ export class Muon extends Optimizer<MuonOptions> {
     super(params, { lr: 1e-3, weightDecay: 0.1, momentum: 0.95, nesterov: true, nsCoefficients: [3.4445, -4.775, 2.0315], eps: 1e-7, nsSteps: 5, adjustLr: 'original', precision: 'bfloat16', maximize: false, ...options }, {
       momentum: notNegative,
       weightDecay: notNegative,
-      nsCoefficients: ['three numbers', coefficients => coefficients.length === 3],
+      nsCoefficients: ['three numbers', coefficients => coefficients.every(Number.isFinite)],
       nsSteps: ['a whole number from 0 to 99', steps => Number.isInteger(steps) && steps >= 0 && steps < 100],
       adjustLr: [`one of ${Object.keys(adjustments).join(', ')}`, name => name in adjustments],
     })

@@ -37,6 +37,9 @@ type Test<V, H> = { holds(value: V, group: H): boolean }['holds']
 /** The rule of most hyper-parameters. */
 export const notNegative = ['at least 0', (x: number) => x >= 0] as const
 
+/** The rule of β₁ and β₂. */
+export const betaRule = ['two numbers in [0, 1)', (betas: readonly number[]) => betas.every(beta => beta >= 0 && beta < 1)] as const
+
 /** Gives a number computed anew in every step, also in compiled ones, from the number of the step, which is 1 at first. */
 export type Now = (read: (step: number) => number) => number | Tensor
 

@@ -58,8 +58,8 @@ export class ReduceLROnPlateau implements Stateful {
     this.options = { mode: 'min', factor: 0.1, patience: 10, threshold: 1e-4, thresholdMode: 'rel', cooldown: 0, minLr: 0, eps: 1e-8, ...options }
     const { factor, mode, thresholdMode } = this.options
     if (!(factor < 1)) fail('value', 'ReduceLROnPlateau', `factor must be less than 1, got ${factor}`)
-    if (mode !== 'min' && mode !== 'max') fail('value', 'ReduceLROnPlateau', `mode must be 'min' or 'max', got ${String(mode)}`)
-    if (thresholdMode !== 'rel' && thresholdMode !== 'abs') fail('value', 'ReduceLROnPlateau', `thresholdMode must be 'rel' or 'abs', got ${String(thresholdMode)}`)
+    if (!['min', 'max'].includes(mode)) fail('value', 'ReduceLROnPlateau', `mode must be 'min' or 'max', got ${mode}`)
+    if (!['rel', 'abs'].includes(thresholdMode)) fail('value', 'ReduceLROnPlateau', `thresholdMode must be 'rel' or 'abs', got ${thresholdMode}`)
     perGroup('ReduceLROnPlateau', 'minLr', optimiser, this.options.minLr)
   }
 

@@ -144,8 +144,10 @@ export class CosineAnnealingLR extends LRScheduler {
 export type AnnealStrategy = 'cos' | 'linear'
 
 /** The share of the way at t in [0, 1]. */
-export const annealed = (op: string, strategy: AnnealStrategy): (t: number) => number =>
-  strategy === 'cos' ? t => (1 - Math.cos(Math.PI * t)) / 2 : strategy === 'linear' ? t => t : fail('value', op, `annealStrategy must be 'cos' or 'linear', got ${String(strategy)}`)
+export function annealed(op: string, strategy: AnnealStrategy): (t: number) => number {
+  if (!['cos', 'linear'].includes(strategy)) fail('value', op, `annealStrategy must be 'cos' or 'linear', got ${strategy}`)
+  return strategy === 'cos' ? t => (1 - Math.cos(Math.PI * t)) / 2 : t => t
+}
 
 /** Options of {@link SWALR}. */
 export interface SWALROptions {

@@ -3,7 +3,7 @@
 import { full, mul, type Tensor } from '@bp/core'
 import { clamp, greater, less, select, sign, sub } from '@bp/ops'
 import type { Parameter } from '../module.ts'
-import { notNegative, type Now, Optimizer, type OptimizerOptions, type Parameters } from './optimizer.ts'
+import { betaRule, notNegative, type Now, Optimizer, type OptimizerOptions, type Parameters } from './optimizer.ts'
 import { lerp, shrunk } from './steps.ts'
 
 /** Options of {@link Rprop}. */
@@ -53,7 +53,7 @@ export interface LionOptions extends OptimizerOptions {
 export class Lion extends Optimizer<LionOptions> {
   constructor(params: Parameters<LionOptions>, options: Partial<LionOptions> = {}) {
     super(params, { lr: 1e-4, betas: [0.9, 0.99], weightDecay: 0, maximize: false, ...options }, {
-      betas: ['two numbers in [0, 1)', betas => betas.length === 2 && betas.every(beta => beta >= 0 && beta < 1)],
+      betas: betaRule,
       weightDecay: notNegative,
     })
   }
