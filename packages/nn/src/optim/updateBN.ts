@@ -44,7 +44,7 @@ export async function updateBN(loader: Iterable<Batch> | AsyncIterable<Batch>, m
   model.train()
   try {
     let batches = 0
-    for await (const batch of loader) {
+    for await (const batch of loader as AsyncIterable<Batch>) {
       batches++
       // the mean of n batches moves by 1/n towards the next
       for (const module of normalising) Object.assign(module, { momentum: 1 / batches })
