@@ -1,11 +1,11 @@
 // PyTorch's published trajectories: parameters after every step of an optimiser, rates after every step of a schedule.
 
 import { readFileSync } from 'node:fs'
-import { type NestedInput, tensor } from '@bp/core'
+import { compile, type NestedInput, type Tensor, tensor } from '@bp/core'
 import { Parameter, ReduceLROnPlateau, SGD } from '@bp/nn'
-import { compareNumbers } from '../compare.ts'
+import { compareNumbers, Mismatch } from '../compare.ts'
 import { type ScheduleSpec, scheduleOf } from './schedules.ts'
-import type { Case, Suite } from './suite.ts'
+import type { Case, Outcome, Suite } from './suite.ts'
 import { optimizerOf } from './torch.ts'
 
 interface Trajectory extends ScheduleSpec {
@@ -16,31 +16,40 @@ interface Trajectory extends ScheduleSpec {
 const tolerance = { rtol: 1e-9, atol: 1e-12 }
 
 /** Every entry of the list. */
-export const optim: Suite = path => (JSON.parse(readFileSync(path, 'utf8')) as Trajectory[])
-  .map((entry, i): Case => ({ name: `${entry.kind}/${entry.name}#${i}`, run: () => ({ maxError: entry.kind === 'optimizer' ? runOptimizer(entry) : runSchedule(entry) }) }))
+export const optim: Suite = (path, compiled) => (JSON.parse(readFileSync(path, 'utf8')) as Trajectory[])
+  .map((entry, i): Case => ({ name: `${entry.kind}/${entry.name}#${i}`, run: () => entry.kind === 'optimizer' ? runOptimizer(entry, compiled) : { maxError: runSchedule(entry) } }))
 
-/** What PyTorch changed in a formula without renaming an option: files do not tell their version, so either may hold. */
-const earlier: Readonly<Record<string, Readonly<Record<string, unknown>>>> = { NAdam: { legacy_product: true } }
+/** Formulas that PyTorch changed without renaming an option. Files do not tell the version that wrote them, so either may hold. */
+const earlier: Readonly<Record<string, { readonly options: Readonly<Record<string, unknown>>; readonly note: string }>> = {
+  NAdam: { options: { legacy_product: true }, note: 'agrees with PyTorch before 2.0, which took μ twice in a product (corrected in pytorch/pytorch#92699)' },
+}
 
-function runOptimizer(entry: Trajectory): number {
+function runOptimizer(entry: Trajectory, compiled: boolean): Outcome {
   const before = earlier[entry.name]
   try {
-    return follow(entry, entry.options)
+    return { maxError: follow(entry, entry.options, compiled) }
   } catch (error) {
-    if (!before) throw error
-    return follow(entry, { ...entry.options, ...before })
+    if (!before || !(error instanceof Mismatch)) throw error
+    return { maxError: follow(entry, { ...entry.options, ...before.options }, compiled), note: before.note }
   }
 }
 
-function follow(entry: Trajectory, options: Trajectory['options']): number {
+function follow(entry: Trajectory, options: Trajectory['options'], compiled: boolean): number {
   const { start, grads, params: after, lrs } = entry as unknown as { start: NestedInput[]; grads: NestedInput[][]; params: NestedInput[][]; lrs?: number[] }
-  const params = start.map(values => new Parameter(tensor(values, { dtype: 'float64' })))
+  const double = (values: NestedInput): Tensor => tensor(values, { dtype: 'float64' })
+  const params = start.map(values => new Parameter(double(values)))
   const optimiser = optimizerOf({ ...options, name: entry.name }, params)
-  return Math.max(...grads.map((step, k) => {
-    params.forEach((p, i) => { p.grad = tensor(step[i]!, { dtype: 'float64' }) })
-    if (lrs) optimiser.groups[0]!.lr = lrs[k]!
+  const step = (...gradients: Tensor[]): Tensor[] => {
+    params.forEach((p, i) => { p.grad = gradients[i]! })
     optimiser.step()
-    return Math.max(...params.map((p, i) => compareNumbers(`parameter ${i} after step ${k + 1}`, p.dataSync(), tensor(after[k]![i]!, { dtype: 'float64' }).dataSync(), tolerance)))
+    optimiser.zeroGrad()
+    return []
+  }
+  const run = compiled ? compile(step) : step
+  return Math.max(...grads.map((gradients, k) => {
+    if (lrs) optimiser.groups[0]!.lr = lrs[k]!
+    run(...gradients.map(double))
+    return Math.max(...params.map((p, i) => compareNumbers(`parameter ${i} after step ${k + 1}`, p.dataSync(), double(after[k]![i]!).dataSync(), tolerance)))
   }))
 }
 

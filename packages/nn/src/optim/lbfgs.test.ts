@@ -75,7 +75,7 @@ test('a saved run goes on bit by bit', () => {
   resumed.optimiser.loadStateDict({ ...rest, tensors: decodeSafetensors(file).tensors })
   for (let k = 0; k < 3; k++) expect(resumed.step()).toBe(unbroken.step())
   expect(resumed.values()).toEqual(unbroken.values())
-  expect(() => { new LBFGS([new Parameter(tensor([1]))]).loadStateDict({ tensors, steps: [0], groups: rest.groups }) }).toThrowErrorMatchingInlineSnapshot(`[BpError: loadStateDict: the state d must be a vector of 1 elements, one for each of the parameters'. Use the same model]`)
+  expect(() => { new LBFGS([new Parameter(tensor([1]))]).loadStateDict({ tensors, steps: [0], groups: rest.groups }) }).toThrowErrorMatchingInlineSnapshot(`[BpError: loadStateDict: the state d must be a vector of 1 elements, the parameters end to end. Use the same model]`)
 })
 
 test('a compiled closure returns its gradients', () => {

@@ -104,7 +104,7 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
     const vector = (name: string): Tensor => {
       const value = state.tensors.get(name)
       const size = this.parameters().reduce((all, p) => all + p.size, 0)
-      return value?.size === size ? detach(value) : fail('data', 'loadStateDict', `the state ${name} must be a vector of ${size} elements, one for each of the parameters'. Use the same model`)
+      return value?.size === size ? detach(value) : fail('data', 'loadStateDict', `the state ${name} must be a vector of ${size} elements, the parameters end to end. Use the same model`)
     }
     const numbers = state.tensors.get('numbers')
     let memory: Memory | null = null

@@ -145,7 +145,7 @@ describe('schedules', () => {
       () => new SWALR(optimiser, 1, { annealStrategy: 'sine' as never }), () => new CyclicLR(optimiser, 0, 1, { mode: 'square' as never }), () => new ReduceLROnPlateau(optimiser, { factor: 1 }),
       () => new SequentialLR(optimiser, [new StepLR(optimiser, 1)], [1]), () => new SequentialLR(optimiser, [new StepLR(optimiserOf(), 1)], []), () => new ChainedScheduler([]),
       () => new ChainedScheduler([new ReduceLROnPlateau(optimiser) as never]), () => { new CosineAnnealingLR(optimiser, 3).loadStateDict({}); }, () => { new MultiStepLR(optimiser, [1]).loadStateDict({ lastEpoch: 1, steps: 1, baseLrs: [1, 2], lastLr: [1, 2] }); },
-      () => { new ChainedScheduler([new MultiplicativeLR(optimiser, () => 1)]).loadStateDict({ schedules: [] }); }, () => new LambdaLR(optimiser, []), () => new PolynomialLR(optimiser, { totalIters: 3 }),
+      () => { new ChainedScheduler([new MultiplicativeLR(optimiser, () => 1)]).loadStateDict({ schedules: [] }); }, () => new LambdaLR(optimiser, []),
     ].map(message)).toMatchInlineSnapshot(`
       [
         "OneCycleLR: step 2 is past the last of 1. Give a larger totalSteps, or stop stepping",
@@ -165,7 +165,6 @@ describe('schedules', () => {
         "loadStateDict: the state is none of MultiStepLR for 1 groups. Load it into a schedule of its own kind, for an optimiser with the same groups",
         "loadStateDict: the state is none of ChainedScheduler with 1 schedules. Use the same schedules",
         "LambdaLR: got 0 functions for 1 groups. Give one for each, or one for all",
-        "accepted",
       ]
     `)
   })
