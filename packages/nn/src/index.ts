@@ -14,7 +14,7 @@ export { AveragedModel, EMA, type AveragedModelOptions, type AverageState, type 
 export { clipGradNorm, clipGradValue, getTotalNorm, type ClipOptions } from './optim/clip.ts'
 export { LBFGS, type LBFGSOptions } from './optim/lbfgs.ts'
 export { Muon, type MuonOptions } from './optim/muon.ts'
-export { Optimizer, type AnyOptimizer, type Closure, type Group, type Hyper, type Now, type OptimizerOptions, type OptimizerState, type ParameterGroup, type Parameters, type Rules } from './optim/optimizer.ts'
+export { Optimizer, type AnyOptimizer, type Closure, type Group, type Hyper, type Now, type OptimizerOptions, type OptimizerState, type ParameterGroup, type ParametersOrGroups, type Rules } from './optim/optimizer.ts'
 export { Adadelta, Adagrad, RMSprop, type AdadeltaOptions, type AdagradOptions, type RMSpropOptions } from './optim/rms.ts'
 export { ChainedScheduler, SequentialLR, warmup, type WarmupOptions } from './optim/composedSchedules.ts'
 export { CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR, type CyclicOptions, type MomentumCycle, type OneCycleOptions, type WarmRestartsOptions } from './optim/cycles.ts'

@@ -3,7 +3,7 @@
 import { full, mul, type Tensor } from '@bp/core'
 import { div, matmul, maximum, mean, minimum, rsqrt, sqrt, square, sub } from '@bp/ops'
 import type { Parameter } from '../module.ts'
-import { notNegative, type Now, Optimizer, type OptimizerOptions, type Parameters } from './optimizer.ts'
+import { notNegative, type Now, Optimizer, type OptimizerOptions, type ParametersOrGroups } from './optimizer.ts'
 import { lerp, shrunk } from './steps.ts'
 
 /** Options of {@link Adafactor}. */
@@ -28,7 +28,7 @@ const rms = (x: Tensor): Tensor => sqrt(mean(square(x)))
  * `torch.optim.Adafactor`, where the rate caps the relative step. Vectors keep all their mean squares.
  */
 export class Adafactor extends Optimizer<AdafactorOptions> {
-  constructor(params: Parameters<AdafactorOptions>, options: Partial<AdafactorOptions> = {}) {
+  constructor(params: ParametersOrGroups<AdafactorOptions>, options: Partial<AdafactorOptions> = {}) {
     super(params, { lr: 1e-2, beta2Decay: -0.8, eps: [null, 1e-3], d: 1, weightDecay: 0, maximize: false, ...options }, {
       beta2Decay: ['at most 0', tau => tau <= 0],
       eps: ['two numbers of at least 0, the first may be null', ([first, second]) => (first ?? 0) >= 0 && second >= 0],

@@ -4,7 +4,7 @@ import { add, mul, type Tensor } from '@bp/core'
 import { toTensor } from '@bp/core/extend'
 import { abs, div, maximum, notEqual, select, sqrt, sub } from '@bp/ops'
 import type { Parameter } from '../module.ts'
-import { betaRule, notNegative, type Now, Optimizer, type OptimizerOptions, type Parameters, type Rules } from './optimizer.ts'
+import { betaRule, notNegative, type Now, Optimizer, type OptimizerOptions, type ParametersOrGroups, type Rules } from './optimizer.ts'
 import { decayed, lerp, meanSquare, shrunk } from './steps.ts'
 
 /** What Adam and its kin have in common. */
@@ -55,7 +55,7 @@ const afterDecay = (p: Parameter, grad: Tensor, group: DecoupledOptions, now: No
  * ```
  */
 export class Adam extends Optimizer<AdamOptions> {
-  constructor(params: Parameters<AdamOptions>, options: Partial<AdamOptions> = {}) {
+  constructor(params: ParametersOrGroups<AdamOptions>, options: Partial<AdamOptions> = {}) {
     super(params, { ...moments, amsgrad: false, decoupledWeightDecay: false, ...options }, rules)
   }
 
@@ -71,7 +71,7 @@ export class Adam extends Optimizer<AdamOptions> {
 
 /** {@link Adam} with weight decay apart from the gradient: p ← (1 − lr·λ)p first (Loshchilov & Hutter 2017); λ is 0.01 unless given. */
 export class AdamW extends Adam {
-  constructor(params: Parameters<AdamOptions>, options: Partial<AdamOptions> = {}) {
+  constructor(params: ParametersOrGroups<AdamOptions>, options: Partial<AdamOptions> = {}) {
     super(params, { weightDecay: 0.01, decoupledWeightDecay: true, ...options })
   }
 }
@@ -81,7 +81,7 @@ export class AdamW extends Adam {
  * p ← p − lr·m̂/u (Kingma & Ba 2014, algorithm 2), as `torch.optim.Adamax`.
  */
 export class Adamax extends Optimizer<MomentOptions> {
-  constructor(params: Parameters<MomentOptions>, options: Partial<MomentOptions> = {}) {
+  constructor(params: ParametersOrGroups<MomentOptions>, options: Partial<MomentOptions> = {}) {
     super(params, { ...moments, lr: 2e-3, ...options }, rules)
   }
 
@@ -108,7 +108,7 @@ export interface NAdamOptions extends DecoupledOptions {
  * μₜ = β₁(1 − ½·0.96^(tψ)) (Dozat 2016, "Incorporating Nesterov momentum into Adam"), as `torch.optim.NAdam` from 2.0 on.
  */
 export class NAdam extends Optimizer<NAdamOptions> {
-  constructor(params: Parameters<NAdamOptions>, options: Partial<NAdamOptions> = {}) {
+  constructor(params: ParametersOrGroups<NAdamOptions>, options: Partial<NAdamOptions> = {}) {
     super(params, { ...moments, lr: 2e-3, momentumDecay: 4e-3, decoupledWeightDecay: false, legacyProduct: false, ...options }, { ...rules, momentumDecay: notNegative })
   }
 
@@ -133,7 +133,7 @@ export class NAdam extends Optimizer<NAdamOptions> {
  * as `torch.optim.RAdam`: √v̂ is (√v + ε)/√(1 − β₂ᵗ).
  */
 export class RAdam extends Optimizer<DecoupledOptions> {
-  constructor(params: Parameters<DecoupledOptions>, options: Partial<DecoupledOptions> = {}) {
+  constructor(params: ParametersOrGroups<DecoupledOptions>, options: Partial<DecoupledOptions> = {}) {
     super(params, { ...moments, decoupledWeightDecay: false, ...options }, rules)
   }
 

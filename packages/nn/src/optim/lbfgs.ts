@@ -26,7 +26,6 @@ export interface LBFGSOptions extends OptimizerOptions {
 /** What goes on from step to step; vectors are all parameters end to end. */
 interface Memory {
   iterations: number
-  evaluations: number
   /** The last direction, and how far it was followed. */
   direction: Tensor
   t: number
@@ -92,9 +91,9 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
     const { memory } = this
     const tensors = new Map<string, Tensor>()
     if (memory) {
-      const { direction, gradient, history, iterations, evaluations, t, loss, scale } = memory
+      const { direction, gradient, history, iterations, t, loss, scale } = memory
       tensors.set('d', direction).set('prev_flat_grad', gradient)
-      tensors.set('numbers', tensor([iterations, evaluations, t, loss, scale, ...history.map(({ rho }) => rho)], { dtype: 'float64' }))
+      tensors.set('numbers', tensor([iterations, t, loss, scale, ...history.map(({ rho }) => rho)], { dtype: 'float64' }))
       history.forEach(({ y, s }, i) => tensors.set(`old_dirs.${i}`, y).set(`old_stps.${i}`, s))
     }
     return { ...super.stateDict(), tensors }
@@ -109,8 +108,8 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
     const numbers = state.tensors.get('numbers')
     let memory: Memory | null = null
     if (numbers) {
-      const [iterations = 0, evaluations = 0, t = 0, loss = 0, scale = 1, ...rhos] = Array.from(numbers.dataSync(), Number)
-      memory = { iterations, evaluations, t, loss, scale, direction: vector('d'), gradient: vector('prev_flat_grad'), history: rhos.map((rho, i) => ({ y: vector(`old_dirs.${i}`), s: vector(`old_stps.${i}`), rho })) }
+      const [iterations = 0, t = 0, loss = 0, scale = 1, ...rhos] = Array.from(numbers.dataSync(), Number)
+      memory = { iterations, t, loss, scale, direction: vector('d'), gradient: vector('prev_flat_grad'), history: rhos.map((rho, i) => ({ y: vector(`old_dirs.${i}`), s: vector(`old_stps.${i}`), rho })) }
     }
     super.loadStateDict({ ...state, tensors: new Map() })
     this.memory = memory
@@ -130,11 +129,7 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
     let evaluations = 0
     const first = evaluate()
     let { f, g } = first
-    const counted = (): void => { if (this.memory) this.memory.evaluations += evaluations }
-    if (largest(g) <= toleranceGrad) {
-      counted()
-      return first.loss
-    }
+    if (largest(g) <= toleranceGrad) return first.loss
     for (let n = 1; n <= maxIter; n++) {
       const memory = this.memory = this.remember(f, g)
       const d = memory.direction
@@ -160,14 +155,13 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
       }
       if (evaluations >= maxEval || largest(g) <= toleranceGrad || largest(d) * memory.t <= toleranceChange || Math.abs(f - before) < toleranceChange) break
     }
-    counted()
     return first.loss
   }
 
   /** The memory after one more gradient, with the next direction. */
   private remember(loss: number, gradient: Tensor): Memory {
     const last = this.memory
-    if (!last) return { iterations: 1, evaluations: 0, direction: mul(gradient, -1), t: 0, gradient, loss, scale: 1, history: [] }
+    if (!last) return { iterations: 1, direction: mul(gradient, -1), t: 0, gradient, loss, scale: 1, history: [] }
     const [y, s] = [sub(gradient, last.gradient), mul(last.direction, last.t)]
     const curvature = dot(y, s)
     // a change along which the loss does not curve upwards would spoil H

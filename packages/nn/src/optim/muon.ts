@@ -4,7 +4,7 @@ import { add, mul, type Tensor } from '@bp/core'
 import { describe, fail } from '@bp/core/extend'
 import { cast, div, matmul, matrixTranspose, maximum, sqrt, square, sub, sum } from '@bp/ops'
 import type { Parameter } from '../module.ts'
-import { notNegative, type Now, Optimizer, type OptimizerOptions, type ParameterGroup, type Parameters } from './optimizer.ts'
+import { notNegative, type Now, Optimizer, type OptimizerOptions, type ParameterGroup, type ParametersOrGroups } from './optimizer.ts'
 import { lerp, shrunk } from './steps.ts'
 
 /** Options of {@link Muon}. */
@@ -41,7 +41,7 @@ const adjustments: Readonly<Record<MuonOptions['adjustLr'], (n: number, m: numbe
  * `torch.optim.Muon`. For matrices of hidden layers; give biases, embeddings and the output layer to AdamW.
  */
 export class Muon extends Optimizer<MuonOptions> {
-  constructor(params: Parameters<MuonOptions>, options: Partial<MuonOptions> = {}) {
+  constructor(params: ParametersOrGroups<MuonOptions>, options: Partial<MuonOptions> = {}) {
     super(params, { lr: 1e-3, weightDecay: 0.1, momentum: 0.95, nesterov: true, nsCoefficients: [3.4445, -4.775, 2.0315], eps: 1e-7, nsSteps: 5, adjustLr: 'original', precision: 'bfloat16', maximize: false, ...options }, {
       momentum: notNegative,
       weightDecay: notNegative,

@@ -23,7 +23,7 @@ export type AnyOptimizer = Optimizer<OptimizerOptions>
 export type ParameterGroup<H> = { readonly params: readonly Parameter[] } & Partial<H>
 
 /** What optimisers are made for: parameters, or groups of them. */
-export type Parameters<H> = readonly Parameter[] | readonly ParameterGroup<H>[]
+export type ParametersOrGroups<H> = readonly Parameter[] | readonly ParameterGroup<H>[]
 
 /** A group with all its hyper-parameters; `initialLr` is the rate that schedules start from. */
 export type Group<H> = H & { readonly params: readonly Parameter[]; initialLr?: number }
@@ -69,6 +69,21 @@ interface Slot {
  * The base of all optimisers. `step` reads each parameter's `.grad` and assigns its new value; state lives in variables, and
  * updates are made of ops, so that a step can be compiled like any function. A compiled step reads the numbers among the
  * hyper-parameters anew each time; switches, and which numbers are zero, are those of its first run.
+ *
+ * @example
+ * ```ts
+ * import { mul, type Tensor, tensor } from '@bp/core'
+ * import { type Now, Optimizer, type OptimizerOptions, Parameter } from '@bp/nn'
+ * import { sign, sub } from '@bp/ops'
+ * class SignDescent extends Optimizer<OptimizerOptions> {
+ *   constructor(params: Parameter[], lr: number) { super(params, { lr, maximize: false }) }
+ *   protected update(p: Parameter, grad: Tensor, group: OptimizerOptions, now: Now) { return sub(p, mul(sign(grad), now(() => group.lr))) }
+ * }
+ * const w = new Parameter(tensor([1, -2]))
+ * w.grad = tensor([30, -0.1])
+ * new SignDescent([w], 0.5).step()
+ * w // => tensor([0.5, -1.5], float32)
+ * ```
  */
 export abstract class Optimizer<H extends OptimizerOptions> implements Stateful {
   /** The groups; hyper-parameters may be changed between steps, as schedules do. */
@@ -78,7 +93,7 @@ export abstract class Optimizer<H extends OptimizerOptions> implements Stateful 
   private readonly state = new Map<Parameter, Map<string, Slot>>()
   private readonly steps = new Map<Parameter, number>()
 
-  constructor(params: Parameters<H>, defaults: H, rules: Rules<H> = {}) {
+  constructor(params: ParametersOrGroups<H>, defaults: H, rules: Rules<H> = {}) {
     this.defaults = defaults
     this.rules = rules
     if (params.length === 0) fail('value', this.constructor.name, 'got no parameters. Pass model.parameters()')
@@ -104,7 +119,8 @@ export abstract class Optimizer<H extends OptimizerOptions> implements Stateful 
 
   /**
    * Takes one step with the gradients that backward has accumulated. Parameters that do not require grad, or have none, are
-   * left alone. A closure is called first, and its loss is returned.
+   * left alone. A closure is called first, and its loss is returned. A compiled function is to take one step, not several: the
+   * number of the step is read when it begins.
    */
   step(closure?: Closure): Tensor | undefined {
     const loss = closure && this.evaluate(closure)
@@ -158,7 +174,7 @@ export abstract class Optimizer<H extends OptimizerOptions> implements Stateful 
       if (name === undefined || !parameter || !this.fits(value, parameter, this.state.get(parameter)?.get(name)?.variable)) fail('data', 'loadStateDict', `the state ${key} is ${describe(value)} and fits no parameter. Use the same model and groups`)
       return { parameter, name, value }
     })
-    for (const slots of this.state.values()) for (const { variable, start } of slots.values()) variable.assign(start())
+    all.forEach((parameter, i) => this.state.get(parameter)?.forEach(({ variable, start }, name) => { if (!tensors.has(`${i}.${name}`)) variable.assign(start()) }))
     for (const { parameter, name, value } of entries) this.slot(parameter, name, () => zerosLike(value)).assign(value)
     all.forEach((parameter, i) => this.steps.set(parameter, steps[i]!))
     this.groups.forEach((group, i) => Object.assign(group, groups[i]))

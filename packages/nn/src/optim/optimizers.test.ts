@@ -200,6 +200,14 @@ describe('runs', () => {
   })
 })
 
+test('a state loaded into the optimiser that it is of changes nothing', () => {
+  const optimiser = new Adam([matrix()])
+  walk(optimiser, 2)
+  const before = optimiser.stateVariables().map(String)
+  optimiser.loadStateDict(optimiser.stateDict())
+  expect(optimiser.stateVariables().map(String)).toEqual(before)
+})
+
 describe('groups', () => {
   const group = (): { params: Parameter[]; lr: number } => ({ params: [new Parameter(tensor(1))], lr: 1 })
 

@@ -3,7 +3,7 @@
 import { add, full, mul, type Tensor } from '@bp/core'
 import { div, sqrt, square, sub } from '@bp/ops'
 import type { Parameter } from '../module.ts'
-import { notNegative, type Now, Optimizer, type OptimizerOptions, type Parameters } from './optimizer.ts'
+import { notNegative, type Now, Optimizer, type OptimizerOptions, type ParametersOrGroups } from './optimizer.ts'
 import { decayed, lerp, meanSquare } from './steps.ts'
 
 /** Options of {@link RMSprop}. */
@@ -22,7 +22,7 @@ export interface RMSpropOptions extends OptimizerOptions {
  * p ← p − lr·b, as `torch.optim.RMSprop`.
  */
 export class RMSprop extends Optimizer<RMSpropOptions> {
-  constructor(params: Parameters<RMSpropOptions>, options: Partial<RMSpropOptions> = {}) {
+  constructor(params: ParametersOrGroups<RMSpropOptions>, options: Partial<RMSpropOptions> = {}) {
     super(params, { lr: 1e-2, alpha: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, centered: false, maximize: false, ...options }, { alpha: notNegative, eps: notNegative, weightDecay: notNegative, momentum: notNegative })
   }
 
@@ -50,7 +50,7 @@ export interface AdagradOptions extends OptimizerOptions {
  * `torch.optim.Adagrad`.
  */
 export class Adagrad extends Optimizer<AdagradOptions> {
-  constructor(params: Parameters<AdagradOptions>, options: Partial<AdagradOptions> = {}) {
+  constructor(params: ParametersOrGroups<AdagradOptions>, options: Partial<AdagradOptions> = {}) {
     super(params, { lr: 1e-2, lrDecay: 0, eps: 1e-10, weightDecay: 0, initialAccumulatorValue: 0, maximize: false, ...options }, { lrDecay: notNegative, eps: notNegative, weightDecay: notNegative, initialAccumulatorValue: notNegative })
   }
 
@@ -74,7 +74,7 @@ export interface AdadeltaOptions extends OptimizerOptions {
  * as `torch.optim.Adadelta`.
  */
 export class Adadelta extends Optimizer<AdadeltaOptions> {
-  constructor(params: Parameters<AdadeltaOptions>, options: Partial<AdadeltaOptions> = {}) {
+  constructor(params: ParametersOrGroups<AdadeltaOptions>, options: Partial<AdadeltaOptions> = {}) {
     super(params, { lr: 1, rho: 0.9, eps: 1e-6, weightDecay: 0, maximize: false, ...options }, { rho: ['in [0, 1]', rho => rho >= 0 && rho <= 1], eps: notNegative, weightDecay: notNegative })
   }
 

@@ -126,7 +126,7 @@ export class LRScheduler implements Schedule {
     this.lastEpoch = epoch
     const { rule, steps } = this
     this.lastLr = this.optimiser.groups.map((group, i) => {
-      const base = this.baseLrs[i] ?? group.lr
+      const base = this.baseLrs[i] ?? (group.initialLr ??= group.lr)
       const place = { lr: group.lr, base, epoch, initial, steps, group: i }
       if (rule.momentum) setMomentum(group, rule.momentum(place))
       return group.lr = first?.(base) ?? rule.rate(place)

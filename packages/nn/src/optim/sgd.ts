@@ -4,7 +4,7 @@ import { add, mul, type Tensor } from '@bp/core'
 import { toTensor } from '@bp/core/extend'
 import { equal, select, sub } from '@bp/ops'
 import type { Parameter } from '../module.ts'
-import { notNegative, type Now, Optimizer, type OptimizerOptions, type Parameters } from './optimizer.ts'
+import { notNegative, type Now, Optimizer, type OptimizerOptions, type ParametersOrGroups } from './optimizer.ts'
 import { decayed } from './steps.ts'
 
 /** Options of {@link SGD}. */
@@ -31,7 +31,7 @@ export interface SGDOptions extends OptimizerOptions {
  * ```
  */
 export class SGD extends Optimizer<SGDOptions> {
-  constructor(params: Parameters<SGDOptions>, options: Partial<SGDOptions> = {}) {
+  constructor(params: ParametersOrGroups<SGDOptions>, options: Partial<SGDOptions> = {}) {
     super(params, { lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false, maximize: false, ...options }, {
       momentum: notNegative,
       weightDecay: notNegative,
@@ -67,7 +67,7 @@ export interface ASGDOptions extends OptimizerOptions {
  * "Acceleration of stochastic approximation by averaging"), as `torch.optim.ASGD`.
  */
 export class ASGD extends Optimizer<ASGDOptions> {
-  constructor(params: Parameters<ASGDOptions>, options: Partial<ASGDOptions> = {}) {
+  constructor(params: ParametersOrGroups<ASGDOptions>, options: Partial<ASGDOptions> = {}) {
     super(params, { lr: 1e-2, lambd: 1e-4, alpha: 0.75, t0: 1e6, weightDecay: 0, maximize: false, ...options }, { lambd: notNegative, alpha: notNegative, weightDecay: notNegative })
   }
 

@@ -4,7 +4,7 @@ import { add, mul, type Tensor, tensor } from '@bp/core'
 import { type Generator, sub } from '@bp/ops'
 import type { Parameter } from '../module.ts'
 import { defaultGenerator } from '../random.ts'
-import { notNegative, type Now, Optimizer, type OptimizerOptions, type OptimizerState, type Parameters } from './optimizer.ts'
+import { notNegative, type Now, Optimizer, type OptimizerOptions, type OptimizerState, type ParametersOrGroups } from './optimizer.ts'
 import { decayed } from './steps.ts'
 
 /** Options of {@link SGLD}. */
@@ -22,7 +22,7 @@ export interface SGLDOptions extends OptimizerOptions {
 export class SGLD extends Optimizer<SGLDOptions> {
   private readonly generator: Generator
 
-  constructor(params: Parameters<SGLDOptions>, { generator = defaultGenerator(), ...options }: Partial<SGLDOptions> & { readonly generator?: Generator } = {}) {
+  constructor(params: ParametersOrGroups<SGLDOptions>, { generator = defaultGenerator(), ...options }: Partial<SGLDOptions> & { readonly generator?: Generator } = {}) {
     super(params, { lr: 1e-3, weightDecay: 0, temperature: 1, maximize: false, ...options }, { weightDecay: notNegative, temperature: notNegative })
     this.generator = generator
   }

@@ -3,7 +3,7 @@
 import { full, mul, type Tensor } from '@bp/core'
 import { clamp, greater, less, select, sign, sub } from '@bp/ops'
 import type { Parameter } from '../module.ts'
-import { betaRule, notNegative, type Now, Optimizer, type OptimizerOptions, type Parameters } from './optimizer.ts'
+import { betaRule, notNegative, type Now, Optimizer, type OptimizerOptions, type ParametersOrGroups } from './optimizer.ts'
 import { lerp, shrunk } from './steps.ts'
 
 /** Options of {@link Rprop}. */
@@ -20,7 +20,7 @@ export interface RpropOptions extends OptimizerOptions {
  * backpropagation learning"), as `torch.optim.Rprop`. For whole batches only.
  */
 export class Rprop extends Optimizer<RpropOptions> {
-  constructor(params: Parameters<RpropOptions>, options: Partial<RpropOptions> = {}) {
+  constructor(params: ParametersOrGroups<RpropOptions>, options: Partial<RpropOptions> = {}) {
     super(params, { lr: 1e-2, etas: [0.5, 1.2], stepSizes: [1e-6, 50], maximize: false, ...options }, {
       etas: ['[η⁻, η⁺] with 0 < η⁻ < 1 < η⁺', ([down, up]) => down > 0 && down < 1 && up > 1],
     })
@@ -51,7 +51,7 @@ export interface LionOptions extends OptimizerOptions {
  * algorithms", algorithm 2). Wants a rate 3 to 10 times smaller, and a decay as many times larger, than AdamW.
  */
 export class Lion extends Optimizer<LionOptions> {
-  constructor(params: Parameters<LionOptions>, options: Partial<LionOptions> = {}) {
+  constructor(params: ParametersOrGroups<LionOptions>, options: Partial<LionOptions> = {}) {
     super(params, { lr: 1e-4, betas: [0.9, 0.99], weightDecay: 0, maximize: false, ...options }, {
       betas: betaRule,
       weightDecay: notNegative,
