@@ -1,3 +1,3 @@
 // @bp/data/node: what reads files and starts worker threads in Node.
 
-export {}
+export { startWorkers, type WorkersOptions } from './node/workers.ts'
