@@ -1,8 +1,8 @@
 // Images: PNG and JPEG files as arrays of bytes.
 
-import { convertIndexedToRgb, decode as decodePng, hasPngSignature } from 'fast-png'
+import { convertIndexedToRgb, decode as decodePng, encode, hasPngSignature } from 'fast-png'
 import { decode as decodeJpeg } from 'jpeg-js'
-import { fail } from '@bp/core/extend'
+import { describe, fail } from '@bp/core/extend'
 import { type NdArray, ndarray } from '../array.ts'
 
 /** Options of {@link decodeImage}. */
@@ -24,9 +24,8 @@ interface Pixels {
  *
  * @example
  * ```ts
- * import { encode } from 'fast-png'
- * import { decodeImage } from '@bp/data'
- * const file = encode({ width: 2, height: 1, channels: 3, data: Uint8Array.of(255, 0, 0, 0, 0, 255) })
+ * import { decodeImage, encodePng, ndarray } from '@bp/data'
+ * const file = encodePng(ndarray(Uint8Array.of(255, 0, 0, 0, 0, 255), [1, 2, 3]))
  * decodeImage(file, { channels: 1 }).data // => 76,29
  * ```
  */
@@ -41,6 +40,13 @@ export function decodeImage(file: Uint8Array, { channels }: ImageOptions = {}): 
   }
   const { width, height, data } = channels === undefined ? pixels : withChannels(pixels, channels)
   return ndarray(data, [height, width, channels ?? pixels.channels])
+}
+
+/** Writes u8[h,w,c] as a PNG file; c is 1 for grey, 2 for grey and opacity, 3 for RGB, 4 for RGB and opacity. */
+export function encodePng(image: NdArray): Uint8Array {
+  const { data, shape: [height, width, channels], dtype } = image
+  if (dtype !== 'uint8' || image.shape.length !== 3 || channels! < 1 || channels! > 4) fail('shape', 'encodePng', `needs u8[h,w,c] with 1 to 4 channels, got ${describe(image)}`)
+  return encode({ width: width!, height: height!, channels: channels!, data: data as Uint8Array })
 }
 
 function fromPng(file: Uint8Array): Pixels {
