@@ -7,10 +7,10 @@ import { type ArraySource, asNdArray, copyInto, isArraySource, isNdArray, type N
 type Leaf = ArraySource | number | bigint | boolean
 
 /** What samples of type T stack to: an array with a new first axis for each array or number, lists of strings as they are. */
-export type Stacked<T> = T extends Leaf ? NdArray : T extends string ? T[] : T extends object ? { -readonly [K in keyof T]: Stacked<T[K]> } : never
+export type Stacked<T> = T extends Leaf ? NdArray : T extends string ? T[] : T extends object ? { -readonly [K in keyof T]: Stacked<T[K]> } : unknown
 
 /** A batch of samples of type T: {@link Stacked}, with tensors for arrays. */
-export type Collated<T> = T extends Leaf ? Tensor : T extends string ? T[] : T extends object ? { -readonly [K in keyof T]: Collated<T[K]> } : never
+export type Collated<T> = T extends Leaf ? Tensor : T extends string ? T[] : T extends object ? { -readonly [K in keyof T]: Collated<T[K]> } : unknown
 
 /**
  * A batch of samples, as PyTorch's `default_collate`: arrays and tensors of one shape are stacked along a new first axis;
@@ -60,6 +60,7 @@ function stackAt(samples: readonly unknown[], path: string): unknown {
     same(value => Array.isArray(value) && value.length === first.length, `a list of ${first.length}`)
     return first.map((_, i) => stackAt((samples as unknown[][]).map(list => list[i]), `${path}[${i}]`))
   }
+  if (first === null || first === undefined) fail('value', 'collate', `sample${path} is ${nameOf(first)}, which has no batch. Give arrays, numbers, strings, tuples or records, or a collate function of your own`)
   const type = typeof first
   same(value => typeof value === type && value !== null && !isArraySource(value) && !Array.isArray(value), nameOf(first))
   switch (type) {
@@ -67,7 +68,7 @@ function stackAt(samples: readonly unknown[], path: string): unknown {
     case 'bigint': return { data: BigInt64Array.from(samples as bigint[]), shape: [samples.length], dtype: 'int64' }
     case 'boolean': return { data: Uint8Array.from(samples as boolean[], Number), shape: [samples.length], dtype: 'bool' }
     case 'string': return [...samples]
-    case 'object': return mapValues(first!, (_, key) => stackAt((samples as Record<string, unknown>[]).map(record => record[key]), `${path}.${key}`))
+    case 'object': return mapValues(first, (_, key) => stackAt((samples as Record<string, unknown>[]).map(record => record[key]), `${path}.${key}`))
     default: return fail('value', 'collate', `sample${path} is ${nameOf(first)}, which has no batch. Give arrays, numbers, strings, tuples or records, or a collate function of your own`)
   }
 }

@@ -71,7 +71,7 @@ export class ConcatDataset<T> implements Dataset<T> {
   }
 }
 
-type SampleOf<D> = D extends Dataset<infer T> ? T : never
+type SampleOf<D> = D extends { get(index: number): infer T } ? T : never
 
 /** What the datasets of a tuple give; a promise where one of them gives promises. */
 export type SamplesOf<D extends readonly Dataset<unknown>[]> = [Extract<SampleOf<D[number]>, Promise<unknown>>] extends [never]
