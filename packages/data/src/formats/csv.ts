@@ -117,7 +117,7 @@ export function namesOf({ header = true }: CsvOptions, first: TextRecord | undef
 
 /** Refuses a record with more or fewer fields than there are columns. */
 export function checkFields({ fields, line }: TextRecord, names: readonly string[]): void {
-  if (fields.length !== names.length) fail('data', 'csv', `line ${line} has ${fields.length} fields, and there are ${names.length} columns. Quote fields that hold the delimiter, or correct the line`)
+  if (fields.length !== names.length) fail('data', 'csv', `line ${line}: the number of fields is ${fields.length}, of columns ${names.length}. Quote fields that hold the delimiter, or correct the line`)
 }
 
 /** Refuses options for columns that are not there. */

@@ -36,7 +36,7 @@ export function decodeImage(file: Uint8Array, { channels }: ImageOptions = {}): 
   try {
     pixels = png ? fromPng(file) : fromJpeg(file)
   } catch (error) {
-    return fail('data', 'image', `the ${png ? 'PNG' : 'JPEG'} could not be read: ${(error as Error).message}. The file is truncated or damaged`, { cause: error })
+    return fail('data', 'image', `the ${png ? 'PNG' : 'JPEG'} could not be read: ${(error as Error).message.replace(/:$/, '')}. The file is truncated or damaged`, { cause: error })
   }
   const { width, height, data } = channels === undefined ? pixels : withChannels(pixels, channels)
   return ndarray(data, [height, width, channels ?? pixels.channels])

@@ -34,7 +34,7 @@ export function decodeNpy(file: Uint8Array): NdArray {
   if (!'<>|='.includes(descr[0] ?? '') || !isKind(kind)) return refuse(`its elements are ${descr}; ${kindNames()} can be read. Convert it with astype before saving`)
   const shape = sizes.split(',').map(size => size.replace('L', '').trim()).filter(size => size !== '').map(Number)
   const bytes = sizeOf(shape) * widthOf(kind)
-  if (file.length - start !== bytes) return refuse(`${descr} of shape (${shape.join(', ')}) takes ${bytes} bytes, and ${file.length - start} follow the header. The file is ${file.length - start < bytes ? 'truncated' : 'damaged'}`)
+  if (file.length - start !== bytes) return refuse(`${descr} of shape [${shape.join(',')}] takes ${bytes} bytes, and ${file.length - start} follow the header. The file is ${file.length - start < bytes ? 'truncated' : 'damaged'}`)
   const { data, dtype } = readElements('npy', file.subarray(start), kind, descr.startsWith('>'))
   return { data: fortran === 'True' && shape.length > 1 ? rowMajor(data, shape, allocate(dtype, data.length)) : data, shape, dtype }
 }
