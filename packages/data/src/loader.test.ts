@@ -7,6 +7,7 @@ import { ndarray } from './array.ts'
 import type { Dataset, IterableDataset } from './dataset.ts'
 import { ConcatDataset, Subset, ZipDataset } from './datasets/combine.ts'
 import { MapDataset } from './datasets/map.ts'
+import { MapStream, ShuffleBuffer } from './datasets/stream.ts'
 import { ListDataset, TensorDataset } from './datasets/tensor.ts'
 import { DataLoader, type DataLoaderOptions, type DataLoaderState } from './loader.ts'
 import { BatchSampler, RandomSampler, SubsetRandomSampler, WeightedRandomSampler } from './samplers.ts'
@@ -169,6 +170,27 @@ describe('an iterable dataset', () => {
     }
     for (const _ of new DataLoader(now)) break
     expect(open).toBe(0)
+  })
+
+  it('is mapped and shuffled, in another order each epoch and the same in a run that goes on', async () => {
+    const many = Array.from({ length: 100 }, (_, i) => i)
+    const kinds: IterableDataset<number>[] = [{ iterate: () => many }, { async* iterate() { for (const i of many) yield await Promise.resolve(i) } }]
+    const orders = await Promise.all(kinds.map(async source => {
+      const make = (): DataLoader<number> => new DataLoader(new MapStream(new ShuffleBuffer(source, { size: 20, seed: 1 }), (x, stream) => x + stream.int(2) * 1000), { batchSize: 7 })
+      const loader = make()
+      const epochs = [await textsOf(loader), await textsOf(loader)]
+      const resumed = make()
+      resumed.loadStateDict({ ...resumed.stateDict(), epoch: 1, batch: 9 })
+      expect(await textsOf(resumed)).toEqual(epochs[1]!.slice(9))
+      return epochs
+    }))
+    expect(orders[0]).toEqual(orders[1])
+    expect(orders[0]![0]).not.toEqual(orders[0]![1])
+    const drawn = [...new ShuffleBuffer(kinds[0]!, { size: 20 }).iterate(0) as Iterable<number>]
+    expect(drawn.toSorted((a, b) => a - b)).toEqual(many)
+    // nothing comes before it has been read
+    expect(drawn.every((value, place) => value <= place + 20)).toBe(true)
+    expect(() => new ShuffleBuffer(kinds[0]!, { size: 0 })).toThrowErrorMatchingInlineSnapshot(`[BpError: ShuffleBuffer: the size must be a whole number above 0, got 0]`)
   })
 
   it('has no order but its own, no length, and no for where it is a stream', () => {

@@ -40,6 +40,8 @@ export class Subset<T> implements Dataset<T> {
   }
 }
 
+const mostAhead = (datasets: readonly { readonly prefetch?: number }[]): number => Math.max(...datasets.map(({ prefetch = 0 }) => prefetch))
+
 /**
  * Datasets one after another.
  *
@@ -62,6 +64,10 @@ export class ConcatDataset<T> implements Dataset<T> {
     let end = 0
     this.ends = datasets.map(({ length }) => end += length)
     this.length = end
+  }
+
+  get prefetch(): number {
+    return mostAhead(this.datasets)
   }
 
   get(index: number, epoch = 0): T {
@@ -97,6 +103,10 @@ export class ZipDataset<const D extends readonly Dataset<unknown>[]> implements 
     this.length = datasets[0]!.length
     const odd = datasets.findIndex(({ length }) => length !== this.length)
     if (odd >= 0) fail('shape', 'ZipDataset', `dataset 0 has ${this.length} samples and dataset ${odd} has ${datasets[odd]!.length}. Take a Subset of the longer ones`)
+  }
+
+  get prefetch(): number {
+    return mostAhead(this.datasets)
   }
 
   get(index: number, epoch = 0): SamplesOf<D> {
