@@ -56,6 +56,7 @@ function sample(x: NdArray, [xx, xy, yx, yy]: readonly [number, number, number, 
   const [channels, h, w] = x.shape as readonly [number, number, number]
   const data = new Float32Array(x.data.length)
   const input = x.data as Float32Array
+  const pixel = (k: number, row: number, column: number): number => row >= 0 && row < h && column >= 0 && column < w ? input[(k * h + row) * w + column]! : fill
   const [middleY, middleX] = [(h - 1) / 2, (w - 1) / 2]
   for (let i = 0; i < h; i++) {
     for (let j = 0; j < w; j++) {
@@ -65,10 +66,15 @@ function sample(x: NdArray, [xx, xy, yx, yy]: readonly [number, number, number, 
       const row = yx * u + yy * v + middleY
       const left = Math.floor(column)
       const top = Math.floor(row)
-      const [fx, fy] = [column - left, row - top]
+      const fx = column - left
+      const fy = row - top
+      const nw = (1 - fy) * (1 - fx), ne = (1 - fy) * fx, sw = fy * (1 - fx), se = fy * fx
+      const inside = left >= 0 && top >= 0 && left + 1 < w && top + 1 < h
       for (let k = 0; k < channels; k++) {
-        const pixel = (r: number, c: number): number => r >= 0 && r < h && c >= 0 && c < w ? input[(k * h + r) * w + c]! : fill
-        data[(k * h + i) * w + j] = (1 - fy) * ((1 - fx) * pixel(top, left) + fx * pixel(top, left + 1)) + fy * ((1 - fx) * pixel(top + 1, left) + fx * pixel(top + 1, left + 1))
+        const at = (k * h + top) * w + left
+        data[(k * h + i) * w + j] = inside
+          ? nw * input[at]! + ne * input[at + 1]! + sw * input[at + w]! + se * input[at + w + 1]!
+          : nw * pixel(k, top, left) + ne * pixel(k, top, left + 1) + sw * pixel(k, top + 1, left) + se * pixel(k, top + 1, left + 1)
       }
     }
   }

@@ -20,53 +20,50 @@ const grey = (r: number, g: number, b: number): number => 0.2989 * r + 0.587 * g
 
 const clamp = (x: number): number => Math.min(1, Math.max(0, x))
 
-/** x ← clamp(by · x + (1 − by) · of) */
-function blend(x: Float32Array, by: number, of: (pixel: number) => number): void {
-  const size = x.length
-  for (let i = 0; i < size; i++) x[i] = clamp(by * x[i]! + (1 - by) * of(i))
+/** x ← clamp(by · x + (1 − by) · other), where `other` repeats for each channel. */
+function blend(x: Float32Array, by: number, other: Float32Array): void {
+  for (let from = 0; from < x.length; from += other.length) {
+    for (let i = 0; i < other.length; i++) x[from + i] = clamp(by * x[from + i]! + (1 - by) * other[i]!)
+  }
 }
 
 function greys(x: Float32Array, channels: number): Float32Array {
+  if (channels === 1) return x.slice()
   const size = x.length / channels
-  return channels === 1 ? x.slice() : Float32Array.from({ length: size }, (_, i) => grey(x[i]!, x[size + i]!, x[2 * size + i]!))
+  const out = new Float32Array(size)
+  for (let i = 0; i < size; i++) out[i] = grey(x[i]!, x[size + i]!, x[2 * size + i]!)
+  return out
 }
 
 const changes: Readonly<Record<'brightness' | 'contrast' | 'saturation' | 'hue', Change>> = {
-  brightness: (x, by) => { blend(x, by, () => 0) },
+  brightness: (x, by, channels) => { blend(x, by, new Float32Array(x.length / channels)) },
   contrast: (x, by, channels) => {
     const all = greys(x, channels)
-    const mean = all.reduce((a, b) => a + b, 0) / all.length
-    blend(x, by, () => mean)
+    blend(x, by, all.fill(all.reduce((a, b) => a + b, 0) / all.length))
   },
-  saturation: (x, by, channels) => {
-    if (channels === 1) return
-    const all = greys(x, channels)
-    blend(x, by, i => all[i % all.length]!)
-  },
-  hue: (x, by, channels) => {
-    if (channels === 1) return
-    const size = x.length / channels
-    for (let i = 0; i < size; i++) {
-      const [r, g, b] = turned(x[i]!, x[size + i]!, x[2 * size + i]!, by)
-      x[i] = r
-      x[size + i] = g
-      x[2 * size + i] = b
-    }
-  },
+  saturation: (x, by, channels) => { if (channels > 1) blend(x, by, greys(x, channels)) },
+  hue: (x, by, channels) => { if (channels > 1) turn(x, by) },
 }
 
-/** A colour with its hue moved by a part of the circle (hexcone model: Smith 1978, "Color Gamut Transform Pairs"). */
-function turned(r: number, g: number, b: number, by: number): readonly [number, number, number] {
-  const value = Math.max(r, g, b)
-  const chroma = value - Math.min(r, g, b)
-  if (chroma === 0) return [r, g, b]
-  const sector = value === r ? (g - b) / chroma : value === g ? 2 + (b - r) / chroma : 4 + (r - g) / chroma
-  const hue = sector + 6 * by
-  const channel = (n: number): number => {
-    const k = ((n + hue) % 6 + 6) % 6
-    return value - chroma * clamp(Math.min(k, 4 - k))
+/** Moves the hue of each pixel by a part of the circle (hexcone model: Smith 1978, "Color Gamut Transform Pairs"). */
+function turn(x: Float32Array, by: number): void {
+  const size = x.length / 3
+  for (let i = 0; i < size; i++) {
+    const r = x[i]!, g = x[size + i]!, b = x[2 * size + i]!
+    const value = Math.max(r, g, b)
+    const chroma = value - Math.min(r, g, b)
+    if (chroma === 0) continue
+    const hue = 6 * by + (value === r ? (g - b) / chroma : value === g ? 2 + (b - r) / chroma : 4 + (r - g) / chroma)
+    x[i] = value - chroma * ramp(5 + hue)
+    x[size + i] = value - chroma * ramp(3 + hue)
+    x[2 * size + i] = value - chroma * ramp(1 + hue)
   }
-  return [channel(5), channel(3), channel(1)]
+}
+
+/** How much of the chroma a channel lacks, at its place on the circle of six. */
+function ramp(place: number): number {
+  const k = place - 6 * Math.floor(place / 6)
+  return clamp(Math.min(k, 4 - k))
 }
 
 /**
