@@ -1,6 +1,6 @@
 // Normalisation of batches, instances, groups and neighbouring channels, with running statistics handed in and out.
 
-import { add, mul, type Tensor } from '@bp/core'
+import { add, mul, type Tensor, type TensorLike } from '@bp/core'
 import { describe, fail } from '@bp/core/extend'
 import { div, sub } from '../rows/arithmetic.ts'
 import { pow, sqrt } from '../rows/exponential.ts'
@@ -22,8 +22,8 @@ export interface BatchNormOptions extends AffineOptions {
   readonly runningVar?: Tensor | undefined
   /** Whether to use the batch's statistics, and let the running ones follow; false unless given. */
   readonly training?: boolean
-  /** How far each batch moves the running statistics; 0.1 unless given. */
-  readonly momentum?: number
+  /** How far each batch moves the running statistics, a number or a scalar; 0.1 unless given. */
+  readonly momentum?: TensorLike
 }
 
 /** Options of {@link instanceNorm}. */
@@ -66,7 +66,7 @@ function byRunning(op: string, x: Tensor, mu: Tensor | undefined, sigma2: Tensor
   return div(sub(x, perChannel(op, 'runningMean', mu, x)), sqrt(add(perChannel(op, 'runningVar', sigma2, x), eps)))
 }
 
-const follow = (running: Tensor, now: Tensor, momentum: number): Tensor => detach(add(mul(running, 1 - momentum), mul(now, momentum)))
+const follow = (running: Tensor, now: Tensor, momentum: TensorLike): Tensor => detach(add(mul(running, typeof momentum === 'number' ? 1 - momentum : sub(1, momentum)), mul(now, momentum)))
 
 /**
  * Normalises each channel of x: [n, c, …] over all else (Ioffe & Szegedy 2015, "Batch Normalization", alg. 1): by the batch's
@@ -87,7 +87,7 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Normalised
   if (x.size === 0) return { y: x, runningMean, runningVar }
   checkChannels('batchNorm', x)
   if (!training) return { y: affine('batchNorm', byRunning('batchNorm', x, runningMean, runningVar, eps), options), runningMean, runningVar }
-  if (x.size === x.shape[1]) fail('shape', 'batchNorm', `one value a channel has no variance, got ${describe(x)}. Use a larger batch, or training: false`)
+  if (x.size === x.shape[1]) fail('shape', 'batchNorm', `one value a channel has no variance, got ${describe(x)}. Use a larger batch, or the running statistics: training: false, or eval() of a layer`)
   const axes = x.shape.flatMap((_, i) => i === 1 ? [] : i)
   const value = detach(x)
   return {

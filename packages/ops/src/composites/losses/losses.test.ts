@@ -265,7 +265,7 @@ test('losses say what does not fit', () => {
       "value | multilabelMarginLoss: class 5 is outside 0 … 2, the classes of f64[1,3]. End a row of labels with -1",
       "shape | multilabelMarginLoss: scores and class indices must both be [n, classes] or [classes], got f64[1,3] and i32[1]",
       "shape | cosineEmbeddingLoss: needs pairs [n, d] with targets [n], or [d] and a scalar, got f64[1,3], f64[1,3] and f64[]",
-      "shape | ctcLoss: needs log-probabilities [steps, n, classes] and whole-number labels [n, s], or [steps, classes] and [s], got f64[1,3] and f64[1,3]",
+      "shape | ctcLoss: needs log-probabilities [steps, n, classes] and whole-number labels [n, s], or [steps, classes] and [s], or labels of one axis with targetLengths, got f64[1,3] and f64[1,3]",
       "value | ctcLoss: the blank 3 is outside 0 … 2, the classes of f64[1,1,3]",
       "shape | ctcLoss: inputLengths must hold one number for each of the 1 examples, got i32[2]",
     ]
