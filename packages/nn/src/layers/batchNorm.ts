@@ -5,6 +5,7 @@ import { describe, fail } from '@bp/core/extend'
 import { batchNorm, cast, div, instanceNorm, type Normalised } from '@bp/ops'
 import { batched } from '@bp/ops/extend'
 import { Module, Parameter } from '../module.ts'
+import { checkSpatial } from './spatial.ts'
 
 /** Options of {@link BatchNorm} and {@link InstanceNorm1d}. */
 export interface BatchNormOptions {
@@ -128,9 +129,7 @@ class InstanceNorm extends Statistics {
 
   override forward(x: Tensor): Tensor {
     const { axes, channels, momentum } = this
-    if (x.rank < axes + 1 || x.rank > axes + 2 || x.shape[x.rank - axes - 1] !== channels) {
-      fail('shape', `InstanceNorm${axes}d`, `needs [n, ${channels}, …] with ${axes} spatial axes, or [${channels}, …] without a batch, got ${describe(x)}`)
-    }
+    checkSpatial(`InstanceNorm${axes}d`, x, axes, channels)
     // without momentum PyTorch's statistics stay as they are
     return batched(x, axes, z => this.follow(instanceNorm(z, { ...this.options(), useInputStats: this.training || !this.running_mean, momentum: momentum ?? 0 })))
   }

@@ -7,6 +7,7 @@ import { perAxis } from '@bp/ops/extend'
 import { fans, kaimingUniform, uniform } from '../init.ts'
 import { Module, Parameter } from '../module.ts'
 import type { LayerOptions } from './linear.ts'
+import { checkSpatial } from './spatial.ts'
 
 /** Options of the convolution layers. */
 export interface ConvOptions extends LayerOptions, Pick<ConvolveOptions, 'stride' | 'padding' | 'dilation' | 'groups' | 'paddingMode'> {}
@@ -25,6 +26,8 @@ export function convParameters(layer: string, channels: readonly [first: number,
 class Conv extends Module {
   readonly weight: Parameter
   readonly bias: Parameter | null
+  private readonly axes: number
+  private readonly inChannels: number
   private readonly options: ConvOptions
 
   constructor(axes: number, inChannels: number, outChannels: number, kernel: PerAxis, options: ConvOptions) {
@@ -34,10 +37,13 @@ class Conv extends Module {
     const { weight, bias } = convParameters(`Conv${axes}d`, [outChannels, inChannels / groups], outChannels, perAxis(`Conv${axes}d`, 'kernel', kernel, axes, 1), options)
     this.weight = weight
     this.bias = bias
+    this.axes = axes
+    this.inChannels = inChannels
     this.options = options
   }
 
   override forward(x: Tensor): Tensor {
+    checkSpatial(`Conv${this.axes}d`, x, this.axes, this.inChannels)
     const { stride = 1, padding = 0, dilation = 1, groups = 1, paddingMode = 'zeros' } = this.options
     return convolve(x, this.weight, { bias: this.bias ?? undefined, stride, padding, dilation, groups, paddingMode })
   }

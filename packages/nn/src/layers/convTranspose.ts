@@ -7,6 +7,7 @@ import { perAxis } from '@bp/ops/extend'
 import { Module, type Parameter } from '../module.ts'
 import { convParameters } from './conv.ts'
 import type { LayerOptions } from './linear.ts'
+import { checkSpatial } from './spatial.ts'
 
 /** Options of the transposed convolution layers. */
 export interface ConvTransposeOptions extends LayerOptions, Pick<TransposeCall, 'stride' | 'dilation' | 'groups' | 'outputPadding'> {
@@ -35,6 +36,7 @@ class ConvTranspose extends Module<[x: Tensor, outputSize?: readonly number[]]> 
 
   /** The result, of the given spatial sizes where the stride leaves them open. */
   override forward(x: Tensor, outputSize?: readonly number[]): Tensor {
+    checkSpatial(this.layer, x, this.kernel.length, this.weight.shape[0]!)
     const { stride = 1, padding = 0, dilation = 1, groups = 1, outputPadding = 0 } = this.options
     return convTranspose(x, this.weight, {
       bias: this.bias ?? undefined, stride, padding, dilation, groups, outputPadding: outputSize ? this.paddingFor(x, outputSize) : outputPadding,

@@ -51,7 +51,7 @@ export class Dropout extends Dropping {
 
 /** Drops whole channels of inputs of certain ranks. */
 const channels = (layer: string, least: number, most: number, unbatched: number | null) => (x: Tensor, p: number, options: DropoutCall): Tensor => {
-  if (x.rank < least || x.rank > most) fail('shape', layer, `needs ${least} to ${most} axes, got ${describe(x)}`)
+  if (x.rank < least || x.rank > most) fail('shape', layer, `needs ${least} or ${most} axes, got ${describe(x)}`)
   return unbatched === null ? featureDropout(x, p, options) : batched(x, unbatched, z => featureDropout(z, p, options))
 }
 

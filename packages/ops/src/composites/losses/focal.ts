@@ -34,7 +34,7 @@ export interface FocalLossOptions extends LossOptions {
  * ```ts
  * import { tensor } from '@bp/core'
  * import { focalLoss } from '@bp/ops'
- * focalLoss(tensor([0, 1]), tensor([1, 0]), { reduction: 'none' }) // => tensor([0.0433217, 0.526414], float32)
+ * focalLoss(tensor([0, 1]), tensor([1, 0]), { reduction: 'none' }) // => tensor([0.0433217, 0.526401], float32)
  * focalLoss(tensor([[0, 0]]), tensor([1], { dtype: 'int32' })) // => tensor(0.173287, float32)
  * ```
  */
