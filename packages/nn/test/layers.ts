@@ -1,4 +1,4 @@
-// All layers without a state between steps, with inputs and PyTorch 2.15's numbers.
+// Layers with inputs and PyTorch 2.15's numbers.
 
 import { tensor } from '@bp/core'
 import {

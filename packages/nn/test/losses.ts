@@ -1,4 +1,4 @@
-// All losses, with inputs and PyTorch 2.15's numbers; the focal loss by torchvision's formula.
+// Losses with inputs and PyTorch 2.15's numbers; the focal loss by torchvision's formula.
 
 import { tensor } from '@bp/core'
 import {

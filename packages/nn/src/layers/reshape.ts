@@ -43,17 +43,20 @@ export class Unflatten extends FunctionModule {
   }
 }
 
-/** Sliding windows as columns: [n, c, h, w] → [n, c·kernel, windows], over any number of spatial axes. */
+/** One number for both axes of an image; as many as there are for other things. */
+const sides = (size: PerAxis): readonly number[] => typeof size === 'number' ? [size, size] : size
+
+/** Sliding windows as columns: [n, c, h, w] or [c, h, w] → [n, c·kernel, windows]; over as many axes as a list as `kernel` has. */
 export class Unfold extends FunctionModule {
   constructor(kernel: PerAxis, options: Omit<WindowOptions, 'kernel'> = {}) {
-    super(x => im2col(x, { ...options, kernel }))
+    super(x => im2col(x, { ...options, kernel: sides(kernel) }))
   }
 }
 
 /** Adds columns up to an image of the given spatial sizes: the transpose of {@link Unfold}. */
 export class Fold extends FunctionModule {
-  constructor(size: readonly number[], kernel: PerAxis, options: Omit<WindowOptions, 'kernel'> = {}) {
-    super(x => col2im(x, size, { ...options, kernel }))
+  constructor(size: PerAxis, kernel: PerAxis, options: Omit<WindowOptions, 'kernel'> = {}) {
+    super(x => col2im(x, sides(size), { ...options, kernel }))
   }
 }
 

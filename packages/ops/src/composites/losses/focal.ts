@@ -6,6 +6,7 @@ import { neg, sub } from '../../rows/arithmetic.ts'
 import { equal, select } from '../../rows/compare.ts'
 import { expm1, pow, sigmoid } from '../../rows/exponential.ts'
 import { take } from '../../rows/indexing.ts'
+import { clamp } from '../activations.ts'
 import { takeAlong } from '../along.ts'
 import { squeeze, unsqueeze } from '../arrange.ts'
 import { logSoftmax } from '../softmax.ts'
@@ -47,8 +48,8 @@ export function focalLoss(x: Tensor, target: Tensor, options: FocalLossOptions =
   return reduce(alpha === null ? focused : mul(focused, add(mul(target, 2 * alpha - 1), 1 - alpha)), options)
 }
 
-/** Losses times (1 − p)^γ, given 1 − p. */
-const faded = (losses: Tensor, wrong: Tensor, gamma: number): Tensor => gamma === 0 ? losses : mul(losses, pow(wrong, gamma))
+/** Losses times (1 − p)^γ, given 1 − p; a root is cut before 0, where its derivative is infinite. */
+const faded = (losses: Tensor, wrong: Tensor, gamma: number): Tensor => gamma === 0 ? losses : mul(losses, pow(gamma < 1 ? clamp(wrong, 1e-30) : wrong, gamma))
 
 function ofClasses(x: Tensor, target: Tensor, gamma: number, options: FocalLossOptions): Tensor {
   if (x.rank === 1) return single((z, y) => ofClasses(z, y, gamma, options), x, target, options)
