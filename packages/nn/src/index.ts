@@ -11,6 +11,7 @@ export { Bilinear, CosineSimilarity, PairwiseDistance } from './layers/distance.
 export { AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout, GaussianNoise, type DropoutOptions } from './layers/dropout.ts'
 export { Embedding, EmbeddingBag, type EmbeddingBagOptions, type EmbeddingOptions, type PretrainedOptions } from './layers/embedding.ts'
 export { Linear, Sequential, type LayerOptions } from './layers/linear.ts'
+export { LinearCrossEntropyLoss, type LinearCrossEntropyOptions } from './layers/linearCrossEntropy.ts'
 export { BCELoss, BCEWithLogitsLoss, CosineEmbeddingLoss, CrossEntropyLoss, CTCLoss, FocalLoss, GaussianNLLLoss, HingeEmbeddingLoss, HuberLoss, KLDivLoss, L1Loss, MarginRankingLoss, MSELoss, MultiLabelMarginLoss, MultiLabelSoftMarginLoss, MultiMarginLoss, NLLLoss, PoissonNLLLoss, SmoothL1Loss, SoftMarginLoss, TripletMarginLoss, TripletMarginWithDistanceLoss } from './layers/loss.ts'
 export { AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMaxPool3d, FractionalMaxPool2d, FractionalMaxPool3d, MaxPool1d, MaxPool2d, MaxPool3d, MaxUnpool1d, MaxUnpool2d, MaxUnpool3d, type FractionalMaxPoolOptions } from './layers/maxPool.ts'
 export { GroupNorm, LayerNorm, LocalResponseNorm, RMSNorm, type GroupNormOptions, type LayerNormOptions, type RMSNormOptions } from './layers/norm.ts'

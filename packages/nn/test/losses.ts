@@ -3,8 +3,8 @@
 import { tensor } from '@bp/core'
 import {
   BCELoss, BCEWithLogitsLoss, CTCLoss, CosineEmbeddingLoss, CrossEntropyLoss, FocalLoss, GaussianNLLLoss, HingeEmbeddingLoss, HuberLoss, KLDivLoss,
-  L1Loss, MSELoss, MarginRankingLoss, MultiLabelMarginLoss, MultiLabelSoftMarginLoss, MultiMarginLoss, NLLLoss, PoissonNLLLoss, SmoothL1Loss,
-  SoftMarginLoss, TripletMarginLoss, TripletMarginWithDistanceLoss,
+  L1Loss, LinearCrossEntropyLoss, MSELoss, MarginRankingLoss, MultiLabelMarginLoss, MultiLabelSoftMarginLoss, MultiMarginLoss, NLLLoss, PoissonNLLLoss,
+  SmoothL1Loss, SoftMarginLoss, TripletMarginLoss, TripletMarginWithDistanceLoss,
 } from '@bp/nn'
 import { square, sub, sum } from '@bp/ops'
 import { counts, ints, logits, type Row, shares, signs } from './step.ts'
@@ -20,6 +20,8 @@ export const losses: readonly Row[] = [
   ['CrossEntropyLoss, images', () => new CrossEntropyLoss({ reduction: 'none' }), [[2, 3, 2], ints([2, 0, 1, -100], [2, 2])], [2, 2], [3.114131, 1.253424], ''],
   ['CrossEntropyLoss, probabilities', o => new CrossEntropyLoss({ labelSmoothing: 0.2, weight: tensor([1, 3, 2], o) }), [[4, 3], shares(4, 3)], [], [2.924969, 0.8280529, -1.760793], 'weight'],
   ['CrossEntropyLoss, one example', () => new CrossEntropyLoss(), [[3], ints([1], [])], [], [1.424195, 0.6316788], ''],
+  ['LinearCrossEntropyLoss', o => new LinearCrossEntropyLoss(4, 3, { weight: tensor([1, 3, 2], o), labelSmoothing: 0.1, ...o }), [[2, 4], ints([2, 0])], [], [1.686768, 0.6941765, 3.00739], 'weight linear.weight'],
+  ['LinearCrossEntropyLoss, choices', o => new LinearCrossEntropyLoss(4, 3, { outFeatures: [2], bias: true, ...o }), [[2, 4], ints([2, 0, 1, 1], [2, 2])], [], [3.447364, 0.7866453, 0.7120898, 0.924543], 'linear.weight linear.bias'],
   ['NLLLoss', o => new NLLLoss({ weight: tensor([1, 3, 2], o) }), [[4, 3], ints([2, 0, -100, 2])], [], [0.9303097, 0.159193], 'weight'],
   ['BCELoss', o => new BCELoss({ weight: tensor([2, 1, 3], o) }), [shares(2, 3), shares(2, 3)], [], [1.269539, 2.975162, -2.699945], 'weight'],
   ['BCEWithLogitsLoss', o => new BCEWithLogitsLoss({ weight: tensor([2, 1, 3], o), posWeight: tensor([1, 2, 4], o) }), [[2, 3], shares(2, 3)], [], [1.527613, 0.1213264, -4.27974], 'weight pos_weight'],

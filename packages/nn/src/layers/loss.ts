@@ -12,7 +12,7 @@ import {
 import { Module } from '../module.ts'
 
 /** A loss with its options; weights among them are buffers, `weight` and `pos_weight` in a state dict, as in PyTorch. */
-class Loss<Args extends readonly unknown[], Options extends object> extends Module<Args> {
+export class Loss<Args extends readonly unknown[], Options extends object> extends Module<Args> {
   private readonly loss: (...args: [...Args, options: Options]) => Tensor
   private readonly options: Options
 
