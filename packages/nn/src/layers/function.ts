@@ -5,14 +5,14 @@ import { Module } from '../module.ts'
 
 /** A module whose forward is a function that it is made with. */
 export class FunctionModule<Args extends readonly unknown[] = [x: Tensor], Result = Tensor> extends Module<Args, Result> {
-  private readonly apply: (...args: Args) => Result
+  private readonly compute: (...args: Args) => Result
 
-  constructor(apply: (...args: Args) => Result) {
+  constructor(compute: (...args: Args) => Result) {
     super()
-    this.apply = apply
+    this.compute = compute
   }
 
   override forward(...args: Args): Result {
-    return this.apply(...args)
+    return this.compute(...args)
   }
 }
