@@ -2,7 +2,7 @@
 
 import { add, full, mul, noGrad, type Tensor } from '@bp/core'
 import { describe, fail } from '@bp/core/extend'
-import { div, embedding, embeddingBag, type EmbeddingBagOptions as BagCall, equal, greater, iota, logicalAnd, reshape, scatterAdd, select, vectorNorm } from '@bp/ops'
+import { detach, div, embedding, embeddingBag, type EmbeddingBagOptions as BagCall, equal, greater, iota, logicalAnd, reshape, scatterAdd, select, vectorNorm } from '@bp/ops'
 import { normal } from '../init.ts'
 import { Module, Parameter } from '../module.ts'
 import type { LayerOptions } from './linear.ts'
@@ -32,7 +32,7 @@ abstract class Table<Args extends readonly unknown[]> extends Module<Args> {
   /** A table of drawn rows, or the given one. */
   constructor(rows: Tensor | readonly [count: number, width: number], options: EmbeddingOptions) {
     super()
-    this.weight = new Parameter('dtype' in rows ? rows : begin(rows, options))
+    this.weight = new Parameter('dtype' in rows ? detach(rows) : begin(rows, options))
     this.options = options
     if (this.weight.rank !== 2) fail('shape', 'Embedding', `the table must be [rows, width], got ${describe(this.weight)}`)
     const [count] = this.weight.shape as [number]
@@ -76,8 +76,8 @@ function shrunk(weight: Tensor, index: Tensor, maxNorm: number, p: number): Tens
  * ```
  */
 export class Embedding extends Table<[index: Tensor]> {
-  constructor(count: number, width: number, options: EmbeddingOptions & { readonly weight?: Tensor } = {}) {
-    super(options.weight ?? [count, width], options)
+  constructor(count: number, width: number, { weight, ...options }: EmbeddingOptions & { readonly weight?: Tensor } = {}) {
+    super(weight ?? [count, width], options)
   }
 
   /** An embedding whose table is given: [rows, width]. */
@@ -113,8 +113,8 @@ export interface EmbeddingBagOptions extends EmbeddingOptions {
 export class EmbeddingBag extends Table<[index: Tensor, offsets?: Tensor | null, perSampleWeights?: Tensor]> {
   private readonly bags: Required<Pick<EmbeddingBagOptions, 'mode' | 'includeLastOffset'>>
 
-  constructor(count: number, width: number, options: EmbeddingBagOptions & { readonly weight?: Tensor } = {}) {
-    super(options.weight ?? [count, width], options)
+  constructor(count: number, width: number, { weight, ...options }: EmbeddingBagOptions & { readonly weight?: Tensor } = {}) {
+    super(weight ?? [count, width], options)
     this.bags = { mode: options.mode ?? 'mean', includeLastOffset: options.includeLastOffset ?? false }
   }
 

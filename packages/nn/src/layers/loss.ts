@@ -3,7 +3,7 @@
 import { Tensor, Variable } from '@bp/core'
 import {
   binaryCrossEntropy, type BinaryCrossEntropyOptions, binaryCrossEntropyWithLogits, type BinaryCrossEntropyWithLogitsOptions, cosineEmbeddingLoss,
-  type CosineEmbeddingLossOptions, crossEntropy, type CrossEntropyOptions, ctcLoss, type CtcLossOptions, focalLoss, type FocalLossOptions, gaussianNllLoss,
+  type CosineEmbeddingLossOptions, crossEntropy, type CrossEntropyOptions, ctcLoss, type CtcLossOptions, detach, focalLoss, type FocalLossOptions, gaussianNllLoss,
   type GaussianNllLossOptions, hingeEmbeddingLoss, type HingeEmbeddingLossOptions, huberLoss, type HuberLossOptions, klDiv, type KlDivOptions, l1Loss, type Lengths,
   type LossOptions, marginRankingLoss, type MarginRankingLossOptions, mseLoss, multilabelMarginLoss, multilabelSoftMarginLoss, type MultilabelSoftMarginLossOptions,
   multiMarginLoss, type MultiMarginLossOptions, nllLoss, type NllLossOptions, poissonNllLoss, type PoissonNllLossOptions, smoothL1Loss, type SmoothL1LossOptions,
@@ -34,7 +34,7 @@ export class Loss<Args extends readonly unknown[], Options extends object> exten
 
 /** The options with their tensors as variables, so that these can be loaded. */
 const held = <Options extends object>(options: Options): Options =>
-  Object.fromEntries(Object.entries(options).map(([name, value]: [string, unknown]) => [name, isTensor(value) ? new Variable(value) : value])) as Options
+  Object.fromEntries(Object.entries(options).map(([name, value]: [string, unknown]) => [name, isTensor(value) ? new Variable(detach(value)) : value])) as Options
 
 const isTensor = (value: unknown): value is Tensor => value instanceof Tensor
 

@@ -84,6 +84,10 @@ describe('embeddings', () => {
     const table = nn.Embedding.fromPretrained(rows, { paddingIdx: 0 })
     expect([table.weight.requiresGrad, nn.EmbeddingBag.fromPretrained(rows, { freeze: false }).weight.requiresGrad]).toEqual([false, true])
     close(table.forward(int([[1], [0]])), [3, 4, 1, 2])
+    const other = nn.Embedding.fromPretrained(table.weight)
+    table.weight.assign(zeros([2, 2]))
+    close(other.weight, [1, 2, 3, 4])
+    expect([...other.stateDict().keys()]).toEqual(['weight'])
   })
 
   test('scale rows down in the table, and only those that are looked up (PyTorch 2.15)', () => {
