@@ -116,7 +116,7 @@ export class Run {
   }
 
   private parts(): Parameters<typeof encodeCheckpoint>[0] {
-    return { model: this.model, optimiser: this.optimiser, generators: { order: this.order } }
+    return { model: this.model, optimiser: this.optimiser, order: this.order }
   }
 }
 
