@@ -1,0 +1,304 @@
+// fit: a whole training run, from the first step or from where it was left, with what happens beside it in callbacks.
+
+import { fail } from '@bp/core/extend'
+import { type AnyModule, decodeCheckpoint, encodeCheckpoint, type Json, manualSeed, type Parts } from '@bp/nn'
+import { type Batches, batchesOf, type Data, noBatches } from './batches.ts'
+import type { Callback, Ended, EpochLogs, Run } from './callbacks/callback.ts'
+import { LearningRateScheduler, type Schedule } from './callbacks/learningRate.ts'
+import { type Checkpointing, Checkpoints } from './checkpointing.ts'
+import { computeMetrics, evaluator, type Logs, type Metrics, numberOf, updateMetrics } from './evaluate.ts'
+import { isStateful, partsOf } from './parts.ts'
+import { type StepOptions, type TrainStep, trainStep } from './step.ts'
+
+/** Options of {@link fit}. */
+export interface FitOptions<M, B> extends StepOptions<M, B> {
+  /** The training data, passed through once an epoch. */
+  readonly data: Data<B>
+  /** Data to judge the model on after each epoch, in evaluation mode. */
+  readonly validation?: Data<B>
+  /** How many epochs there shall be, and how many updates; the run ends at whichever comes first. One must be given. */
+  readonly epochs?: number
+  readonly steps?: number
+  /** How many updates make an epoch: those of one pass over the data unless given. Needed where data never end. */
+  readonly stepsPerEpoch?: number
+  /** Of how many batches the gradients are accumulated before each update: 1 unless given. They are held at once. */
+  readonly accumulate?: number
+  /** Metrics by name, over each epoch's training data and over the validation data. */
+  readonly metrics?: Metrics
+  /** A schedule that steps after each epoch, or a {@link LearningRateScheduler} that says otherwise. */
+  readonly scheduler?: Schedule | LearningRateScheduler
+  readonly callbacks?: readonly Callback[]
+  /** Starts the default generator anew, from which dropout draws. */
+  readonly seed?: number
+  /** Ends the run after the present step; a checkpoint is left, and nothing is thrown. */
+  readonly signal?: AbortSignal
+  readonly checkpoint?: Checkpointing
+  /** Goes on from the newest checkpoint of the store, if there is one, or from the bytes of one. */
+  readonly resume?: boolean | Uint8Array
+  /** Further parts of the run to save: a second model, a generator of the data. */
+  readonly parts?: Parts
+  /** Throws where a loss is NaN or infinite: true unless given or a scaler is, which skips such steps. */
+  readonly checkFinite?: boolean
+}
+
+/** What became of a run. */
+export interface FitResult {
+  /** The numbers of all epochs, those before it was resumed too. */
+  readonly history: readonly EpochLogs[]
+  /** Updates taken in all. */
+  readonly step: number
+  readonly ended: Ended
+}
+
+/** Other things get their turn this often, in milliseconds: signals, pictures, input. */
+const breatheEvery = 40
+
+/**
+ * Trains a model: passes over the data, takes an update for each batch as {@link trainStep} makes it, judges the model on the
+ * validation data after each epoch, and tells callbacks of it. Steps run without waiting between them where the data come at
+ * once. A run that is resumed from a checkpoint ends bit by bit as one that was never stopped.
+ *
+ * Data with `stateDict` and `loadStateDict`, such as a DataLoader, go on where they were; of other data, the batches that were
+ * used are passed over, so that they must come in the same order again in each pass.
+ *
+ * Throws where a loss is not finite, where the data give no batch, and what the model or a callback throws.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { Linear, mseLoss, SGD } from '@bp/nn'
+ * import { fit } from '@bp/train'
+ * const model = new Linear(1, 1)
+ * const data = [[tensor([[1], [2]]), tensor([[2], [4]])], [tensor([[3]]), tensor([[6]])]]
+ * const { history, step } = await fit(model, { data, loss: mseLoss, optimiser: new SGD(model.parameters(), { lr: 0.05 }), epochs: 60 })
+ * step // => 120
+ * history.at(-1).logs.loss < 0.01 // => true
+ * ```
+ */
+export async function fit<M extends AnyModule, B>(model: M, options: FitOptions<M, B>): Promise<FitResult> {
+  if (options.seed !== undefined) manualSeed(options.seed)
+  return new Training(model, options).run()
+}
+
+/** Where a run is; a checkpoint keeps it. */
+interface Place {
+  epoch: number
+  step: number
+  epochStep: number
+  /** Passes over the data before the present one, and batches of the present one that were used. */
+  pass: number
+  batches: number
+  lossSum: number
+  samples: number
+  ended: Ended | null
+  history: readonly EpochLogs[]
+}
+
+class Training<M extends AnyModule, B> implements Run {
+  readonly model: M
+  readonly optimiser: FitOptions<M, B>['optimiser']
+  readonly epochs: number
+  readonly steps: number
+  readonly stepsPerEpoch: number | undefined
+  loss = NaN
+  gradNorm: number | undefined
+  /** The numbers of an epoch that is over, until the next begins. */
+  private closed: Logs | null = null
+  private readonly place: Place = { epoch: 0, step: 0, epochStep: 0, pass: 0, batches: 0, lossSum: 0, samples: 0, ended: null, history: [] }
+  private readonly options: FitOptions<M, B>
+  private readonly metrics: Metrics
+  private readonly callbacks: readonly Callback[]
+  private readonly parts: Parts
+  private readonly checkpoints: Checkpoints | undefined
+  private breathed = performance.now()
+
+  constructor(model: M, options: FitOptions<M, B>) {
+    const { optimiser, epochs = Infinity, steps = Infinity, accumulate = 1, metrics = {}, scheduler: schedule, callbacks = [], parts = {}, checkpoint, stepsPerEpoch, data, validation, scaler, ema } = options
+    for (const [name, count] of Object.entries({ epochs, steps, accumulate, stepsPerEpoch })) {
+      if (count !== undefined && count !== Infinity && !(Number.isInteger(count) && count >= 1)) fail('value', 'fit', `${name} must be a whole number ≥ 1, got ${count}`)
+    }
+    if (epochs === Infinity && steps === Infinity) fail('value', 'fit', 'give epochs or steps, or the run never ends')
+    const scheduler = schedule && (schedule instanceof LearningRateScheduler ? schedule : new LearningRateScheduler(schedule))
+    const length = lengthOf(data)
+    this.model = model
+    this.options = options
+    this.optimiser = optimiser
+    this.epochs = epochs
+    this.steps = steps
+    this.stepsPerEpoch = stepsPerEpoch ?? (length === undefined ? undefined : Math.ceil(length / accumulate))
+    this.metrics = metrics
+    this.callbacks = [...scheduler ? [scheduler] : [], ...callbacks]
+    this.parts = partsOf({ model, optimiser, scheduler, scaler, ema, data, validation, metrics, callbacks, parts })
+    this.checkpoints = checkpoint && new Checkpoints(checkpoint, best => this.encode(best))
+  }
+
+  get epoch(): number { return this.place.epoch + 1 }
+  get step(): number { return this.place.step }
+  get epochStep(): number { return this.place.epochStep }
+  get samples(): number { return this.place.samples }
+  get history(): readonly EpochLogs[] { return this.place.history }
+  get ended(): Ended | null { return this.place.ended }
+  get logs(): Logs { return this.closed ?? this.means() }
+
+  stop(reason: string): void {
+    this.place.ended ??= { by: 'callback', reason }
+  }
+
+  async run(): Promise<FitResult> {
+    const { place, options: { stepsPerEpoch } } = this
+    await this.resume()
+    const step = trainStep(this.model, this.options)
+    const validate = this.validator()
+    await this.tell('onTrainBegin')
+    let pass: Batches<B> | null = null
+    try {
+      while (!this.over()) {
+        if (place.epochStep === 0) await this.beginEpoch()
+        pass ??= await this.open()
+        const group = await this.pull(pass)
+        if (group.length > 0) await this.update(step, group)
+        else {
+          await pass.close()
+          pass = null
+          if (place.batches === 0) noBatches('fit')
+          Object.assign(place, { pass: place.pass + 1, batches: 0 })
+        }
+        if (this.over()) break
+        if (group.length > 0) await this.checkpoints?.afterStep(place.step)
+        if (stepsPerEpoch === undefined ? pass === null : place.epochStep >= stepsPerEpoch) {
+          await this.endEpoch(validate)
+          await this.checkpoints?.afterEpoch(this)
+        }
+        await this.breathe()
+      }
+    } finally {
+      await pass?.close()
+    }
+    return this.end(validate)
+  }
+
+  /** Why the run is over, or `null`. */
+  private over(): Ended | null {
+    const { place, options, epochs, steps } = this
+    if (place.ended) return place.ended
+    if (options.signal?.aborted) return { by: 'signal' }
+    return place.epoch >= epochs ? { by: 'epochs' } : place.step >= steps ? { by: 'steps' } : null
+  }
+
+  private async beginEpoch(): Promise<void> {
+    this.closed = null
+    this.model.train()
+    await this.tell('onEpochBegin')
+  }
+
+  /** Begins a pass over the data, or goes on in one. */
+  private async open(): Promise<Batches<B>> {
+    const { data } = this.options
+    const { pass, batches } = this.place
+    const opened = batchesOf(data, pass)
+    if (isStateful(data)) return opened
+    for (let i = 0; i < batches; i++) if ((await opened.next()).done) return fail('data', 'fit', `the run was left after ${batches} batches of a pass, and the data give ${i} now. Resume with the same data`)
+    return opened
+  }
+
+  /** The batches of the next update; none where the pass is over. */
+  private async pull(pass: Batches<B>): Promise<B[]> {
+    const group: B[] = []
+    for (let i = 0; i < (this.options.accumulate ?? 1); i++) {
+      const { done, value } = await pass.next()
+      if (done) break
+      group.push(value)
+    }
+    return group
+  }
+
+  private async update(step: TrainStep<B>, group: readonly B[]): Promise<void> {
+    const { place, options: { scaler, checkFinite = scaler === undefined } } = this
+    const { loss, outcomes, gradNorm, samples } = step(...group)
+    this.loss = await numberOf(loss)
+    this.gradNorm = gradNorm && await numberOf(gradNorm)
+    place.step++
+    place.epochStep++
+    place.batches += group.length
+    place.lossSum += this.loss * samples
+    place.samples += samples
+    if (checkFinite && !Number.isFinite(this.loss)) {
+      fail('value', 'fit', `the loss is ${this.loss} in step ${place.step} (epoch ${this.epoch}), and the parameters have been updated by it. Lower the learning rate, clip gradients with clipNorm, and resume from an earlier checkpoint; or pass { checkFinite: false } to go on`)
+    }
+    for (const outcome of outcomes) updateMetrics(this.metrics, outcome)
+    await this.tell('onStepEnd')
+  }
+
+  private means(): Logs {
+    const { lossSum, samples } = this.place
+    return { loss: lossSum / samples, ...computeMetrics(this.metrics), lr: this.optimiser.groups[0]!.lr }
+  }
+
+  private validator(): (() => Promise<Logs>) | undefined {
+    const { loss, step, autocast, validation, metrics, compile, samples } = this.options
+    if (validation === undefined) return undefined
+    const judge = evaluator(this.model, {
+      ...loss && { loss }, ...step && { step }, ...autocast && { autocast }, ...metrics && { metrics }, ...compile !== undefined && { compile }, ...samples && { samples },
+    })
+    return () => judge(validation)
+  }
+
+  private async endEpoch(validate: (() => Promise<Logs>) | undefined): Promise<void> {
+    const { place } = this
+    this.closed = this.means()
+    if (validate) {
+      const logs = await validate()
+      this.closed = { ...this.closed, ...Object.fromEntries(Object.entries(logs).map(([name, value]) => [`val_${name}`, value])) }
+      await this.tell('onValidationEnd')
+    }
+    place.history = [...place.history, { epoch: this.epoch, step: place.step, logs: this.closed }]
+    await this.tell('onEpochEnd')
+    for (const metric of Object.values(this.metrics)) metric.reset()
+    Object.assign(place, { epoch: place.epoch + 1, epochStep: 0, lossSum: 0, samples: 0 })
+  }
+
+  /** An epoch that the number of steps cuts short ends with the run; the checkpoint is of before, so that more steps can follow. */
+  private async end(validate: (() => Promise<Logs>) | undefined): Promise<FitResult> {
+    const { place } = this
+    const ended = this.over()!
+    await this.checkpoints?.atEnd(place.step)
+    if (ended.by === 'steps' && place.epochStep > 0) {
+      await this.endEpoch(validate)
+      await this.checkpoints?.keepBest(this)
+    }
+    place.ended = ended
+    await this.tell('onTrainEnd')
+    return { history: place.history, step: place.step, ended }
+  }
+
+  private async tell(event: keyof Callback): Promise<void> {
+    for (const callback of this.callbacks) await callback[event]?.(this)
+  }
+
+  private async breathe(): Promise<void> {
+    if (performance.now() - this.breathed < breatheEvery) return
+    await new Promise<void>(done => { setTimeout(done, 0) })
+    this.breathed = performance.now()
+  }
+
+  private encode(best: number | null): Uint8Array {
+    return encodeCheckpoint(this.parts, { place: { ...this.place } as unknown as Json, best })
+  }
+
+  private async resume(): Promise<void> {
+    const { resume = false, checkpoint } = this.options
+    if (resume === false) return
+    if (resume === true && !checkpoint) fail('value', 'fit', 'there is nothing to resume from. Give checkpoint, or the bytes of one as resume')
+    const saved = resume === true ? await checkpoint!.store.load() : resume
+    if (saved === null) return
+    const { place, best } = decodeCheckpoint(saved, this.parts) as unknown as { place: Place; best: number | null }
+    Object.assign(this.place, place)
+    if (this.checkpoints) this.checkpoints.best = best
+  }
+}
+
+/** How many batches a pass gives, where the data says so. */
+function lengthOf(data: unknown): number | undefined {
+  const length = typeof data === 'object' && data !== null && 'length' in data ? data.length : undefined
+  return typeof length === 'number' ? length : undefined
+}
