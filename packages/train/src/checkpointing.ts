@@ -51,7 +51,7 @@ export class Checkpoints {
   /** After an epoch, when the run stands at the beginning of the next. */
   async afterEpoch(run: Run): Promise<void> {
     const best = this.isBest(run)
-    if ((run.epoch - 1) % (this.options.everyEpochs ?? 1) === 0) await this.save(run.step)
+    if (run.history.length % (this.options.everyEpochs ?? 1) === 0) await this.save(run.step)
     if (best) await this.options.store.saveBest(this.encode(this.best))
   }
 

@@ -154,7 +154,7 @@ describe('a run', () => {
         "step 1/1 2 2/2 20 loss,accuracy,lr",
         "validated 1/1 2 2/2 20 loss,accuracy,lr,val_loss,val_accuracy",
         "epoch end 1/1 2 2/2 20 loss,accuracy,lr,val_loss,val_accuracy",
-        "end 2/1 2 0/2 0 loss,accuracy,lr,val_loss,val_accuracy",
+        "end 1/1 2 0/2 0 loss,accuracy,lr,val_loss,val_accuracy",
       ]
     `)
     expect(history).toHaveLength(1)

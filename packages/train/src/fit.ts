@@ -88,6 +88,8 @@ interface Place {
   /** Passes over the data before the present one, and batches of the present one that were used. */
   pass: number
   batches: number
+  /** Whether the epoch's last update is taken, and the epoch must be ended. */
+  due: boolean
   lossSum: number
   samples: number
   ended: Ended | null
@@ -104,7 +106,7 @@ class Training<M extends AnyModule, B> implements Run {
   gradNorm: number | undefined
   /** The numbers of an epoch that is over, until the next begins. */
   private closed: Logs | null = null
-  private readonly place: Place = { epoch: 0, step: 0, epochStep: 0, pass: 0, batches: 0, lossSum: 0, samples: 0, ended: null, history: [] }
+  private readonly place: Place = { epoch: 0, step: 0, epochStep: 0, pass: 0, batches: 0, due: false, lossSum: 0, samples: 0, ended: null, history: [] }
   private readonly options: FitOptions<M, B>
   private readonly metrics: Metrics
   private readonly callbacks: readonly Callback[]
@@ -132,7 +134,7 @@ class Training<M extends AnyModule, B> implements Run {
     this.checkpoints = checkpoint && new Checkpoints(checkpoint, best => this.encode(best))
   }
 
-  get epoch(): number { return this.place.epoch + 1 }
+  get epoch(): number { return Math.min(this.place.epoch + 1, this.epochs) }
   get step(): number { return this.place.step }
   get epochStep(): number { return this.place.epochStep }
   get samples(): number { return this.place.samples }
@@ -149,23 +151,27 @@ class Training<M extends AnyModule, B> implements Run {
     await this.resume()
     const step = trainStep(this.model, this.options)
     const validate = this.validator()
+    this.model.train()
     await this.tell('onTrainBegin')
     let pass: Batches<B> | null = null
     try {
       while (!this.over()) {
-        if (place.epochStep === 0) await this.beginEpoch()
-        pass ??= await this.open()
-        const group = await this.pull(pass)
-        if (group.length > 0) await this.update(step, group)
-        else {
-          await pass.close()
-          pass = null
-          if (place.batches === 0) noBatches('fit')
-          Object.assign(place, { pass: place.pass + 1, batches: 0 })
+        if (!place.due) {
+          if (place.epochStep === 0) await this.beginEpoch()
+          pass ??= await this.open()
+          const { group, done } = await this.pull(pass)
+          if (place.batches + group.length === 0) noBatches('fit')
+          if (group.length > 0) await this.update(step, group)
+          if (done) {
+            await pass.close()
+            pass = null
+            Object.assign(place, { pass: place.pass + 1, batches: 0 })
+          }
+          place.due = stepsPerEpoch === undefined ? done : place.epochStep >= stepsPerEpoch
+          if (this.over()) break
+          if (group.length > 0) await this.checkpoints?.afterStep(place.step)
         }
-        if (this.over()) break
-        if (group.length > 0) await this.checkpoints?.afterStep(place.step)
-        if (stepsPerEpoch === undefined ? pass === null : place.epochStep >= stepsPerEpoch) {
+        if (place.due) {
           await this.endEpoch(validate)
           await this.checkpoints?.afterEpoch(this)
         }
@@ -187,7 +193,6 @@ class Training<M extends AnyModule, B> implements Run {
 
   private async beginEpoch(): Promise<void> {
     this.closed = null
-    this.model.train()
     await this.tell('onEpochBegin')
   }
 
@@ -201,15 +206,15 @@ class Training<M extends AnyModule, B> implements Run {
     return opened
   }
 
-  /** The batches of the next update; none where the pass is over. */
-  private async pull(pass: Batches<B>): Promise<B[]> {
+  /** The batches of the next update, and whether the pass ended with them. */
+  private async pull(pass: Batches<B>): Promise<{ readonly group: readonly B[]; readonly done: boolean }> {
     const group: B[] = []
-    for (let i = 0; i < (this.options.accumulate ?? 1); i++) {
+    while (group.length < (this.options.accumulate ?? 1)) {
       const { done, value } = await pass.next()
-      if (done) break
+      if (done) return { group, done }
       group.push(value)
     }
-    return group
+    return { group, done: false }
   }
 
   private async update(step: TrainStep<B>, group: readonly B[]): Promise<void> {
@@ -254,7 +259,7 @@ class Training<M extends AnyModule, B> implements Run {
     place.history = [...place.history, { epoch: this.epoch, step: place.step, logs: this.closed }]
     await this.tell('onEpochEnd')
     for (const metric of Object.values(this.metrics)) metric.reset()
-    Object.assign(place, { epoch: place.epoch + 1, epochStep: 0, lossSum: 0, samples: 0 })
+    Object.assign(place, { epoch: place.epoch + 1, epochStep: 0, due: false, lossSum: 0, samples: 0 })
   }
 
   /** An epoch that the number of steps cuts short ends with the run; the checkpoint is of before, so that more steps can follow. */
