@@ -1,0 +1,19 @@
+// Memory stays flat over 10,000 updates op by op in one synchronous loop, with nothing disposed of.
+
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+
+test('memory is flat over 10,000 updates in a synchronous loop', async () => {
+  const program = fileURLToPath(new URL('../test/memory.ts', import.meta.url))
+  const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', '--conditions=@bp/source', program])
+  const marks = JSON.parse(stdout) as { kept: number; rss: number }[]
+  expect(marks).toHaveLength(10)
+  // the first thousand is the engine's to compile in
+  const [first, ...later] = marks.slice(1)
+  for (const { kept, rss } of later) {
+    expect(Math.abs(kept / first!.kept - 1)).toBeLessThan(0.05)
+    expect(rss / first!.rss).toBeLessThan(1.05)
+  }
+}, 120_000)
