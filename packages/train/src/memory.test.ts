@@ -4,11 +4,12 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
+import type { Mark } from '../test/memory.ts'
 
 test('memory is flat over 10,000 updates in a synchronous loop', async () => {
   const program = fileURLToPath(new URL('../test/memory.ts', import.meta.url))
   const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', '--conditions=@bp/source', program])
-  const marks = JSON.parse(stdout) as { kept: number; rss: number }[]
+  const marks = JSON.parse(stdout) as Mark[]
   expect(marks).toHaveLength(10)
   // the first thousand is the engine's to compile in
   const [first, ...later] = marks.slice(1)

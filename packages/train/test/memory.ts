@@ -6,12 +6,18 @@ import { Adam, clipGradNorm, crossEntropy, Dropout, Linear, ReLU, Sequential } f
 import { Generator } from '@bp/ops'
 import { Accuracy } from '@bp/train'
 
+/** Bytes that are kept alive after collecting, and bytes that the process has. */
+export interface Mark {
+  readonly kept: number
+  readonly rss: number
+}
+
 use(cpu())
 const generator = new Generator(1)
 const model = new Sequential(new Linear(16, 32, { generator }), new ReLU(), new Dropout(0.1, { generator }), new Linear(32, 4, { generator }))
 const optimiser = new Adam(model.parameters(), { lr: 0.01 })
 const accuracy = new Accuracy()
-const marks: { readonly kept: number; readonly rss: number }[] = []
+const marks: Mark[] = []
 for (let step = 1; step <= 10_000; step++) {
   // new inputs each time, as data are
   const x = tensor(Float32Array.from({ length: 32 * 16 }, (_, i) => Math.sin(i * step)), { shape: [32, 16] })
