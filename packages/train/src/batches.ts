@@ -16,7 +16,8 @@ export interface Batches<B> {
 /** Begins a pass. */
 export function batchesOf<B>(data: Data<B>, pass: number): Batches<B> {
   const source = typeof data === 'function' ? data(pass) : data
-  const iterator = Symbol.iterator in source ? source[Symbol.iterator]() : source[Symbol.asyncIterator]()
+  // a loader that can do both may have samples that come as promises only
+  const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
   return {
     next: () => iterator.next(),
     close: () => iterator.return?.(),

@@ -239,6 +239,25 @@ describe('a run', () => {
   })
 })
 
+test('the average is judged in the place of the model', async () => {
+  const model = network()
+  const zero = bytes(network(3))
+  const own = new Map(network(3).stateDict())
+  const ema = {
+    update: () => undefined,
+    use<R>(f: () => R): R {
+      const before = new Map([...model.stateDict()].map(([name, value]) => [name, tensor(value.dataSync(), { shape: value.shape })]))
+      model.loadStateDict(own)
+      return (f() as Promise<unknown>).finally(() => { model.loadStateDict(before) }) as R
+    },
+  }
+  const validation = corners(9, 9)
+  const { history } = await fit(model, small(model, { validation, ema, validateAverage: true, epochs: 2 }))
+  const judged = await evaluate(network(3), validation, { loss: crossEntropy })
+  expect(history.map(({ logs }) => logs.val_loss)).toEqual([judged.loss, judged.loss])
+  expect(bytes(model)).not.toEqual(zero)
+})
+
 test('generators are found in modules, each once', () => {
   const shared = new Generator(1)
   const model = new Sequential(new Dropout(0.1, { generator: shared }), new Sequential(new Dropout(0.1, { generator: shared }), new Dropout(0.1, { generator: new Generator(2) })))
@@ -260,6 +279,7 @@ describe('errors say what to do', () => {
     ['metrics without predictions', { step: (model, [x]) => mean(model.forward(x)), loss: undefined as never, metrics: { accuracy: new Accuracy() } }],
     ['a number that is not logged', { callbacks: [new EarlyStopping()] }],
     ['nothing to resume', { resume: true }],
+    ['an average that cannot be judged', { validation: corners(3, 3), validateAverage: true }],
     ['checkpoints every half step', { checkpoint: { store: { save: () => undefined, saveBest: () => undefined, load: () => null }, everySteps: 0.5 } }],
   ])('%s', async (name, more) => {
     const model = network()

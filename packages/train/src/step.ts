@@ -14,6 +14,13 @@ export interface Scaler {
   update(): void
 }
 
+/** An average of the weights that follows each update, such as EMA of @bp/nn. */
+export interface WeightAverage {
+  update(): void
+  /** Runs a function with the averages in the place of the parameters. */
+  use?<R>(f: () => R): R
+}
+
 /** Options of {@link trainStep}. */
 export interface StepOptions<M, B> extends ForwardOptions<M, B> {
   readonly optimiser: AnyOptimizer
@@ -22,8 +29,7 @@ export interface StepOptions<M, B> extends ForwardOptions<M, B> {
   /** Cuts every element of every gradient to [−limit, limit]; before `clipNorm`. */
   readonly clipValue?: number
   readonly scaler?: Scaler
-  /** An average of the weights that follows each update, such as EMA. */
-  readonly ema?: { update(): void }
+  readonly ema?: WeightAverage
   /** Compiles the whole update, anew for each shape of a batch; with options of `compile` if you like. */
   readonly compile?: boolean | CompileOptions
   /** Samples of a batch, by which losses are weighted; the first axis of its first tensor unless given. */
