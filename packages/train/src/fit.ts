@@ -1,6 +1,6 @@
 // fit: a whole training run, from the first step or from where it was left, with what happens beside it in callbacks.
 
-import { type AnyModule, manualSeed, type Parts } from '@bp/nn'
+import { type AnyModule, type Json, manualSeed, type Parts } from '@bp/nn'
 import type { Data } from './batches.ts'
 import type { Callback, Ended, EpochLogs } from './callbacks/callback.ts'
 import type { LearningRateScheduler, Schedule } from './callbacks/learningRate.ts'
@@ -38,6 +38,8 @@ export interface FitOptions<M, B> extends StepOptions<M, B> {
   readonly resume?: boolean | Uint8Array
   /** Further parts of the run to save: a second model, a generator of the data. */
   readonly parts?: Parts
+  /** What the run is, in JSON of your own: checkpoints hold it, and `readCheckpointProgress(bytes).about` gives it to who resumes. */
+  readonly about?: Json
   /** Throws where a loss is NaN or infinite: true unless given or a scaler is, which skips such steps. */
   readonly checkFinite?: boolean
 }

@@ -224,7 +224,7 @@ export class Training<M extends AnyModule, B> implements Run {
   }
 
   private encode(best: number | null): Uint8Array {
-    return encodeCheckpoint(this.parts, { place: { ...this.place } as unknown as Json, best })
+    return encodeCheckpoint(this.parts, { place: { ...this.place } as unknown as Json, best, about: this.options.about ?? null })
   }
 
   private async resume(): Promise<void> {
