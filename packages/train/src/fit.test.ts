@@ -6,7 +6,7 @@ import { live } from '@bp/core/extend'
 import { Adam, type AnyOptimizer, clipGradNorm, crossEntropy, Dropout, encodeCheckpoint, Linear, type Module, mseLoss, ReLU, Sequential, SGD, type Stateful } from '@bp/nn'
 import { Generator, mean, square, sub } from '@bp/ops'
 import { describe, expect, test } from 'vitest'
-import { Accuracy, type Callback, ConfusionMatrix, EarlyStopping, evaluate, fit, type FitOptions, generatorsOf, LearningRateScheduler, type Run, type Scaler, trainStep } from './index.ts'
+import { Accuracy, type Callback, type CheckpointStore, ConfusionMatrix, EarlyStopping, evaluate, fit, type FitOptions, generatorsOf, LearningRateScheduler, type Run, type Scaler, trainStep } from './index.ts'
 
 use(cpu())
 
@@ -236,6 +236,51 @@ describe('a run', () => {
     expect(ended.by).toBe('callback')
     expect(losses.length).toBe(best + 3)
     expect(bytes(model)).toEqual(saved[best])
+  })
+})
+
+describe('a run that is resumed', () => {
+  /** A store in memory. */
+  class Kept implements CheckpointStore {
+    readonly all: Uint8Array[] = []
+    best: Uint8Array | null = null
+    save(checkpoint: Uint8Array): void { this.all.push(checkpoint) }
+    saveBest(checkpoint: Uint8Array): void { this.best = checkpoint }
+    load(): Uint8Array | null { return this.all.at(-1) ?? null }
+  }
+
+  test.each([[{}], [{ compile: true }], [{ accumulate: 2 }], [{ stepsPerEpoch: 3 }], [{ steps: 10 }]])('with %j from any of its checkpoints ends bit by bit as the unbroken one', async more => {
+    const store = new Kept()
+    const begin = (): Module => network(1, 0.2)
+    const options = (model: Module): FitOptions<Module, Batch> => small(model, { ...more, validation: corners(9, 4), metrics: { accuracy: new Accuracy() }, checkpoint: { store, everySteps: 1, monitor: 'val_loss' } })
+    const unbroken = begin()
+    const whole = await fit(unbroken, { ...options(unbroken), resume: true })
+    expect(store.all.length).toBeGreaterThanOrEqual(whole.step)
+    for (const checkpoint of [...store.all.slice(0, 8), store.all.at(-1)!]) {
+      const model = begin()
+      expect(await fit(model, { ...options(model), resume: checkpoint })).toEqual(whole)
+      expect(bytes(model)).toEqual(bytes(unbroken))
+    }
+  })
+
+  test('after a callback ended it stays ended', async () => {
+    const store = new Kept()
+    const stopped = async (): Promise<unknown> => {
+      const model = network()
+      const result = await fit(model, small(model, { epochs: 50, checkpoint: { store }, resume: true, callbacks: [new EarlyStopping({ monitor: 'lr', restoreBest: true, patience: 2 })] }))
+      return [result, bytes(model)]
+    }
+    const first = await stopped()
+    expect(first).toMatchObject([{ step: 12, ended: { by: 'callback', reason: 'lr has not become better than 0.05000 for 2 epochs' } }, expect.any(Uint8Array)])
+    expect(await stopped()).toEqual(first)
+  })
+
+  test('over other data says so', async () => {
+    const store = new Kept()
+    const model = network()
+    await fit(model, small(model, { steps: 3, checkpoint: { store } }))
+    await expect(fit(model, small(model, { data: corners(20, 16), checkpoint: { store }, resume: true }))).rejects.toThrowErrorMatchingInlineSnapshot(`[BpError: fit: the run was left after 3 batches of a pass, and the data give 2 now. Resume with the same data]`)
+    await expect(fit(model, small(model, { resume: store.load()!, metrics: { accuracy: new Accuracy() } }))).rejects.toThrowErrorMatchingInlineSnapshot(`[BpError: checkpoint: it has no metric.accuracy. Give the parts that were saved, or pass { strict: false } to load those that both have]`)
   })
 })
 
