@@ -15,6 +15,7 @@ test('memory is flat over 10,000 updates in a synchronous loop', async () => {
   const [first, ...later] = marks.slice(1)
   for (const { kept, rss } of later) {
     expect(Math.abs(kept / first!.kept - 1)).toBeLessThan(0.05)
-    expect(rss / first!.rss).toBeLessThan(1.05)
+    // the engine takes some 20 MB at once now and then; a step’s tensors are 100 kB, so that keeping them would take 1 GB
+    expect(rss / first!.rss).toBeLessThan(1.3)
   }
 }, 120_000)
