@@ -66,8 +66,9 @@ export interface TrainStep<B> {
  * ```ts
  * import { tensor } from '@bp/core'
  * import { Linear, mseLoss, SGD } from '@bp/nn'
+ * import { Generator } from '@bp/ops'
  * import { trainStep } from '@bp/train'
- * const model = new Linear(1, 1)
+ * const model = new Linear(1, 1, { generator: new Generator(1) })
  * const step = trainStep(model, { loss: mseLoss, optimiser: new SGD(model.parameters(), { lr: 0.1 }), compile: true })
  * const x = tensor([[1], [2]]), y = tensor([[2], [4]])
  * const first = step([x, y]).loss.item()
