@@ -4,7 +4,7 @@ export { composites, type CompositeName, type Composites } from './composites.ts
 export { library, type Library, type LibraryName } from './library.ts'
 export { primitives, type KernelTable, type MapName, type PrimitiveName, type Primitives } from './primitives.ts'
 export { conv, convInput, convSize, convWeight, dot, type ConvGeometry, type ConvInputParams, type ConvWeightParams, type DotParams } from './rows/contract.ts'
-export type { AvgPoolParams } from './composites/pooling.ts'
+export { planeStarts, type AvgPoolParams } from './composites/pooling.ts'
 export { cubic } from './composites/interpolate.ts'
 export { batched, perAxis } from './composites/spatial.ts'
 export { pick, resample, type Taps } from './composites/resample.ts'

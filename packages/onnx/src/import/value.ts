@@ -1,7 +1,8 @@
 // The values of a running model: tensors, and literals that are known before any tensor is made, such as shapes.
 
 import { type DType, type Shape, Tensor, tensor, type TypedArray } from '@bp/core'
-import { type Abstract, Aval, convert } from '@bp/core/extend'
+import { type Abstract, Aval, convert, describe } from '@bp/core/extend'
+import { UnsupportedError } from './errors.ts'
 
 /**
  * A small array known in JavaScript: shapes, axes, scalar constants. Arithmetic on shapes is done on these, so that it
@@ -39,7 +40,13 @@ export type Value = Tensor | Known
 export const toTensor = (value: Value): Tensor => value instanceof Tensor ? value : value.tensor
 
 /** A value's elements as numbers. A tensor is read, which throws where it is being traced or its backend cannot at once. */
-export const toNumbers = (value: Value): number[] => Array.from<number | bigint, number>(value instanceof Tensor ? value.dataSync() : value.data, Number)
+export const toNumbers = (value: Value): number[] => Array.from<number | bigint, number>(value instanceof Tensor ? readable(value).dataSync() : value.data, Number)
+
+/** The same tensor, whose values a shape or a choice depends on; throws where it has none, because it is being traced. */
+export function readable(x: Tensor): Tensor {
+  if (!x.storage) throw new UnsupportedError('importOnnx', `a shape or a choice depends on the values of ${describe(x)}, which are not known while a program is traced, which is unsupported. Run the model outside of compile, trace, jvp and vmap`)
+  return x
+}
 
 /** A list of whole numbers as int64, as ONNX passes shapes around. */
 export const int64s = (values: readonly number[], shape: Shape = [values.length]): Known => new Known('int64', shape, convert(values, 'int64'))

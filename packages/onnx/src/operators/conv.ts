@@ -1,9 +1,9 @@
 // Convolution and pooling: Conv, ConvTranspose, MaxPool, AveragePool, LpPool and their global forms.
 
-import { type Tensor } from '@bp/core'
-import { bind, describe, fail } from '@bp/core/extend'
-import { abs, amax, avgPool, cast, convolve, convTranspose, maxPool, mean, mul, pad, pow, reshape, take } from '@bp/ops'
-import { primitives } from '@bp/ops/extend'
+import { add, type Tensor } from '@bp/core'
+import { describe, fail, sizeOf } from '@bp/core/extend'
+import { abs, amax, avgPool, cast, convolve, convTranspose, maxPool, maxPoolWithIndices, mean, mul, pad, pow } from '@bp/ops'
+import { planeStarts } from '@bp/ops/extend'
 import type { Attributes } from '../import/attributes.ts'
 import type { ModelNode } from '../import/load.ts'
 import { windowPadding } from './geometry.ts'
@@ -86,9 +86,8 @@ const largest: Operator = onTensors(1, ([x], attributes, node) => {
   if (x!.dtype !== 'float32' && x!.dtype !== 'float64') return viaFloat(x!, windows, ceilMode, node)
   if (!wantsPlaces) return maxPool(x!, { ...windows, ceilMode })
   only(node, 'storage_order', attributes.int('storage_order', 0), 0)
-  if (ceilMode) only(node, 'ceil_mode with indices, ceil_mode', 1)
-  const places = bind(primitives.poolArgMax, [x!], windows)
-  return [take(reshape(x!, [x!.size]), places), cast(places, 'int64')]
+  const [values, places] = maxPoolWithIndices(x!, { ...windows, ceilMode })
+  return [values, cast(add(places, planeStarts(places, sizeOf(x!.shape.slice(2)))), 'int64')]
 })
 
 const viaFloat = (x: Tensor, windows: Windows, ceilMode: boolean, node: ModelNode): Tensor => {

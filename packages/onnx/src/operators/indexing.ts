@@ -1,10 +1,12 @@
-// Reading and writing elements by index: GatherElements, GatherND, ScatterElements, ScatterND.
+// Reading and writing elements by index: GatherElements, GatherND, ScatterElements, ScatterND, NonZero.
 
-import { add, mul, onesLike, type Tensor } from '@bp/core'
-import { describe, fail, normaliseAxis, sizeOf, stridesOf } from '@bp/core/extend'
-import { cast, iota, less, narrow, putAlong, reshape, scatterAdd, select, take, takeAlong } from '@bp/ops'
+import { add, broadcastTo, mul, type Tensor } from '@bp/core'
+import { describe, fail, sizeOf, stridesOf } from '@bp/core/extend'
+import { cast, iota, less, narrow, nonzero, reshape, scatter, type ScatterReduction, select, take, takeAlong, transpose } from '@bp/ops'
+import type { Attributes } from '../import/attributes.ts'
 import type { ModelNode } from '../import/load.ts'
-import { only, onTensors, type Operators } from './operator.ts'
+import { readable } from '../import/value.ts'
+import { only, onTensors, type Operator, type Operators } from './operator.ts'
 
 /** Index tuples along the last axis as places in the flattened axes of `sizes`; negative ones count from the end. */
 function places(index: Tensor, sizes: readonly number[]): Tensor {
@@ -27,30 +29,37 @@ function gatherND(x: Tensor, index: Tensor, batch: number, node: ModelNode): Ten
   return reshape(take(reshape(x, [batches * sizeOf(sizes), ...rest]), reshape(flat, [flat.size])), [...index.shape.slice(0, -1), ...rest])
 }
 
-function scatterND(x: Tensor, index: Tensor, updates: Tensor, mode: 'none' | 'add'): Tensor {
+function scatterND(x: Tensor, index: Tensor, updates: Tensor, reduce: ScatterReduction | undefined): Tensor {
   const depth = index.shape.at(-1)!
   const sizes = x.shape.slice(0, depth)
-  const rest = x.shape.slice(depth)
+  const rest = sizeOf(x.shape.slice(depth))
   const at = places(index, sizes)
-  const flat = reshape(at, [at.size])
-  const put = (values: Tensor): Tensor => reshape(scatterAdd(reshape(values, [flat.size, ...rest]), flat, sizeOf(sizes)), x.shape)
-  return mode === 'add' ? add(x, put(updates)) : select(less(0, put(onesLike(updates))), put(updates), x)
+  const each = broadcastTo(reshape(at, [at.size, 1]), [at.size, rest])
+  return reshape(scatter(reshape(x, [sizeOf(sizes), rest]), 0, each, reshape(updates, [at.size, rest]), { ...reduce && { reduce } }), x.shape)
 }
+
+/** Reductions by ONNX's names; `none` puts the last of several values. */
+const reductions: Readonly<Record<string, ScatterReduction | undefined>> = { none: undefined, add: 'sum', mul: 'prod', max: 'amax', min: 'amin' }
+
+function reductionOf(attributes: Attributes, node: ModelNode): ScatterReduction | undefined {
+  const name = attributes.string('reduction', 'none')
+  only(node, 'reduction', name, ...Object.keys(reductions))
+  return reductions[name]
+}
+
+/** The index of each element that is not 0, a column each. */
+const nonZero: Operator = onTensors(1, ([x]) => cast(transpose(nonzero(readable(x!))), 'int64'))
+
+const scatterElements: Operator = onTensors(3, ([x, index, updates], attributes, node) => {
+  const reduce = reductionOf(attributes, node)
+  return scatter(x!, attributes.int('axis', 0), index!, updates!, { ...reduce && { reduce } })
+})
 
 /** Indexing operators by name. */
 export const indexing: Operators = {
   GatherElements: onTensors(2, ([x, index], attributes) => takeAlong(x!, index!, attributes.int('axis', 0))),
   GatherND: onTensors(2, ([x, index], attributes, node) => gatherND(x!, index!, attributes.int('batch_dims', 0), node)),
-  ScatterElements: onTensors(3, ([x, index, updates], attributes, node) => {
-    const reduction = attributes.string('reduction', 'none')
-    only(node, 'reduction', reduction, 'none', 'add')
-    const axis = normaliseAxis(node.operator, attributes.int('axis', 0), x!.rank)
-    return putAlong(x!, index!, updates!, axis, reduction === 'add' ? 'add' : 'set')
-  }),
-  Scatter: onTensors(3, ([x, index, updates], attributes) => putAlong(x!, index!, updates!, attributes.int('axis', 0))),
-  ScatterND: onTensors(3, ([x, index, updates], attributes, node) => {
-    const reduction = attributes.string('reduction', 'none')
-    only(node, 'reduction', reduction, 'none', 'add')
-    return scatterND(x!, index!, updates!, reduction as 'none' | 'add')
-  }),
+  ScatterElements: scatterElements, Scatter: scatterElements,
+  ScatterND: onTensors(3, ([x, index, updates], attributes, node) => scatterND(x!, index!, updates!, reductionOf(attributes, node))),
+  NonZero: nonZero,
 }

@@ -13,7 +13,10 @@ import { type Context, only, onTensors, onValues, type Operator, type Operators 
 /** A vector of one number a channel, laid along axis 1 of x: [n, c, …]. */
 const perChannel = (x: Tensor, v: Tensor): Tensor => reshape(cast(v, x.dtype), [v.size, ...new Array<number>(Math.max(0, x.rank - 2)).fill(1)])
 
-const scaled = (x: Tensor, scale: Tensor, bias: Tensor | undefined): Tensor => bias ? add(mul(x, scale), bias) : mul(x, scale)
+function scaled(x: Tensor, scale: Tensor | undefined, bias: Tensor | undefined): Tensor {
+  const y = scale ? mul(x, scale) : x
+  return bias ? add(y, bias) : y
+}
 
 /** Whether a BatchNormalization node of the file uses the batch's statistics; every version says it in another way. */
 function fileTrains(attributes: Attributes, node: ModelNode): boolean {
@@ -58,10 +61,11 @@ const fromAxis = (x: Tensor, attributes: Attributes, node: ModelNode): number[] 
   return x.shape.flatMap((_, i) => i < axis ? [] : i)
 }
 
-const layerNormalization: Operator = onTensors(2, ([x, scale, bias], attributes, node) => {
+/** PyTorch leaves the scale out where a layer has none, though the standard asks for it. */
+const layerNormalization: Operator = onTensors(1, ([x, scale, bias], attributes, node) => {
   const axes = fromAxis(x!, attributes, node)
   const eps = attributes.float('epsilon', 1e-5)
-  const y = scaled(standardise(x!, axes, eps), scale!, bias)
+  const y = scaled(standardise(x!, axes, eps), scale, bias)
   if (node.outputs.length < 2) return y
   return [y, mean(x!, axes, true), reciprocal(sqrt(add(variance(x!, axes, { correction: 0, keepDims: true }), eps)))]
 })

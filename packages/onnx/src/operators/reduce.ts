@@ -2,7 +2,7 @@
 
 import { full, mul, type Tensor } from '@bp/core'
 import { fail, isFloat, normaliseAxes, normaliseAxis } from '@bp/core/extend'
-import { abs, amax, amin, argMax, cast, concat, cumSum, flip, log, logSumExp, mean, narrow, neg, reshape, sqrt, square, squeeze, sub, sum, topk } from '@bp/ops'
+import { abs, amax, amin, argMax, cast, concat, cumSum, flip, log, logSumExp, mean, narrow, neg, reshape, square, squeeze, sub, sum, topk, vectorNorm } from '@bp/ops'
 import { unsupported } from '../import/errors.ts'
 import { toNumbers } from '../import/value.ts'
 import { onTensors, type Operator, type Operators, numbersOf } from './operator.ts'
@@ -81,7 +81,7 @@ export const reduce: Operators = {
   ReduceMin: reduction(extreme(amin, Infinity, 'ReduceMin')),
   ReduceProd: reduction(product),
   ReduceL1: reduction((x, axes, keepDims) => sum(abs(x), axes, keepDims)),
-  ReduceL2: reduction((x, axes, keepDims) => sqrt(sum(square(x), axes, keepDims))),
+  ReduceL2: reduction((x, axes, keepDims) => vectorNorm(x, { axes, keepDims })),
   ReduceLogSum: reduction((x, axes, keepDims) => log(sum(x, axes, keepDims))),
   ReduceLogSumExp: reduction(extreme(logSumExp, -Infinity, 'ReduceLogSumExp')),
   ReduceSumSquare: reduction((x, axes, keepDims) => sum(square(x), axes, keepDims)),
