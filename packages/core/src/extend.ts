@@ -1,6 +1,7 @@
 // @bp/core/extend: what authors of ops, backends and exporters use.
 
 export { reshape, reshapeRow, transpose, transposeRow } from './axes.ts'
+export { besideProduct, fullPrecision, meetsInProduct } from './autocast.ts'
 export { Aval, withShape, type Abstract } from './aval.ts'
 export { defaultBackend, type Backend, type HostOperand, type Kernel, type MemoryPlan, type Operand, type Program } from './backend.ts'
 export { cast, castRow, promote, toFloat } from './cast.ts'
@@ -16,7 +17,7 @@ export { lookUp } from './eager.ts'
 export { bind, bindMany } from './interpreter.ts'
 export { effect, live, outside } from './live.ts'
 export { throughFloat32 } from './throughFloat32.ts'
-export { defineComposite, defineOp, type AnyRow, type Arity, type BatchRule, type CompositeSpec, type Diff, type FlopCount, type Fuse, type HostKernel, type Primitive, type PrimitiveSpec, type Pullback, type Pushforward, type Row, type SavedX, type SavedY, type Saves, type Tuple } from './row.ts'
+export { defineComposite, defineOp, type AnyRow, type Arity, type BatchRule, type CompositeSpec, type Diff, type FlopCount, type Fuse, type HostKernel, type Precision, type Primitive, type PrimitiveSpec, type Pullback, type Pushforward, type Row, type SavedX, type SavedY, type Saves, type Tuple } from './row.ts'
 export { setVerifier, verifyGraph, type Verifier } from './compile/verify.ts'
 export { broadcastShapes, broadcastsTo, checkShape, describe, normaliseAxes, normaliseAxis, sameShape, sizeOf, stridesOf } from './shape.ts'
 export { trace, type InputSpec, type TraceOptions } from './trace.ts'
