@@ -42,7 +42,7 @@ class Autocast implements Casting {
   /** A leaf that is used several times is cast once, as long as it holds the same. */
   lower(x: Tensor): Tensor {
     // a traced program finds casts that it has already by itself
-    if (x.node === null || x.node.row !== null || current.outer !== null) return cast(x, low)
+    if (x.node?.row !== null || current.outer !== null) return cast(x, low)
     const kept = this.leaves.get(x)
     if (kept?.version === x.version && kept.recording === current.recording && usable(kept, x)) return kept.y
     const y = cast(x, low)
@@ -51,8 +51,8 @@ class Autocast implements Casting {
   }
 }
 
-/** Whether a backward pass through the cast still reaches the leaf. */
-const usable = ({ y, recording }: Kept, x: Tensor): boolean => !recording || (y.node !== null && y.node.xs !== null && y.node.edges[0] === x.node)
+/** Whether a backward pass through the cast still reaches the leaf: not where an earlier pass has freed it. */
+const usable = ({ y: { node }, recording }: Kept, x: Tensor): boolean => !recording || (node?.xs && node.edges[0] === x.node) === true
 
 const full = (x: Tensor): Tensor => x.dtype === low ? cast(x, 'float32') : x
 
@@ -75,7 +75,8 @@ const full = (x: Tensor): Tensor => x.dtype === low ? cast(x, 'float32') : x
  * ```
  */
 export function autocast<R>(f: () => R, { dtype = low, enabled = true }: AutocastOptions = {}): R {
-  if (dtype !== low) fail('dtype', 'autocast', `cannot compute products in ${String(dtype)}: there is no bfloat16 here, and wider types gain nothing. Use 'float16' with a GradScaler`)
+  const asked: string = dtype
+  if (asked !== low) fail('dtype', 'autocast', `cannot compute products in ${asked}: there is no bfloat16 here, and wider types gain nothing. Use 'float16' with a GradScaler`)
   const by = enabled ? casting ?? new Autocast() : null
   return withCasting(by, () => synchronous('autocast', f()))
 }

@@ -43,7 +43,18 @@ export function fromHalf(half: number): number {
  * Array.from(decodeFloat16(encodeFloat16([1.0001, 1e-8]))) // => [1, 0]
  * ```
  */
-export const encodeFloat16 = (values: ArrayLike<number>): Uint16Array => Uint16Array.from(values, toHalf)
+export function encodeFloat16(values: ArrayLike<number>): Uint16Array {
+  const halves = new Uint16Array(values.length)
+  for (let i = 0; i < halves.length; i++) halves[i] = toHalf(values[i]!)
+  return halves
+}
+
+let numbers: Float32Array | null = null
 
 /** The numbers that float16 bits stand for, exactly. */
-export const decodeFloat16 = (halves: ArrayLike<number>): Float32Array => Float32Array.from(halves, fromHalf)
+export function decodeFloat16(halves: ArrayLike<number>): Float32Array {
+  numbers ??= Float32Array.from({ length: 65536 }, (_, half) => fromHalf(half))
+  const values = new Float32Array(halves.length)
+  for (let i = 0; i < values.length; i++) values[i] = numbers[halves[i]!]!
+  return values
+}

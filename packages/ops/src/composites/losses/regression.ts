@@ -5,7 +5,7 @@ import { fail } from '@bp/core/extend'
 import { abs, div, sub } from '../../rows/arithmetic.ts'
 import { less, select } from '../../rows/compare.ts'
 import { square } from '../activations.ts'
-import { checkAlike, type LossOptions, reduce } from './reduction.ts'
+import { alike, type LossOptions, reduce } from './reduction.ts'
 
 /**
  * (x − y)².
@@ -18,8 +18,7 @@ import { checkAlike, type LossOptions, reduce } from './reduction.ts'
  * ```
  */
 export function mseLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
-  checkAlike('mseLoss', x, target)
-  return reduce(square(sub(x, target)), options)
+  return reduce(square(sub(...alike('mseLoss', x, target))), options)
 }
 
 /**
@@ -33,8 +32,7 @@ export function mseLoss(x: Tensor, target: Tensor, options: LossOptions = {}): T
  * ```
  */
 export function l1Loss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
-  checkAlike('l1Loss', x, target)
-  return reduce(abs(sub(x, target)), options)
+  return reduce(abs(sub(...alike('l1Loss', x, target))), options)
 }
 
 /** Options of {@link huberLoss}. */
@@ -56,8 +54,7 @@ export interface HuberLossOptions extends LossOptions {
 export function huberLoss(x: Tensor, target: Tensor, options: HuberLossOptions = {}): Tensor {
   const { delta = 1 } = options
   if (!(delta > 0)) fail('value', 'huberLoss', `delta must be positive, got ${delta}`)
-  checkAlike('huberLoss', x, target)
-  const off = sub(x, target)
+  const off = sub(...alike('huberLoss', x, target))
   const size = abs(off)
   return reduce(select(less(size, delta), mul(0.5, square(off)), mul(delta, sub(size, delta / 2))), options)
 }
