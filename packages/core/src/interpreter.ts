@@ -71,6 +71,17 @@ export function runIn<R>(interpreter: Interpreter, f: () => R): R {
   }
 }
 
+/** What decides whether assignments and effects last; see `provisionally` in live.ts. */
+export interface Trial {
+  /** What a variable shall hold: its new value, or what it held before. */
+  choose(after: Tensor, before: Tensor): Tensor
+  /** Whether effects happen. */
+  held(): boolean
+}
+
+/** The trial under way. */
+export const assignments: { trial: Trial | null } = { trial: null }
+
 /** Runs `f` with the current interpreter's recording on or off. */
 export function withRecording<R>(on: boolean, f: () => R): R {
   const interpreter = current

@@ -1,5 +1,6 @@
 // @bp/nn: layers, losses, optimisers and checkpoints, with the names and formulas of PyTorch.
 
+export { GradScaler, type GradScalerOptions, type GradScalerState } from './amp/gradScaler.ts'
 export { fans, kaimingNormal, kaimingUniform, normal, uniform, xavierNormal, xavierUniform, type InitOptions, type KaimingOptions } from './init.ts'
 export { Dropout, GELU, ReLU, Sigmoid, SiLU, Softmax, Tanh, type DropoutOptions } from './layers/activation.ts'
 export { AvgPool, AvgPool1d, AvgPool2d, Conv1d, Conv2d, Conv3d, MaxPool, MaxPool1d, MaxPool2d, type ConvOptions } from './layers/conv.ts'
