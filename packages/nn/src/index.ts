@@ -10,6 +10,7 @@ export { MultiheadAttention, TransformerEncoderLayer, type TransformerOptions } 
 export * from './losses.ts'
 export { Module, Parameter, type AnyModule, type LoadOptions } from './module.ts'
 export { Adagrad, Adam, AdamW, RMSprop, type AdagradOptions, type AdamOptions, type RMSpropOptions } from './optim/adaptive.ts'
+export { GradAccumulator, type GradAccumulatorState } from './optim/accumulate.ts'
 export { clipGradNorm, clipGradValue, type ClipOptions } from './optim/clip.ts'
 export { Optimizer, type AnyOptimizer, type Hyper, type OptimizerState, type ParameterGroup } from './optim/optimizer.ts'
 export { CosineAnnealingLR, StepLR } from './optim/scheduler.ts'
