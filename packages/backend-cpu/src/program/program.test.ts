@@ -1,6 +1,6 @@
 // Programs against ops one by one: every kind of loop, product and window, over random shapes.
 
-import { broadcastTo, compile, full, grad, mul, type Tensor, tensor, use, Variable, zeros } from '@bp/core'
+import { broadcastTo, compile, full, grad, mul, sumTo, type Tensor, tensor, use, Variable, zeros } from '@bp/core'
 import { trace } from '@bp/core/extend'
 import { acos, add, asin, atan, concat, convolve, cos, equal, erf, exp, expm1, Generator, layerNorm, less, lessEqual, log, log1p, matmul, maxPool, pad, pow, relu, reshape, sigmoid, sin, softmax, split, sum, take, tan, tanh, transpose } from '@bp/ops'
 import * as fc from 'fast-check'
@@ -45,6 +45,12 @@ describe.each(dtypes)('in %s', dtype => {
       same((x, y) => mul(relu(mul(x, y)), sum(mul(x, x), axes, true)), [x, y])
       same(x => transpose(mul(x, x)), [x])
     }), { numRuns: 25 })
+  })
+
+  it('sums over axes of size 1 by dropping them: a bias’s gradient of one sample', () => {
+    const x = random([1, 1, 40], dtype)
+    same(x => add(sumTo(mul(x, x), [40]), 1), [x])
+    same(x => sumTo(transpose(mul(x, x), [0, 2, 1]), [40, 1]), [x])
   })
 
   it('makes rows in passes: softmax, layer normalisation and their gradients', () => {
