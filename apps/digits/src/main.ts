@@ -3,7 +3,7 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { cpu } from '@bp/backend-cpu'
-import { BpError, type Tensor, use } from '@bp/core'
+import { BpError, use } from '@bp/core'
 import { crossEntropy, encodeSafetensors, memoryBreakdown, summary } from '@bp/nn'
 import { exportOnnx, importOnnx } from '@bp/onnx'
 import { compare } from './compare.ts'
@@ -108,14 +108,10 @@ async function trainAll(run: Run, train: Images, test: Images, checkpoint: strin
   return (performance.now() - begin) / 1000
 }
 
-/** The memory of one more step op by op, measured before its graph is let go. */
+/** The memory of one step op by op. */
 function memoryTable(run: Run, train: Images): string {
   const { x, y } = toBatch(pick(train, Array.from({ length: run.progress.options.batch }, (_, i) => i)))
-  const forward = (): Tensor => crossEntropy(run.model.forward(x), y)
-  forward().backward()
-  const table = memoryBreakdown(run.model, run.optimiser, forward(), x).toString()
-  run.optimiser.zeroGrad()
-  return table
+  return memoryBreakdown(run.model, run.optimiser, x, { loss: logits => crossEntropy(logits, y) }).toString()
 }
 
 /** Writes the model, reads it back, and compares the two on all test images. */

@@ -73,8 +73,8 @@ export function runIn<R>(interpreter: Interpreter, f: () => R): R {
 
 /** What decides whether assignments and effects last; see `provisionally` in live.ts. */
 export interface Trial {
-  /** What a variable shall hold: its new value, or what it held before. */
-  choose(after: Tensor, before: Tensor): Tensor
+  /** What a variable shall hold: its new value, or what it held before; `null` for no assignment at all. */
+  choose(after: Tensor, before: Tensor): Tensor | null
   /** Whether effects happen. */
   held(): boolean
 }

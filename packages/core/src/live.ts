@@ -31,7 +31,7 @@ export function effect(happen: () => void): void {
 }
 
 /**
- * Runs `f`; each variable that it assigns gets `choose(after, before)` instead, and its effects happen only where `held()` says so
+ * Runs `f`; each variable that it assigns gets `choose(after, before)` instead (`null`: it is left alone), and its effects happen only where `held()` says so
  * at that time. So a step that turns out to be void, which a compiled step learns only as it runs, leaves nothing behind.
  *
  * @example

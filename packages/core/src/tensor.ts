@@ -161,7 +161,9 @@ export class Variable extends Tensor {
       fail('shape', 'assign', `the variable is ${describe(this)}, the new value ${describe(value)}. Reshape or cast the value, or make a new Variable`)
     }
     if (value.backend !== this.backend) fail('backend', 'assign', `the variable is on ${this.backend.name}, the new value on ${value.backend.name}. Move it with await to(value, backend)`)
+    const chosen = assignments.trial === null ? value : assignments.trial.choose(value, this)
+    if (chosen === null) return
     saver?.assigning(this)
-    current.assign(this, assignments.trial === null ? value : assignments.trial.choose(value, this))
+    current.assign(this, chosen)
   }
 }
