@@ -45,8 +45,20 @@ export function fromHalf(half: number): number {
  */
 export function encodeFloat16(values: ArrayLike<number>): Uint16Array {
   const halves = new Uint16Array(values.length)
-  for (let i = 0; i < halves.length; i++) halves[i] = toHalf(values[i]!)
+  if (values instanceof Float32Array) encodeSingles(values, halves)
+  else for (let i = 0; i < halves.length; i++) halves[i] = toHalf(values[i]!)
   return halves
+}
+
+/** Most numbers are 0 or in float16's normal range, where whole-number arithmetic on their bits rounds them: half a unit is added, less at a tie to even. */
+function encodeSingles(values: Float32Array, halves: Uint16Array): void {
+  const singles = new Uint32Array(values.buffer, values.byteOffset, values.length)
+  for (let i = 0; i < halves.length; i++) {
+    const x = singles[i]!
+    const magnitude = x & 0x7fffffff
+    if (magnitude >= 0x38800000 && magnitude < 0x477ff000) halves[i] = x >>> 16 & 0x8000 | (magnitude + 0xfff + (magnitude >>> 13 & 1) >>> 13) - (112 << 10)
+    else halves[i] = magnitude === 0 ? x >>> 16 : toHalf(values[i]!)
+  }
 }
 
 let numbers: Float32Array | null = null
