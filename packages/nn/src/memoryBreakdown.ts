@@ -66,7 +66,7 @@ const total = (numbers: readonly number[]): number => numbers.reduce((a, b) => a
  * import { Adam, Linear, memoryBreakdown, ReLU, Sequential } from '@bp/nn'
  * const model = new Sequential(new Linear(4, 8), new ReLU(), new Linear(8, 2))
  * const { rows } = memoryBreakdown(model, new Adam(model.parameters()), ones([16, 4]))
- * rows.map(({ what, predictedBytes, measuredBytes }) => `${what} ${predictedBytes} ${measuredBytes}`).slice(0, 4) // => [parameters 232 232, gradients 232 232, optimiser states 464 464, activations 512 512]
+ * rows.map(({ what, predictedBytes, measuredBytes }) => `${what} ${predictedBytes} ${measuredBytes}`).slice(0, 4) // => [parameters 232 232, gradients 232 232, optimiser states 464 464, activations 520 520]
  * ```
  */
 export function memoryBreakdown(model: Module, optimiser: AnyOptimizer, input: Tensor, { loss = mean }: MemoryOptions = {}): MemoryBreakdown {
