@@ -1,12 +1,13 @@
 // The memory that a training step holds: predicted from shapes, measured from what the backend has allocated, side by side.
 
 import { autocast, checkpointSequential, enableGrad, gradients, tapeMemory, type Tensor } from '@bp/core'
-import { type Aval, bytesPerElement, type Graph, type Id, idOf, provisionally, recordedApart, savedFor, sizeOf, trace } from '@bp/core/extend'
+import { provisionally } from '@bp/core/extend'
 import { mean, narrow } from '@bp/ops'
 import { Sequential } from './layers/linear.ts'
 import type { Module, Parameter } from './module.ts'
 import type { AnyOptimizer } from './optim/optimizer.ts'
-import { table, watch } from './summary.ts'
+import { bytesOf, type LayerMemory, predictTape } from './predictTape.ts'
+import { table } from './summary.ts'
 
 /** Options of {@link memoryBreakdown}. */
 export interface MemoryOptions {
@@ -25,14 +26,6 @@ export interface MemoryRow {
   readonly measuredBytes: number | null
 }
 
-/** What a layer keeps for the backward pass. */
-export interface LayerMemory {
-  /** The path of the layer's field; `''` for what is computed outside of all layers, such as the loss. */
-  readonly name: string
-  /** Predicted: what no layer before it keeps already. */
-  readonly bytes: number
-}
-
 /** What training holds in memory between the forward and the backward pass. */
 export interface MemoryBreakdown {
   /** Parameters, gradients, optimiser states, activations, input, and their total. */
@@ -47,7 +40,6 @@ export interface MemoryBreakdown {
   toString(): string
 }
 
-const bytesOf = ({ shape, dtype }: Pick<Aval, 'shape' | 'dtype'>): number => sizeOf(shape) * bytesPerElement(dtype)
 const total = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0)
 
 /**
@@ -58,7 +50,7 @@ const total = (numbers: readonly number[]): number => numbers.reduce((a, b) => a
  * each op keeps what its derivative reads (a product its operands, relu its result, an addition nothing), a value that several ops
  * keep counts once, and views, parameters and the input cost nothing. They are measured by running the step: a forward and a
  * backward pass and, where the optimiser has no states yet, a step. Parameters, buffers, `.grad`, the optimiser and random
- * generators are afterwards as they were.
+ * generators are afterwards as they were. This is a step op by op; what a compiled one takes up at once, `compile(step).bytes` tells.
  *
  * @example
  * ```ts
@@ -86,54 +78,6 @@ export function memoryBreakdown(model: Module, optimiser: AnyOptimizer, input: T
   rows.push({ what: 'total', formula: '', predictedBytes: total(rows.map(row => row.predictedBytes)), measuredBytes: total(rows.map(row => row.measuredBytes!)) })
   const savings = savingsOf(model, loss, input, loss === mean)
   return { rows, savings, layers, toString: () => print(rows, savings) }
-}
-
-/** What the tape of `step` holds, by shapes alone, beside parameters, buffers and the input. */
-function predictTape(model: Module, step: (x: Tensor) => Tensor, input: Tensor): LayerMemory[] {
-  const names = ['']
-  const keepers = new Map<Id, number>()
-  const seen: Parameters<typeof savedFor>[1] = new Set()
-  const keep = (y: Tensor, layer: number): void => {
-    for (const x of savedFor(y, seen)) {
-      const id = idOf(x)
-      if (id !== null && !keepers.has(id)) keepers.set(id, layer)
-    }
-  }
-  const innermost = model.namedModules().filter(([, module]) => module.namedModules().length === 1)
-  const restore = innermost.map(([name, module]) => watch(module, y => { keep(y, names.push(name) - 1) }))
-  let graph: Graph
-  try {
-    graph = trace(x => {
-      const y = enableGrad(() => step(x))
-      keep(y, 0)
-      return y
-    }, [input], { inlines: recordedApart })
-  } finally {
-    for (const undo of restore) undo()
-  }
-  const bytes = names.map(() => 0)
-  const { avals, baseOf } = valuesOf(graph)
-  const counted = new Set([...graph.inputs, ...graph.variables].map(({ id }) => id))
-  for (const [id, layer] of keepers) {
-    const base = baseOf(id)
-    if (counted.has(base)) continue
-    counted.add(base)
-    bytes[layer]! += bytesOf(avals.get(id)!)
-  }
-  return [...names.slice(1), ''].map((name, i) => ({ name, bytes: bytes[(i + 1) % names.length]! }))
-}
-
-/** Shape and dtype of each value of a graph, and what it is a view of. */
-function valuesOf(graph: Graph): { readonly avals: ReadonlyMap<Id, Aval>; readonly baseOf: (id: Id) => Id } {
-  const avals = new Map<Id, Aval>()
-  const bases = new Map<Id, Id>()
-  for (const { id, aval } of [...graph.inputs, ...graph.constants, ...graph.variables, ...graph.live]) avals.set(id, aval)
-  for (const { row, inputs, outputs, avals: results } of graph.nodes) {
-    outputs.forEach((id, i) => avals.set(id, results[i]!))
-    const [x] = inputs
-    if (row.fuse === 'view' && x !== undefined && sizeOf(avals.get(x)!.shape) === sizeOf(results[0]!.shape)) bases.set(outputs[0]!, bases.get(x) ?? x)
-  }
-  return { avals, baseOf: id => bases.get(id) ?? id }
 }
 
 /** What a step has allocated. */
