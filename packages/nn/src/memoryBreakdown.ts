@@ -109,7 +109,7 @@ function measureStep(model: Module, optimiser: AnyOptimizer, step: (x: Tensor) =
   return { activations, gradients: bytesAlive(found.filter(g => g !== null)), ...statesOf(optimiser, grads) }
 }
 
-/** The optimiser's states; where it has none, those that its first step makes, which are gone again afterwards. */
+/** The optimiser's states; where it has none, those that its first step makes, which are blank again afterwards. */
 function statesOf(optimiser: AnyOptimizer, grads: ReadonlyMap<Parameter, Tensor | null>): Pick<Measured, 'states' | 'stateBytes'> {
   const now = (): Pick<Measured, 'states' | 'stateBytes'> => {
     const states = optimiser.stateVariables()
