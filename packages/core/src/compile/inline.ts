@@ -11,5 +11,5 @@ export const inlinesOn = (backend: Backend) => (row: AnyRow): boolean => row.dec
 /** Whether eager mode records a row's decomposition op by op, so that each of its ops keeps what its rule reads. */
 export const recordedApart: Inlines = (row, xs, params) => {
   const backend = xs[0]?.backend
-  return backend !== undefined && row.diff.kind === 'composite' && row.vjp === null && lookUp(row, backend) === null && backend.fuser?.fuses(row, xs, params) !== true
+  return backend !== undefined && row.diff.kind === 'composite' && row.vjp === null && lookUp(row, backend) === null && !(row.fuse === 'composite' && backend.fuser?.fuses(row, xs, params) === true)
 }
