@@ -52,8 +52,8 @@ const scalar = (value: number): Variable => outside(() => new Variable(tensor(va
  * ```ts
  * import { autocast, tensor } from '@bp/core'
  * import { GradScaler, Linear, mseLoss, SGD } from '@bp/nn'
- * const model = new Linear(2, 1), optimiser = new SGD(model.parameters()), scaler = new GradScaler()
- * const x = tensor([[0.1, 0.2]]), y = tensor([[0.3]])
+ * const model = new Linear(2, 1, { bias: false }), optimiser = new SGD(model.parameters()), scaler = new GradScaler()
+ * const x = tensor([[0.1, 0.2]]), y = tensor([[0]])
  * const loss = autocast(() => mseLoss(model.forward(x), y))
  * scaler.scale(loss).backward()
  * scaler.unscale(optimiser) // only where gradients are read or clipped before the step
