@@ -1,7 +1,7 @@
 // What a model is made of: its layers, their output shapes and parameters.
 
 import { type DType, type Shape, Tensor } from '@bp/core'
-import { bytesPerElement, flopsOfGraph, type Graph, type InputSpec, sizeOf, trace } from '@bp/core/extend'
+import { bytesPerElement, flopsOfGraph, type Graph, type InputSpec, trace } from '@bp/core/extend'
 import type { AnyModule, Parameter } from './module.ts'
 
 /** One layer of a {@link Summary}. */
