@@ -6,6 +6,8 @@ export { primitives, type KernelTable, type MapName, type PrimitiveName, type Pr
 export { conv, convInput, convSize, convWeight, dot, type ConvGeometry, type ConvInputParams, type ConvWeightParams, type DotParams } from './rows/contract.ts'
 export type { AvgPoolParams } from './composites/pooling.ts'
 export { cubic } from './composites/interpolate.ts'
+export { recur, type RecurOptions, type Recurred, validSteps } from './composites/recurrence.ts'
+export { type Activation, type Cell, type CellRule, gruOf, gruResetFirstOf, lstmOf, rnnOf, type Step } from './composites/recurrentSteps.ts'
 export { pick, resample, type Taps } from './composites/resample.ts'
 export type { AxisParams } from './composites/softmax.ts'
 export type { StandardiseParams } from './composites/statistics.ts'

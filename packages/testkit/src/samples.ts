@@ -179,6 +179,12 @@ export const compositeSamples: SamplesOf<Composites> = {
   mish: [{ operands: [operand([2, 5], away(-2, 2, [0]))] }],
   hardSigmoid: [{ operands: [operand([2, 8], away(-5, 5, [-3, 3]))] }],
   hardSwish: [{ operands: [operand([2, 8], away(-5, 5, [-3, 3]))] }],
+  unbind: [{ operands: [operand([3, 2])], params: { axis: 0 } }, { operands: [operand([2, 3, 2])], params: { axis: 1 } }],
+  lstmStep: [
+    { operands: [operand([2, 8]), operand([2, 8]), operand([2, 2])], params: {} },
+    { operands: [operand([1, 12]), operand([1, 12]), operand([1, 3]), operand([3]), operand([3]), operand([3])], params: { coupled: true } },
+  ],
+  gruStep: [{ operands: [operand([2, 6]), operand([2, 6]), operand([2, 2])], params: {} }, { operands: [operand([1, 9]), operand([1, 9]), operand([1, 3]), operand([3])], params: {} }],
   maxPool: [
     { operands: [operand([1, 2, 4, 4], distinct(-2, 2))], params: { kernel: [2, 2], stride: [2, 2], padding: [[0, 0], [0, 0]], dilation: [1, 1] } },
     { operands: [operand([1, 1, 5, 5], distinct(-2, 2))], params: { kernel: [3, 3], stride: [2, 1], padding: [[1, 1], [0, 1]], dilation: [1, 1] } },
