@@ -20,7 +20,7 @@ export interface CellRule {
   readonly candidate?: Activation | undefined
   /** Of an LSTM's cell state on its way out; tanh unless given. */
   readonly output?: Activation | undefined
-  /** Cuts what goes into every function to [−clip, clip]. */
+  /** Cuts what goes into the gates and the candidate to [−clip, clip]; an LSTM's cell state on its way out is not cut, as in onnxruntime. */
   readonly clip?: number | undefined
   /** Couples an LSTM's gates: it forgets as much as it takes in, f = 1 − i. */
   readonly coupled?: boolean | undefined
@@ -40,7 +40,8 @@ const through = (f: Activation, { clip }: CellRule): Activation => clip === unde
 export const lstmStepRow = /* @__PURE__ */ defineComposite({
   name: 'lstmStep', arity: 'n',
   decompose: ([x, r, before, pi, pf, po], rule: CellRule) => {
-    const [gate, candidate, output] = [rule.gate ?? sigmoid, rule.candidate ?? tanh, rule.output ?? tanh].map(f => through(f, rule)) as [Activation, Activation, Activation]
+    const [gate, candidate] = [rule.gate ?? sigmoid, rule.candidate ?? tanh].map(f => through(f, rule)) as [Activation, Activation]
+    const output = rule.output ?? tanh
     const [i, f, g, o] = gates(add(x!, r!), 4) as [Tensor, Tensor, Tensor, Tensor]
     const peek = (z: Tensor, p: Tensor | undefined, c: Tensor): Tensor => p ? add(z, mul(p, c)) : z
     const taken = gate(peek(i, pi, before!))
