@@ -1,35 +1,16 @@
 // Recurrent layers give PyTorch's numbers, go by each sequence's own length, and compile as whole training steps.
 
-import { add, compile, mul, noGrad, type Tensor, tensor, use } from '@bp/core'
+import { compile, mul, type Tensor, tensor, use } from '@bp/core'
 import { describe as form } from '@bp/core/extend'
 import { cpu } from '@bp/backend-cpu'
-import { cos, detach, flip, Generator, iota, narrow, reshape, sin, square, sum } from '@bp/ops'
+import { detach, flip, Generator, narrow, reshape, square, sum } from '@bp/ops'
 import { describe, expect, test } from 'vitest'
+import { close, filled, numbers, total, wave } from '../test/golden.ts'
 import { Adam, type AnyModule, GRU, GRUCell, LSTM, LSTMCell, packPaddedSequence, padPackedSequence, padSequence, type RecurrentOptions, RNN, RNNCell, type SequenceOptions } from './index.ts'
 
 use(cpu())
 
 const f64 = { dtype: 'float64' as const }
-
-/** cos(0.7 k) at place k. */
-const wave = (...shape: number[]): Tensor => reshape(cos(mul(iota(shape.reduce((a, b) => a * b, 1), 'float64'), 0.7)), shape)
-
-/** Sets parameters to ½·sin k, where k counts their elements from the first parameter on. */
-function filled<M extends AnyModule>(model: M): M {
-  let k = 0
-  noGrad(() => {
-    for (const p of model.parameters()) {
-      p.assign(reshape(mul(sin(add(iota(p.size, 'float64'), k)), 0.5), p.shape))
-      k += p.size
-    }
-  })
-  return model
-}
-
-const weighed = (y: Tensor): Tensor => sum(mul(y, wave(...y.shape)))
-const total = (...ys: Tensor[]): Tensor => ys.map(weighed).reduce((a, b) => add(a, b))
-
-const numbers = (x: Tensor): number[] => Array.from<number | bigint, number>(x.dataSync(), Number)
 
 /** A layer of any kind, and its outputs followed by its states. */
 interface Subject {
@@ -51,11 +32,6 @@ const kinds: readonly (readonly [string, (inputs: number, hidden: number, option
     return { model, run: (x, options) => model.forward(x, undefined, options) }
   }],
 ]
-
-function close(got: Tensor, want: readonly number[], what = ''): void {
-  const values = numbers(got)
-  want.forEach((value, i) => { expect(values[i], `${what}[${i}]`).toBeCloseTo(value, 7) })
-}
 
 /** Sum and second element of each parameter's gradient. */
 function expectGradients(model: AnyModule, wanted: Readonly<Record<string, readonly [number, number]>>): void {

@@ -44,6 +44,7 @@ export { gru, lstm, rnn, type RecurrentOptions, type RnnOptions } from './compos
 export { gruCell, lstmCell, rnnCell } from './composites/recurrentCells.ts'
 export type { RecurrentWeights } from './composites/recurrence.ts'
 export type { StateWeights } from './composites/recurrentSteps.ts'
+export { rotaryEmbedding, type RotaryOptions } from './composites/rotary.ts'
 export { cov, corrcoef, type CovOptions } from './composites/covariance.ts'
 export { cumulativeTrapezoid, diff, gradient, trapezoid, type DiffOptions, type GradientOptions, type TrapezoidOptions } from './composites/differences.ts'
 export { maskedAmax, maskedAmin, maskedArgMax, maskedArgMin, maskedLogSumExp, maskedMean, maskedMedian, maskedNorm, maskedProd, maskedStd, maskedSum, maskedVariance, type Mask } from './composites/masked.ts'
