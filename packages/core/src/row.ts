@@ -107,6 +107,8 @@ export interface CompositeSpec<Name extends string, N extends Arity, P, S extend
   readonly saves?: S
   /** Kernels by backend name that override the decomposition. */
   readonly kernels?: Readonly<Record<string, Kernel<never>>>
+  /** `'opaque'` where eager mode is to run the ops one by one, never as one program: for what is long, and as long as its operands. */
+  readonly fuse?: 'opaque'
 }
 
 /* A row erased of its type parameters, as interpreters and rules handle it. */
@@ -209,6 +211,6 @@ export function defineOp<const Name extends string, N extends Arity, F extends F
 export function defineComposite<const Name extends string, N extends Arity, P = void, S extends Saves = 'none'>(
   spec: CompositeSpec<Name, N, P, S>,
 ): Row<Name, N, P> {
-  const { name, arity, saves = 'none', infer = null, decompose, vjp = null, kernels = null } = spec
-  return new Row<Name, N, P>(name, arity, 'composite', vjp ? saves : 'x', infer as AnyInfer | null, { kind: 'composite' }, decompose as AnyDecompose, vjp as AnyPullback | null, kernels, null, null, null)
+  const { name, arity, saves = 'none', infer = null, decompose, vjp = null, kernels = null, fuse = 'composite' } = spec
+  return new Row<Name, N, P>(name, arity, fuse, vjp ? saves : 'x', infer as AnyInfer | null, { kind: 'composite' }, decompose as AnyDecompose, vjp as AnyPullback | null, kernels, null, null, null)
 }

@@ -3,7 +3,7 @@
 import { broadcastTo, full, type Tensor } from '@bp/core'
 import { describe, fail, sameShape } from '@bp/core/extend'
 import { cast, concat, iota, less, narrow, reshape, select, stack, sub, takeAlong, transpose } from '@bp/ops'
-import { type Cell, type CellRule, gruOf, gruResetFirstOf, lstmOf, recur, type Recurred, rnnOf, validSteps } from '@bp/ops/extend'
+import { type CellRule, gruLayerRow, gruOf, gruResetFirstLayerRow, gruResetFirstOf, lengthsOf, lstmLayerRow, lstmOf, recur, type Recurred, type RecurrenceKind, rnnLayerRow, rnnOf } from '@bp/ops/extend'
 import type { Attributes } from '../import/attributes.ts'
 import type { ModelNode } from '../import/load.ts'
 import { Known, toNumbers, toTensor, type Value } from '../import/value.ts'
@@ -16,40 +16,38 @@ interface Kind {
   readonly activations: readonly string[]
   /** The gates in our order, by their places in the file's. */
   readonly order: readonly number[]
-  readonly cell: (functions: CellRule, attributes: Attributes) => Cell
+  readonly states: number
+  readonly of: (attributes: Attributes) => RecurrenceKind
 }
 
-/* Where a function of a list is of a gate, of the candidate and of the output; a plain cell has the first alone. */
+/* What each function of a list is for; a plain cell has the first alone. */
 const roles = ['gate', 'candidate', 'output'] as const
 
-const rnn: Kind = { activations: ['Tanh'], order: [0], cell: rule => rnnOf(rule) }
+const rnn: Kind = { activations: ['Tanh'], order: [0], states: 1, of: () => ({ row: rnnLayerRow, of: rnnOf }) }
 
 /** i, o, f, g in the file. */
-const lstm: Kind = {
-  activations: ['Sigmoid', 'Tanh', 'Tanh'], order: [0, 2, 3, 1],
-  cell: (rule, attributes) => lstmOf({ ...rule, coupled: attributes.int('input_forget', 0) !== 0 }),
-}
+const lstm: Kind = { activations: ['Sigmoid', 'Tanh', 'Tanh'], order: [0, 2, 3, 1], states: 2, of: () => ({ row: lstmLayerRow, of: lstmOf }) }
 
 /** z, r, n in the file. */
 const gru: Kind = {
-  activations: ['Sigmoid', 'Tanh'], order: [1, 0, 2],
-  cell: (rule, attributes) => attributes.int('linear_before_reset', 0) !== 0 ? gruOf(rule) : gruResetFirstOf(rule),
+  activations: ['Sigmoid', 'Tanh'], order: [1, 0, 2], states: 1,
+  of: attributes => attributes.int('linear_before_reset', 0) !== 0 ? { row: gruLayerRow, of: gruOf } : { row: gruResetFirstLayerRow, of: gruResetFirstOf },
 }
 
 /* Made once for each node: a fused step is known by its functions. */
-const cells = /* @__PURE__ */ new WeakMap<ModelNode, readonly Cell[]>()
+const rules = /* @__PURE__ */ new WeakMap<ModelNode, readonly CellRule[]>()
 
-/** The cell of each direction. */
-function cellsOf(kind: Kind, attributes: Attributes, node: ModelNode, directions: number): readonly Cell[] {
-  const known = cells.get(node)
+/** The rule of each direction. */
+function rulesOf(kind: Kind, attributes: Attributes, node: ModelNode, directions: number): readonly CellRule[] {
+  const known = rules.get(node)
   if (known) return known
   const functions = activationsOf(node, attributes, kind.activations, directions)
-  const clip = attributes.has('clip') ? attributes.float('clip', 0) : undefined
-  const made = Array.from({ length: directions }, (_, d) => {
-    const own = functions.slice(d * kind.activations.length, (d + 1) * kind.activations.length)
-    return kind.cell({ ...Object.fromEntries(own.map((f, i) => [roles[i]!, f])), clip }, attributes)
-  })
-  cells.set(node, made)
+  const made = Array.from({ length: directions }, (_, d): CellRule => ({
+    ...Object.fromEntries(functions.slice(d * kind.activations.length, (d + 1) * kind.activations.length).map((f, i) => [roles[i]!, f])),
+    ...attributes.has('clip') && { clip: attributes.float('clip', 0) },
+    ...attributes.int('input_forget', 0) !== 0 && { coupled: true },
+  }))
+  rules.set(node, made)
   return made
 }
 
@@ -73,15 +71,16 @@ const recurrent = (kind: Kind): Operator => onValues(3, (inputs, attributes, nod
   const x = swap(x0)
   const [steps, n] = x.shape as [number, number]
   const hidden = r.shape[2]!
-  const valid = lengthsOf(inputs[4], node, steps, n, x)
-  const states = [h0, c0].slice(0, kind === lstm ? 2 : 1).map(state => state && swap(state))
+  const lengths = countsOf(inputs[4], node, steps, n, x)
+  const states = [h0, c0].slice(0, kind.states).map(state => state && swap(state))
   for (const state of states) if (state && !sameShape(state.shape, [directions, n, hidden])) fail('shape', node.operator, `an initial state must be [${[directions, n, hidden].join(',')}], got ${describe(state)}. The file does not fit its input`)
-  const ways = cellsOf(kind, attributes, node, directions).map((cell, d): Recurred => {
-    const biases = b ? [0, 1].map(i => inOrder(narrow(entry(b, d), 0, i * cell.gates * hidden, cell.gates * hidden), kind.order)) : []
+  const rows = kind.order.length * hidden
+  const ways = rulesOf(kind, attributes, node, directions).map((rule, d): Recurred => {
+    const biases = b ? [0, 1].map(i => inOrder(narrow(entry(b, d), 0, i * rows, rows), kind.order)) : []
     const peep = p && [0, 2, 1].map(i => narrow(entry(p, d), 0, i * hidden, hidden)) as [Tensor, Tensor, Tensor]
     const initial = states.some(state => state) ? states.map(state => state ? entry(state, d) : full([n, hidden], 0, x.dtype, x.backend)) : undefined
     const weights = { ih: inOrder(entry(w, d), kind.order), hh: inOrder(entry(r, d), kind.order), biasIh: biases[0], biasHh: biases[1], peepholes: peep }
-    return recur(cell, x, weights, { initial, reverse: d === 1 || direction === 'reverse', valid })
+    return recur(kind.of(attributes), rule, x, weights, { initial, reverse: d === 1 || direction === 'reverse', lengths })
   })
   const y = stack(ways.map(way => way.y), 1)
   return [batchFirst ? transpose(y, [2, 0, 1, 3]) : y, ...states.map((_, i) => swap(stack(ways.map(way => way.last[i]!))))]
@@ -93,9 +92,9 @@ function checkWeights(kind: Kind, node: ModelNode, x: Tensor, w: Tensor, r: Tens
   if (!fits) fail('shape', node.operator, `needs X of three axes, W [${directions}, ${kind.order.length}·hidden, features] and R [${directions}, ${kind.order.length}·hidden, hidden], got ${[x, w, r].map(describe).join(', ')}. The file does not fit its input`)
 }
 
-/** Which steps count; nothing where lengths are not given, or known to be all of them. */
-const lengthsOf = (value: Value | undefined, node: ModelNode, steps: number, n: number, x: Tensor): Tensor | undefined =>
-  value === undefined || (value instanceof Known && toNumbers(value).every(length => length === steps)) ? undefined : validSteps(node.operator, toTensor(value), steps, n, x)
+/** How many steps count; nothing where lengths are not given, or known to be all of them. */
+const countsOf = (value: Value | undefined, node: ModelNode, steps: number, n: number, x: Tensor): Tensor | undefined =>
+  value === undefined || (value instanceof Known && toNumbers(value).every(length => length === steps)) ? undefined : lengthsOf(node.operator, toTensor(value), steps, n, x)
 
 /** The first entries of each sequence in reverse, as many as its length says. */
 const reverseSequence: Operator = onTensors(2, ([x, lengths], attributes, node) => {

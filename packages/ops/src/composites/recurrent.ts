@@ -8,8 +8,8 @@ import { stack, unsqueeze } from './arrange.ts'
 import { dropout } from './dropout.ts'
 import type { Lengths } from './losses/ctc.ts'
 import type { Generator } from './random.ts'
-import { recur, type Recurred, type RecurrentWeights, validSteps } from './recurrence.ts'
-import { type Cell, gruOf, lstmOf, rnnOf } from './recurrentSteps.ts'
+import { gruLayerRow, lengthsOf, lstmLayerRow, recur, type Recurred, type RecurrenceKind, type RecurrentWeights, rnnLayerRow } from './recurrence.ts'
+import { type Cell, type CellRule, gruOf, lstmOf, rnnOf } from './recurrentSteps.ts'
 
 /** Options of {@link rnn}, {@link lstm} and {@link gru}. */
 export interface RecurrentOptions {
@@ -47,7 +47,7 @@ export interface RnnOptions extends RecurrentOptions {
  * ```
  */
 export function rnn(x: Tensor, weights: readonly RecurrentWeights[], h0?: Tensor, { nonlinearity = 'tanh', ...options }: RnnOptions = {}): [y: Tensor, h: Tensor] {
-  const { y, last } = layers('rnn', rnnOf({ gate: activationOf(nonlinearity) }), x, weights, h0 && [h0], options)
+  const { y, last } = layers('rnn', { row: rnnLayerRow, of: rnnOf }, x, weights, h0 && [h0], options, { gate: activationOf(nonlinearity) })
   return [y, last[0]!]
 }
 
@@ -65,7 +65,7 @@ export function rnn(x: Tensor, weights: readonly RecurrentWeights[], h0?: Tensor
  * ```
  */
 export function lstm(x: Tensor, weights: readonly RecurrentWeights[], state?: readonly [h0: Tensor, c0: Tensor], options: RecurrentOptions = {}): [y: Tensor, state: [h: Tensor, c: Tensor]] {
-  const { y, last } = layers('lstm', lstmOf(), x, weights, state, options)
+  const { y, last } = layers('lstm', { row: lstmLayerRow, of: lstmOf }, x, weights, state, options)
   return [y, [last[0]!, last[1]!]]
 }
 
@@ -82,16 +82,18 @@ export function lstm(x: Tensor, weights: readonly RecurrentWeights[], state?: re
  * ```
  */
 export function gru(x: Tensor, weights: readonly RecurrentWeights[], h0?: Tensor, options: RecurrentOptions = {}): [y: Tensor, h: Tensor] {
-  const { y, last } = layers('gru', gruOf(), x, weights, h0 && [h0], options)
+  const { y, last } = layers('gru', { row: gruLayerRow, of: gruOf }, x, weights, h0 && [h0], options)
   return [y, last[0]!]
 }
 
+/** The function of a name: one and the same for each. */
 export const activationOf = (nonlinearity: 'tanh' | 'relu'): (x: Tensor) => Tensor => nonlinearity === 'relu' ? relu : tanh
 
 /** All layers in all directions; states are [layers·directions, n, size]. */
-function layers(op: string, cell: Cell, given: Tensor, weights: readonly RecurrentWeights[], initial: readonly Tensor[] | undefined, options: RecurrentOptions): { y: Tensor; last: Tensor[] } {
-  if (given.rank === 2) return oneSequence(op, cell, given, weights, initial, options)
-  const { bidirectional = false, batchFirst = false, lengths, dropout: p = 0, training = false, generator } = options
+function layers(op: string, kind: RecurrenceKind, given: Tensor, weights: readonly RecurrentWeights[], initial: readonly Tensor[] | undefined, options: RecurrentOptions, rule: CellRule = {}): { y: Tensor; last: Tensor[] } {
+  if (given.rank === 2) return oneSequence(op, kind, given, weights, initial, options, rule)
+  const cell = kind.of(rule)
+  const { bidirectional = false, batchFirst = false, dropout: p = 0, training = false, generator } = options
   if (given.rank !== 3) fail('shape', op, `needs ${batchFirst ? '[n, steps, features]' : '[steps, n, features]'}, or [steps, features] for one sequence, got ${describe(given)}`)
   const x = batchFirst ? transpose(given, [1, 0, 2]) : given
   const [steps, n] = x.shape as [number, number, number]
@@ -99,13 +101,13 @@ function layers(op: string, cell: Cell, given: Tensor, weights: readonly Recurre
   const directions = bidirectional ? 2 : 1
   if (weights.length === 0 || weights.length % directions !== 0) fail('value', op, `needs weights for each of the ${directions} direction(s) of every layer, got ${weights.length}`)
   initial?.forEach((state, i) => { checkState(op, cell, i, state, weights, n) })
-  const valid = validSteps(op, lengths, steps, n, given)
+  const lengths = lengthsOf(op, options.lengths, steps, n, given)
   const stateOf = (k: number): Tensor[] | undefined => initial?.map(state => reshape(narrow(state, 0, k, 1), state.shape.slice(1)))
   const last: (readonly Tensor[])[] = []
   let y = x
   for (let k = 0; k < weights.length; k += directions) {
     const input = k === 0 ? x : dropout(y, p, { training, ...generator && { generator } })
-    const ways = Array.from({ length: directions }, (_, d): Recurred => recur(cell, checked(op, cell, input, weights[k + d]!), weights[k + d]!, { initial: stateOf(k + d), reverse: d === 1, valid }))
+    const ways = Array.from({ length: directions }, (_, d): Recurred => recur(kind, rule, checked(op, cell, input, weights[k + d]!), weights[k + d]!, { initial: stateOf(k + d), reverse: d === 1, lengths }))
     y = ways.length === 1 ? ways[0]!.y : concat(ways.map(way => way.y), 2)
     last.push(...ways.map(way => way.last))
   }
@@ -113,8 +115,8 @@ function layers(op: string, cell: Cell, given: Tensor, weights: readonly Recurre
 }
 
 /** One sequence without a batch: [steps, features]. */
-function oneSequence(op: string, cell: Cell, x: Tensor, weights: readonly RecurrentWeights[], initial: readonly Tensor[] | undefined, options: RecurrentOptions): { y: Tensor; last: Tensor[] } {
-  const { y, last } = layers(op, cell, unsqueeze(x, 1), weights, initial?.map(state => unsqueeze(state, 1)), { ...options, batchFirst: false })
+function oneSequence(op: string, kind: RecurrenceKind, x: Tensor, weights: readonly RecurrentWeights[], initial: readonly Tensor[] | undefined, options: RecurrentOptions, rule: CellRule): { y: Tensor; last: Tensor[] } {
+  const { y, last } = layers(op, kind, unsqueeze(x, 1), weights, initial?.map(state => unsqueeze(state, 1)), { ...options, batchFirst: false }, rule)
   const [steps, , size] = y.shape as [number, number, number]
   return { y: reshape(y, [steps, size]), last: last.map(state => reshape(state, state.shape.toSpliced(1, 1))) }
 }
