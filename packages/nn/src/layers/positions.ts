@@ -44,7 +44,7 @@ abstract class Positions extends Module {
   protected abstract table(x: Tensor, length: number, dim: number): Tensor
 
   override forward(x: Tensor): Tensor {
-    if (x.rank < 2) fail('shape', this.constructor.name, `needs [..., length, dim], got ${describe(x)}`)
+    if (x.rank < 2) fail('shape', 'Positions', `needs [..., length, dim], got ${describe(x)}`)
     return this.dropout.forward(add(x, this.table(x, x.shape.at(-2)!, x.shape.at(-1)!)))
   }
 }

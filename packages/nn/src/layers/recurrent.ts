@@ -54,24 +54,24 @@ abstract class Recurrent<State> extends Module<[x: Sequence, state?: State, opti
   private readonly layers: ReadonlyMap<string, Named>
   private readonly options: RecurrentOptions
 
-  constructor(gates: number, inputSize: number, hiddenSize: number, options: LSTMOptions) {
+  constructor(layer: string, gates: number, inputSize: number, hiddenSize: number, options: LSTMOptions) {
     super()
     const { numLayers = 1, bias = true, bidirectional = false, dropout = 0, projSize = 0 } = options
-    for (const size of [inputSize, hiddenSize, numLayers]) if (!Number.isInteger(size) || size < 1) fail('value', this.constructor.name, `sizes and the number of layers must be whole numbers ≥ 1, got ${[inputSize, hiddenSize, numLayers].join(', ')}`)
-    if (!(dropout >= 0 && dropout <= 1)) fail('value', this.constructor.name, `dropout must be between 0 and 1, got ${dropout}`)
-    if (projSize < 0 || projSize >= hiddenSize) fail('value', this.constructor.name, `projSize must be smaller than the ${hiddenSize} of the hidden size, got ${projSize}`)
+    for (const size of [inputSize, hiddenSize, numLayers]) if (!Number.isInteger(size) || size < 1) fail('value', layer, `sizes and the number of layers must be whole numbers ≥ 1, got ${[inputSize, hiddenSize, numLayers].join(', ')}`)
+    if (!(dropout >= 0 && dropout <= 1)) fail('value', layer, `dropout must be between 0 and 1, got ${dropout}`)
+    if (projSize < 0 || projSize >= hiddenSize) fail('value', layer, `projSize must be smaller than the ${hiddenSize} of the hidden size, got ${projSize}`)
     this.inputSize = inputSize
     this.hiddenSize = hiddenSize
     this.options = options
     const out = projSize || hiddenSize
     const make = (...shape: number[]): Parameter => new Parameter(uniform(shape, 1 / Math.sqrt(hiddenSize), options))
-    const layer = (features: number): Named => ({
+    const weights = (features: number): Named => ({
       weight_ih: make(gates * hiddenSize, features), weight_hh: make(gates * hiddenSize, out),
       ...bias && { bias_ih: make(gates * hiddenSize), bias_hh: make(gates * hiddenSize) },
       ...projSize > 0 && { weight_hr: make(projSize, hiddenSize) },
     })
     const directions = bidirectional ? ['', '_reverse'] : ['']
-    this.layers = new Map(Array.from({ length: numLayers }, (_, i) => directions.map(direction => [`_l${i}${direction}`, layer(i === 0 ? inputSize : out * directions.length)] as const)).flat())
+    this.layers = new Map(Array.from({ length: numLayers }, (_, i) => directions.map(direction => [`_l${i}${direction}`, weights(i === 0 ? inputSize : out * directions.length)] as const)).flat())
   }
 
   protected override fields(): Iterable<readonly [string, unknown]> {
@@ -113,7 +113,7 @@ export class RNN extends Recurrent<Tensor> {
   private readonly nonlinearity: 'tanh' | 'relu'
 
   constructor(inputSize: number, hiddenSize: number, { nonlinearity = 'tanh', ...options }: RNNOptions = {}) {
-    super(1, inputSize, hiddenSize, options)
+    super('RNN', 1, inputSize, hiddenSize, options)
     this.nonlinearity = nonlinearity
   }
 
@@ -140,7 +140,7 @@ export class RNN extends Recurrent<Tensor> {
  */
 export class LSTM extends Recurrent<readonly [h: Tensor, c: Tensor]> {
   constructor(inputSize: number, hiddenSize: number, options: LSTMOptions = {}) {
-    super(4, inputSize, hiddenSize, options)
+    super('LSTM', 4, inputSize, hiddenSize, options)
   }
 
   override forward(x: Tensor, state?: readonly [h0: Tensor, c0: Tensor], options?: SequenceOptions): [y: Tensor, state: readonly [h: Tensor, c: Tensor]]
@@ -163,7 +163,7 @@ export class LSTM extends Recurrent<readonly [h: Tensor, c: Tensor]> {
  */
 export class GRU extends Recurrent<Tensor> {
   constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
-    super(3, inputSize, hiddenSize, options)
+    super('GRU', 3, inputSize, hiddenSize, options)
   }
 
   override forward(x: Tensor, h0?: Tensor, options?: SequenceOptions): [y: Tensor, h: Tensor]
