@@ -7,8 +7,8 @@ import { operators as builtIn } from '../operators/index.ts'
 import type { Operators } from '../operators/operator.ts'
 import type { ExternalData, Literal } from '../proto/tensor.ts'
 import { UnsupportedOperatorError } from './errors.ts'
-import { loadGraph, type LoadedGraph, type ModelNode } from './load.ts'
-import { custom, type CustomOperator, fromLiteral, OnnxModule, type Step } from './module.ts'
+import { loadGraph, type ModelNode, type NestedGraph } from './load.ts'
+import { type Body, custom, type CustomOperator, fromLiteral, OnnxModule, type Step } from './module.ts'
 import { int64s, Known } from './value.ts'
 import { convert, fail } from '@bp/core/extend'
 
@@ -40,10 +40,28 @@ export interface ImportOptions {
 export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): OnnxModule {
   const graph = loadGraph(bytes, options.externalData)
   const table: Operators = { ...builtIn, ...Object.fromEntries(Object.entries(options.operators ?? {}).map(([name, f]) => [name, custom(f)])) }
-  const nodes = graph.nodes.filter(({ operator }) => operator !== 'Constant')
-  checkSupported(nodes, table)
+  const nodes = everyNode(graph.nodes)
+  checkSupported(nodes.filter(({ operator }) => operator !== 'Constant'), table)
   const uses = usesOf(nodes)
   const variables = new Map<string, Variable>()
+  const { steps, constants } = prepare(graph, graph.outputs.map(({ name }) => name), { table, uses, variables })
+  return new OnnxModule({ inputs: graph.inputs, outputs: graph.outputs, steps, variables, constants })
+}
+
+/** The nodes and those inside them. */
+const everyNode = (nodes: readonly ModelNode[]): ModelNode[] => nodes.flatMap(node => [node, ...[...node.graphs.values()].flatMap(graph => everyNode(graph.nodes))])
+
+/** What preparing any graph of a model needs of the whole. */
+interface Model {
+  readonly table: Operators
+  readonly uses: ReadonlyMap<string, 'statistic' | 'setting'>
+  /** Filled with what is a parameter or a buffer. */
+  readonly variables: Map<string, Variable>
+}
+
+/** A graph as steps to run, with its constants; its weights become variables of the model. */
+function prepare(graph: Pick<NestedGraph, 'initialisers' | 'nodes'>, outputs: readonly string[], model: Model): Pick<Body, 'steps' | 'constants'> {
+  const { uses, variables } = model
   const constants = new Map<string, Known>()
   for (const [name, literal] of graph.initialisers) {
     if (!isFloat(literal.dtype) || uses.get(name) === 'setting') constants.set(name, new Known(literal.dtype, literal.shape, literal.data))
@@ -56,7 +74,7 @@ export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Onnx
     if (isWeight(name, literal) && uses.get(name) !== 'setting') variables.set(name, new Parameter(fromLiteral(literal)))
     else constants.set(name, new Known(literal.dtype, literal.shape, literal.data))
   }
-  return new OnnxModule({ inputs: graph.inputs, outputs: graph.outputs, steps: schedule(nodes, graph, table), variables, constants })
+  return { steps: schedule(graph.nodes.filter(({ operator }) => operator !== 'Constant'), outputs, model), constants }
 }
 
 function checkSupported(nodes: readonly ModelNode[], table: Operators): void {
@@ -100,12 +118,16 @@ function constantOf(node: ModelNode): Literal {
   throw new UnsupportedOperatorError('importOnnx', ['Constant'], `the Constant node ${JSON.stringify(node.name)} holds ${attributes.names.join(', ')}, which is unsupported. Export the model with tensors as constants`)
 }
 
-/** Each node with its function and the values that can be dropped after it. */
-function schedule(nodes: readonly ModelNode[], graph: LoadedGraph, table: Operators): Step[] {
+/** What a node reads, also from inside. */
+const readsOf = ({ inputs, graphs }: ModelNode): string[] => [...inputs, ...[...graphs.values()].flatMap(({ nodes, outputs }) => [...nodes.flatMap(readsOf), ...outputs])]
+
+/** Each node with its function, the values that can be dropped after it, and the graphs inside it. */
+function schedule(nodes: readonly ModelNode[], outputs: readonly string[], model: Model): Step[] {
   const lastReader = new Map<string, number>()
-  nodes.forEach((node, i) => { for (const name of [...node.outputs, ...node.inputs]) lastReader.set(name, i) })
-  for (const { name } of graph.outputs) lastReader.delete(name)
+  nodes.forEach((node, i) => { for (const name of [...node.outputs, ...readsOf(node)]) lastReader.set(name, i) })
+  for (const name of outputs) lastReader.delete(name)
   const last = nodes.map((): string[] => [])
   for (const [name, i] of lastReader) if (name !== '') last[i]!.push(name)
-  return nodes.map((node, i) => ({ node, operator: table[node.operator]!, last: last[i]! }))
+  const bodies = (node: ModelNode): Step['bodies'] => new Map([...node.graphs].map(([name, graph]) => [name, { ...graph, ...prepare(graph, graph.outputs, model) }]))
+  return nodes.map((node, i) => ({ node, operator: model.table[node.operator]!, last: last[i]!, bodies: bodies(node) }))
 }

@@ -23,6 +23,16 @@ export interface ModelNode {
   readonly attributes: Attributes
   /** The version of the operator set that gives the operator its meaning. */
   readonly opset: number
+  /** The graphs that it runs, by attribute: the branches of an If, the body of a Loop. */
+  readonly graphs: ReadonlyMap<string, NestedGraph>
+}
+
+/** A graph inside a node. Its nodes may also read what the graph around it has made before. */
+export interface NestedGraph {
+  readonly inputs: readonly string[]
+  readonly outputs: readonly string[]
+  readonly initialisers: ReadonlyMap<string, Literal>
+  readonly nodes: readonly ModelNode[]
 }
 
 /** A checked graph. */
@@ -31,6 +41,12 @@ export interface LoadedGraph {
   readonly outputs: readonly ModelValue[]
   readonly initialisers: ReadonlyMap<string, Literal>
   readonly nodes: readonly ModelNode[]
+}
+
+/** What reading any graph of a file needs of the file. */
+interface File {
+  readonly versions: ReadonlyMap<string, number>
+  readonly external: ExternalData | undefined
 }
 
 /** The versions of the default operator set whose meaning is implemented. */
@@ -47,14 +63,15 @@ export function loadGraph(bytes: Uint8Array, external?: ExternalData): LoadedGra
   const opset = versions.get('') ?? 1
   if (versions.has('') && (opset < opsets[0] || opset > opsets[1])) throw new UnsupportedError(op, `the model is of operator set ${opset}; ${opsets[0]} to ${opsets[1]} are supported. Convert it with onnx.version_converter`)
   const { graph } = model
-  const initialisers = readInitialisers(graph, external)
+  const file = { versions, external }
+  const initialisers = readInitialisers(graph, file)
   const inputs = (graph.input ?? []).filter(({ name }) => !initialisers.has(name ?? '')).map(info => readValue(info, 'input'))
-  const nodes = (graph.node ?? []).map((node, i) => readNode(node, i, versions))
+  const nodes = (graph.node ?? []).map((node, i) => readNode(node, i, file))
   checkOrder(nodes, [...inputs.map(({ name }) => name), ...initialisers.keys()], (graph.output ?? []).map(({ name }) => name ?? ''))
   return { inputs, outputs: (graph.output ?? []).map(info => readValue(info, 'output')), initialisers, nodes }
 }
 
-function readInitialisers(graph: GraphProto, external?: ExternalData): Map<string, Literal> {
+function readInitialisers(graph: GraphProto, { external }: File): Map<string, Literal> {
   if (graph.sparseInitializer?.length) throw new UnsupportedError(op, 'the model has sparse initialisers, which are unsupported. Export it with dense ones')
   const out = new Map<string, Literal>()
   for (const t of graph.initializer ?? []) {
@@ -79,15 +96,21 @@ function readValue(info: ValueInfoProto, role: 'input' | 'output'): ModelValue {
   return { name, dtype: dtypeOfCode(op, type.elemType ?? 0, `the ${role} ${quote(name)}`), shape }
 }
 
-function readNode(node: NodeProto, index: number, versions: ReadonlyMap<string, number>): ModelNode {
+function readNode(node: NodeProto, index: number, file: File): ModelNode {
   const domain = node.domain === 'ai.onnx' ? '' : node.domain ?? ''
   const operator = domain === '' ? node.opType ?? '' : `${domain}:${node.opType ?? ''}`
   const name = [node.name, ...node.output ?? []].find(text => text) ?? `node ${index}`
   if (operator === '') fail('data', op, `node ${index} (${quote(name)}) names no operator. The file is damaged`)
-  const opset = versions.get(domain)
+  const opset = file.versions.get(domain)
   if (opset === undefined) fail('data', op, `node ${quote(name)} (${operator}) is of the domain ${quote(domain)}, of which the model imports no version. The file is damaged`)
-  return { operator, name, inputs: node.input ?? [], outputs: node.output ?? [], attributes: new Attributes(node.attribute ?? [], `node ${quote(name)} (${operator})`), opset }
+  const graphs = new Map((node.attribute ?? []).flatMap(({ name: attribute, g }) => g ? [[attribute ?? '', readNested(g, file)] as const] : []))
+  return { operator, name, inputs: node.input ?? [], outputs: node.output ?? [], attributes: new Attributes(node.attribute ?? [], `node ${quote(name)} (${operator})`), opset, graphs }
 }
+
+const readNested = (graph: GraphProto, file: File): NestedGraph => ({
+  inputs: (graph.input ?? []).map(({ name }) => name ?? ''), outputs: (graph.output ?? []).map(({ name }) => name ?? ''),
+  initialisers: readInitialisers(graph, file), nodes: (graph.node ?? []).map((node, i) => readNode(node, i, file)),
+})
 
 /** Every value must have one maker and stand before its readers. */
 function checkOrder(nodes: readonly ModelNode[], given: readonly string[], outputs: readonly string[]): void {
@@ -105,6 +128,7 @@ function checkOrder(nodes: readonly ModelNode[], given: readonly string[], outpu
       if (later.has(name)) fail('data', op, `node ${quote(node.name)} (${node.operator}) reads ${quote(name)} before it is made: the graph has a cycle, or its nodes are out of order. Sort them topologically`)
       fail('data', op, `node ${quote(node.name)} (${node.operator}) reads ${quote(name)}, which nothing makes. The file is damaged; export the model again`)
     }
+    for (const { inputs, outputs: made, initialisers, nodes: inner } of node.graphs.values()) checkOrder(inner, [...makers.keys(), ...inputs, ...initialisers.keys()], made)
     for (const name of node.outputs) if (name !== '') make(name, `an output of node ${quote(node.name)} (${node.operator})`)
   }
   const missing = outputs.find(name => !makers.has(name))

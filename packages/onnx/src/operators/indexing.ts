@@ -29,16 +29,21 @@ function gatherND(x: Tensor, index: Tensor, batch: number, node: ModelNode): Ten
   return reshape(take(reshape(x, [batches * sizeOf(sizes), ...rest]), reshape(flat, [flat.size])), [...index.shape.slice(0, -1), ...rest])
 }
 
+/**
+ * Without a reduction the standard leaves open what several updates of one place give. They add up here, for PyTorch writes
+ * `index_put` with `accumulate` so, onto zeros.
+ */
 function scatterND(x: Tensor, index: Tensor, updates: Tensor, reduce: ScatterReduction | undefined): Tensor {
   const depth = index.shape.at(-1)!
   const sizes = x.shape.slice(0, depth)
   const rest = sizeOf(x.shape.slice(depth))
   const at = places(index, sizes)
   const each = broadcastTo(reshape(at, [at.size, 1]), [at.size, rest])
-  return reshape(scatter(reshape(x, [sizeOf(sizes), rest]), 0, each, reshape(updates, [at.size, rest]), { ...reduce && { reduce } }), x.shape)
+  const y = scatter(reshape(x, [sizeOf(sizes), rest]), 0, each, reshape(updates, [at.size, rest]), { reduce: reduce ?? 'sum', includeSelf: reduce !== undefined })
+  return reshape(y, x.shape)
 }
 
-/** Reductions by ONNX's names; `none` puts the last of several values. */
+/** Reductions by ONNX's names. */
 const reductions: Readonly<Record<string, ScatterReduction | undefined>> = { none: undefined, add: 'sum', mul: 'prod', max: 'amax', min: 'amin' }
 
 function reductionOf(attributes: Attributes, node: ModelNode): ScatterReduction | undefined {

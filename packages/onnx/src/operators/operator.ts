@@ -13,6 +13,8 @@ export interface Context {
   readonly training: boolean | null
   /** Gives the variable behind an input (running statistics) a new value, where there is one. */
   readonly update: (input: number, value: Tensor) => void
+  /** Runs the graph that an attribute holds on values for its inputs, and returns its outputs. */
+  readonly run: (attribute: string, feeds: readonly (Value | undefined)[]) => readonly (Value | undefined)[]
 }
 
 /** Computes one node. An input left out is `undefined`; so may be an output that nothing reads. */
