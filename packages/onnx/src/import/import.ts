@@ -44,7 +44,7 @@ export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Onnx
   checkSupported(nodes.filter(({ operator }) => operator !== 'Constant'), table)
   const uses = usesOf(nodes)
   const variables = new Map<string, Variable>()
-  const { steps, constants } = prepare(graph, graph.outputs.map(({ name }) => name), { table, uses, variables })
+  const { steps, constants } = prepare(graph, graph.outputs.map(({ name }) => name), { table, uses, variables, nested: false })
   return new OnnxModule({ inputs: graph.inputs, outputs: graph.outputs, steps, variables, constants })
 }
 
@@ -57,21 +57,23 @@ interface Model {
   readonly uses: ReadonlyMap<string, 'statistic' | 'setting'>
   /** Filled with what is a parameter or a buffer. */
   readonly variables: Map<string, Variable>
+  /** Whether the graph stands in a node; all that it holds is constant then, for exporters keep weights in the outer graph. */
+  readonly nested: boolean
 }
 
 /** A graph as steps to run, with its constants; its weights become variables of the model. */
 function prepare(graph: Pick<NestedGraph, 'initialisers' | 'nodes'>, outputs: readonly string[], model: Model): Pick<Body, 'steps' | 'constants'> {
-  const { uses, variables } = model
+  const { uses, variables, nested } = model
   const constants = new Map<string, Known>()
   for (const [name, literal] of graph.initialisers) {
-    if (!isFloat(literal.dtype) || uses.get(name) === 'setting') constants.set(name, new Known(literal.dtype, literal.shape, literal.data))
+    if (nested || !isFloat(literal.dtype) || uses.get(name) === 'setting') constants.set(name, new Known(literal.dtype, literal.shape, literal.data))
     else variables.set(name, uses.get(name) === 'statistic' ? new Variable(fromLiteral(literal)) : new Parameter(fromLiteral(literal)))
   }
   for (const node of graph.nodes) {
     if (node.operator !== 'Constant') continue
     const literal = constantOf(node)
     const name = node.outputs[0] ?? ''
-    if (isWeight(name, literal) && uses.get(name) !== 'setting') variables.set(name, new Parameter(fromLiteral(literal)))
+    if (!nested && isWeight(name, literal) && uses.get(name) !== 'setting') variables.set(name, new Parameter(fromLiteral(literal)))
     else constants.set(name, new Known(literal.dtype, literal.shape, literal.data))
   }
   return { steps: schedule(graph.nodes.filter(({ operator }) => operator !== 'Constant'), outputs, model), constants }
@@ -128,6 +130,6 @@ function schedule(nodes: readonly ModelNode[], outputs: readonly string[], model
   for (const name of outputs) lastReader.delete(name)
   const last = nodes.map((): string[] => [])
   for (const [name, i] of lastReader) if (name !== '') last[i]!.push(name)
-  const bodies = (node: ModelNode): Step['bodies'] => new Map([...node.graphs].map(([name, graph]) => [name, { ...graph, ...prepare(graph, graph.outputs, model) }]))
+  const bodies = (node: ModelNode): Step['bodies'] => new Map([...node.graphs].map(([name, graph]) => [name, { ...graph, ...prepare(graph, graph.outputs, { ...model, nested: true }) }]))
   return nodes.map((node, i) => ({ node, operator: model.table[node.operator]!, last: last[i]!, bodies: bodies(node) }))
 }

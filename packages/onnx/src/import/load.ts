@@ -23,6 +23,8 @@ export interface ModelNode {
   readonly attributes: Attributes
   /** The version of the operator set that gives the operator its meaning. */
   readonly opset: number
+  /** The program that wrote the file, where it says. */
+  readonly producer: string
   /** The graphs that it runs, by attribute: the branches of an If, the body of a Loop. */
   readonly graphs: ReadonlyMap<string, NestedGraph>
 }
@@ -47,6 +49,7 @@ export interface LoadedGraph {
 interface File {
   readonly versions: ReadonlyMap<string, number>
   readonly external: ExternalData | undefined
+  readonly producer: string
 }
 
 /** The versions of the default operator set whose meaning is implemented. */
@@ -63,7 +66,7 @@ export function loadGraph(bytes: Uint8Array, external?: ExternalData): LoadedGra
   const opset = versions.get('') ?? 1
   if (versions.has('') && (opset < opsets[0] || opset > opsets[1])) throw new UnsupportedError(op, `the model is of operator set ${opset}; ${opsets[0]} to ${opsets[1]} are supported. Convert it with onnx.version_converter`)
   const { graph } = model
-  const file = { versions, external }
+  const file = { versions, external, producer: model.producerName ?? '' }
   const initialisers = readInitialisers(graph, file)
   const inputs = (graph.input ?? []).filter(({ name }) => !initialisers.has(name ?? '')).map(info => readValue(info, 'input'))
   const nodes = (graph.node ?? []).map((node, i) => readNode(node, i, file))
@@ -104,7 +107,7 @@ function readNode(node: NodeProto, index: number, file: File): ModelNode {
   const opset = file.versions.get(domain)
   if (opset === undefined) fail('data', op, `node ${quote(name)} (${operator}) is of the domain ${quote(domain)}, of which the model imports no version. The file is damaged`)
   const graphs = new Map((node.attribute ?? []).flatMap(({ name: attribute, g }) => g ? [[attribute ?? '', readNested(g, file)] as const] : []))
-  return { operator, name, inputs: node.input ?? [], outputs: node.output ?? [], attributes: new Attributes(node.attribute ?? [], `node ${quote(name)} (${operator})`), opset, graphs }
+  return { operator, name, inputs: node.input ?? [], outputs: node.output ?? [], attributes: new Attributes(node.attribute ?? [], `node ${quote(name)} (${operator})`), opset, producer: file.producer, graphs }
 }
 
 const readNested = (graph: GraphProto, file: File): NestedGraph => ({

@@ -1,7 +1,7 @@
 // The values of a running model: tensors, and literals that are known before any tensor is made, such as shapes.
 
 import { type DType, type Shape, Tensor, tensor, type TypedArray } from '@bp/core'
-import { type Abstract, Aval, convert, describe } from '@bp/core/extend'
+import { type Abstract, Aval, convert, describe, fail } from '@bp/core/extend'
 import { UnsupportedError } from './errors.ts'
 
 /**
@@ -33,8 +33,37 @@ export class Known implements Abstract {
   }
 }
 
+/** A list of values. Operators that take no sequence find nothing in it that they could read. */
+export class Sequence implements Abstract {
+  readonly items: readonly Value[]
+
+  constructor(items: readonly Value[]) {
+    this.items = items
+  }
+
+  get aval(): never {
+    return fail('data', 'importOnnx', `got a sequence of ${this.items.length} where a tensor is needed. The file is damaged`)
+  }
+
+  get shape(): never {
+    return this.aval
+  }
+
+  get dtype(): never {
+    return this.aval
+  }
+
+  get data(): never {
+    return this.aval
+  }
+
+  get tensor(): never {
+    return this.aval
+  }
+}
+
 /** What flows along the edges of a model. */
-export type Value = Tensor | Known
+export type Value = Tensor | Known | Sequence
 
 /** A value as a tensor. */
 export const toTensor = (value: Value): Tensor => value instanceof Tensor ? value : value.tensor

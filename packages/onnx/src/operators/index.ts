@@ -13,7 +13,8 @@ import { recurrentOperators } from './recurrent.ts'
 import { reduce } from './reduce.ts'
 import { resizing } from './resize.ts'
 import { sampling } from './sampling.ts'
+import { sequences } from './sequence.ts'
 import { shape } from './shape.ts'
 
 /** Every operator under its ONNX name. Constant is not among them: it is read when a model is loaded. */
-export const operators: Operators = { ...elementwise, ...activation, ...reduce, ...shape, ...indexing, ...matrix, ...conv, ...norm, ...loss, ...resizing, ...sampling, ...control, ...recurrentOperators }
+export const operators: Operators = { ...elementwise, ...activation, ...reduce, ...shape, ...indexing, ...matrix, ...conv, ...norm, ...loss, ...resizing, ...sampling, ...control, ...sequences, ...recurrentOperators }

@@ -16,7 +16,7 @@ interface Axis {
   readonly n: number
   readonly m: number
   readonly scale: number
-  /** n times the scale: the output's size before it is rounded down to m. */
+  /** n times the scale: the output's size before it is rounded down to m. PyTorch means the size itself. */
   readonly width: number
   readonly roi: readonly [number, number]
 }
@@ -109,9 +109,10 @@ function axesOf(inputs: readonly (Value | undefined)[], attributes: Attributes, 
   return axes.map((axis, i): Axis => {
     const n = shape[axis]!
     const scale = wanted ? wanted.scales[i]! : scales![i]!
-    const m = wanted ? wanted.sizes[i]! : Math.floor(n * scale)
+    // scales are float32, and so is the product: 10 · 0.7 are 7
+    const m = wanted ? wanted.sizes[i]! : Math.floor(Math.fround(n * scale))
     if (!(scale > 0 && Number.isFinite(scale) && Number.isInteger(m))) fail('value', node.operator, `axis ${axis} of size ${n} cannot be resized by ${scale}`)
-    return { axis, n, m, scale, width: wanted?.exact ? m : n * scale, roi: roi ? [roi[i]!, roi[i + axes.length]!] : [0, 1] }
+    return { axis, n, m, scale, width: wanted?.exact || node.producer === 'pytorch' ? m : n * scale, roi: roi ? [roi[i]!, roi[i + axes.length]!] : [0, 1] }
   })
 }
 
