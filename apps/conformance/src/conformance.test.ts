@@ -8,7 +8,7 @@ import { expect, test } from 'vitest'
 import { compare, compareNumbers, Mismatch, Unsupported } from './compare.ts'
 import { toReport, toTable } from './report.ts'
 import { runCase } from './suites/suite.ts'
-import { optimizerOf } from './suites/torch.ts'
+import { lossOf, optimizerOf } from './suites/torch.ts'
 
 use(cpu())
 const tolerance = { rtol: 0.1, atol: 0.01 }
@@ -44,6 +44,22 @@ test('options of an optimiser that are not known are unsupported, not ignored', 
   expect(optimizerOf({ name: 'Adam', lr: 1, weight_decay: 0.5, foreach: true }, params).groups[0]).toMatchObject({ lr: 1, weightDecay: 0.5 })
   expect(() => optimizerOf({ name: 'Adam', lr: 1, sparse: true }, params)).toThrow(Unsupported)
   expect(() => optimizerOf({ name: 'Wonder', lr: 1 }, params)).toThrow(Unsupported)
+})
+
+test('losses take PyTorch\'s names, of functions and modules, and its options; others are unsupported, not ignored', () => {
+  const [logits, target] = [tensor([[2, 0, -1], [0.5, 1, 0]]), tensor([0, 2], { dtype: 'int32' })]
+  const [y, wanted] = [tensor([[0.5, -2], [3, 1]]), tensor([[1, 0], [1, 1]])]
+  // PyTorch 2.15
+  for (const [spec, want] of [
+    [{ name: 'cross_entropy', reduction: null }, 0.925058], [{ name: 'CrossEntropyLoss', weight: [1, 2, 0.5], label_smoothing: 0.1 }, 0.816553],
+    [{ name: 'cross_entropy', ignore_index: 2, reduction: 'sum' }, 0.169846],
+  ] as const) expect(lossOf(spec, logits, target).item(), JSON.stringify(spec)).toBeCloseTo(want, 5)
+  for (const [spec, want] of [
+    [{ name: 'bce_with_logits', pos_weight: [2, 1] }, 0.37138], [{ name: 'smooth_l1', beta: 0.5 }, 0.9375], [{ name: 'l1_loss' }, 1.125], [{ name: 'HuberLoss', delta: 2 }, 1.03125],
+    [{ name: 'soft_margin' }, 0.382268], [{ name: 'hinge_embedding', margin: 0.5 }, 1.25],
+  ] as const) expect(lossOf(spec, y, wanted).item(), JSON.stringify(spec)).toBeCloseTo(want, 5)
+  expect(() => lossOf({ name: 'mse', delta: 1 }, y, wanted)).toThrowErrorMatchingInlineSnapshot(`[Error: loss mse with delta]`)
+  expect(() => lossOf({ name: 'ctc' }, y, wanted)).toThrowErrorMatchingInlineSnapshot(`[Error: loss ctc]`)
 })
 
 test('the report counts, and the table names every failure', () => {

@@ -73,7 +73,7 @@ export const toNumbers = (value: Value): number[] => Array.from<number | bigint,
 
 /** The same tensor, whose values a shape or a choice depends on; throws where it has none, because it is being traced. */
 export function readable(x: Tensor): Tensor {
-  if (!x.storage) throw new UnsupportedError('importOnnx', `a shape or a choice depends on the values of ${describe(x)}, which are not known while a program is traced, which is unsupported. Run the model outside of compile, trace, jvp and vmap`)
+  if (!x.storage) throw new UnsupportedError('importOnnx', `the values of ${describe(x)} decide a shape or a choice, and are not known while a program is traced. Run the model outside of compile, trace, jvp and vmap`)
   return x
 }
 

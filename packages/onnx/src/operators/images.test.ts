@@ -6,27 +6,16 @@ import { Generator } from '@bp/ops'
 import proto, { type onnx } from 'onnx-proto'
 import * as runtime from 'onnxruntime-node'
 import { describe, expect, test } from 'vitest'
-import { graphOf, initialiser, modelBytes, node, value } from '../../test/model.ts'
+import { attribute, graphOf, initialiser, modelBytes, node, nodeWith, value, whole } from '../../test/model.ts'
 import { importOnnx, UnsupportedOperatorError } from '../index.ts'
 
 use(cpu())
 
-const kinds = proto.onnx.AttributeProto.AttributeType
-
 type Settings = Readonly<Record<string, string | number | readonly number[]>>
-
-/** A whole number is an INT, any other a FLOAT. */
-function attribute(name: string, setting: string | number | readonly number[]): onnx.IAttributeProto {
-  if (typeof setting === 'string') return { name, type: kinds.STRING, s: new TextEncoder().encode(setting) }
-  if (typeof setting !== 'number') return { name, type: kinds.INTS, ints: [...setting] }
-  return Number.isInteger(setting) ? { name, type: kinds.INT, i: setting } : { name, type: kinds.FLOAT, f: setting }
-}
-
-const whole = (name: string, numbers: readonly number[]): onnx.ITensorProto => ({ name, dims: [numbers.length], dataType: 7, int64Data: [...numbers] })
 
 /** A model of one node. */
 function bytesOf(operator: string, opset: number, feeds: Readonly<Record<string, Tensor>>, constants: readonly onnx.ITensorProto[], inputs: readonly string[], settings: Settings): Uint8Array {
-  const only: onnx.INodeProto = { ...node(operator, [...inputs], ['y']), attribute: Object.entries(settings).map(([name, setting]) => attribute(name, setting)) }
+  const only = nodeWith(operator, [...inputs], ['y'], settings)
   return modelBytes(graphOf([only], Object.entries(feeds).map(([name, x]) => value(name, [...x.shape])), [{ name: 'y', type: { tensorType: { elemType: 1 } } }], [...constants]), opset)
 }
 
@@ -72,7 +61,7 @@ describe('Resize equals onnxruntime', () => {
   test.each([7, 9])('Upsample of operator set %i', async opset => {
     const scales = [1, 1, 2, 1.5]
     const bytes = opset === 7
-      ? modelBytes(graphOf([{ ...node('Upsample', ['x'], ['y']), attribute: [{ name: 'scales', type: kinds.FLOATS, floats: scales }, attribute('mode', 'linear')] }], [value('x', [1, 2, 5, 7])], [{ name: 'y', type: { tensorType: { elemType: 1 } } }]), 7)
+      ? modelBytes(graphOf([{ ...node('Upsample', ['x'], ['y']), attribute: [{ name: 'scales', type: proto.onnx.AttributeProto.AttributeType.FLOATS, floats: scales }, attribute('mode', 'linear')] }], [value('x', [1, 2, 5, 7])], [{ name: 'y', type: { tensorType: { elemType: 1 } } }]), 7)
       : bytesOf('Upsample', 9, { x }, [initialiser('scales', [4], scales)], ['x', 'scales'], { mode: 'nearest' })
     await agree(bytes, { x })
   })
