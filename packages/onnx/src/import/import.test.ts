@@ -9,7 +9,8 @@ import { mul, sum } from '@bp/ops'
 import proto from 'onnx-proto'
 import { describe, expect, test } from 'vitest'
 import { exportOnnx, importOnnx, UnsupportedOperatorError } from '../index.ts'
-import { constantNode, graphOf, modelBytes, node, value } from '../../test/model.ts'
+import { constantNode, graphOf, initialiser, modelBytes, node, value } from '../../test/model.ts'
+import { int64s } from './value.ts'
 
 use(cpu())
 
@@ -100,6 +101,17 @@ describe('what becomes of the values in a file', () => {
     expect(String(model.forward(tensor([2, 2])))).toBe('tensor([4, 6], float32)')
   })
 
+  test('literals that PyTorch\'s newer exporter names itself are no parameters; weights that it has turned are', () => {
+    const graph = graphOf([
+      constantNode('tmp_3', [2], [1, 2]), node('Mul', ['x', 'val_1'], ['a']), node('Mul', ['a', 'val_2'], ['b']), node('Add', ['b', 'tmp_3'], ['c']), node('Add', ['c', 'scalar_tensor_default'], ['d']),
+      node('Add', ['d', 'norm.weight'], ['y']),
+    ], [value('x', [2])], [value('y', [2])], [initialiser('val_1', [1], [0.5]), initialiser('val_2', [2], [3, 4]), initialiser('scalar_tensor_default', [], [1]), initialiser('norm.weight', [2], [1, 1])])
+    const names = (producer: string): string[] => [...importOnnx(modelBytes(graph, 17, producer)).namedParameters()].map(([name]) => name)
+    expect(names('pytorch')).toEqual(['val_2', 'norm.weight'])
+    expect(names('other')).toEqual(['val_1', 'val_2', 'scalar_tensor_default', 'norm.weight', 'tmp_3'])
+    expect(String(importOnnx(modelBytes(graph, 17, 'pytorch')).forward(tensor([2, 4])))).toBe('tensor([6, 12], float32)')
+  })
+
   test('a model runs with other tensors in place of its parameters, as a function to differentiate', () => {
     const { data, model } = load('vjp/linear')
     const [name, parameter] = model.namedParameters()[0]!
@@ -108,6 +120,10 @@ describe('what becomes of the values in a file', () => {
     sum(model.forward(x) as Tensor).backward()
     expect(String(grad(loss)(parameter))).toBe(String(parameter.grad))
     expect(loss(zerosLike(parameter)).item()).not.toBeCloseTo(loss(parameter).item(), 3)
+  })
+
+  test('whole numbers that exceed int64 once rounded are held at its ends, as the ends of slices in PyTorch\'s attention are', () => {
+    expect(int64s([2 ** 63, -(2 ** 63), -1]).data).toEqual(BigInt64Array.of(2n ** 63n - 1n, -(2n ** 63n), -1n))
   })
 
   test('shape arithmetic stays out of a trace', () => {
@@ -142,7 +158,7 @@ describe('operators that are missing', () => {
   })
 
   test('a mode that is missing is refused when it is run, never computed wrongly', () => {
-    const pad = modelBytes(graphOf([{ ...node('Pad', ['x'], ['y']), attribute: [{ name: 'mode', type: kinds.STRING, s: new TextEncoder().encode('wrap') }, { name: 'pads', type: kinds.INTS, ints: [1, 1] }] }], [value('x', [2])], [value('y', [4])]), 10)
+    const pad = modelBytes(graphOf([{ ...node('Pad', ['x'], ['y']), attribute: [{ name: 'mode', type: kinds.STRING, s: new TextEncoder().encode('swirl') }, { name: 'pads', type: kinds.INTS, ints: [1, 1] }] }], [value('x', [2])], [value('y', [4])]), 10)
     expect(() => importOnnx(pad).forward(zeros([2]))).toThrow(UnsupportedOperatorError)
   })
 })

@@ -44,7 +44,7 @@ export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Onnx
   checkSupported(nodes.filter(({ operator }) => operator !== 'Constant'), table)
   const uses = usesOf(nodes)
   const variables = new Map<string, Variable>()
-  const { steps, constants } = prepare(graph, graph.outputs.map(({ name }) => name), { table, uses, variables, nested: false })
+  const { steps, constants } = prepare(graph, graph.outputs.map(({ name }) => name), { table, uses, variables, producer: graph.producer, nested: false })
   return new OnnxModule({ inputs: graph.inputs, outputs: graph.outputs, steps, variables, constants })
 }
 
@@ -57,23 +57,25 @@ interface Model {
   readonly uses: ReadonlyMap<string, 'statistic' | 'setting'>
   /** Filled with what is a parameter or a buffer. */
   readonly variables: Map<string, Variable>
+  readonly producer: string
   /** Whether the graph stands in a node; all that it holds is constant then, for exporters keep weights in the outer graph. */
   readonly nested: boolean
 }
 
 /** A graph as steps to run, with its constants; its weights become variables of the model. */
 function prepare(graph: Pick<NestedGraph, 'initialisers' | 'nodes'>, outputs: readonly string[], model: Model): Pick<Body, 'steps' | 'constants'> {
-  const { uses, variables, nested } = model
+  const { uses, variables, producer, nested } = model
+  const settled = (name: string): boolean => nested || uses.get(name) === 'setting'
   const constants = new Map<string, Known>()
   for (const [name, literal] of graph.initialisers) {
-    if (nested || !isFloat(literal.dtype) || uses.get(name) === 'setting') constants.set(name, new Known(literal.dtype, literal.shape, literal.data))
+    if (settled(name) || !isFloat(literal.dtype) || (isUniform(literal) && isMadeUp(name, producer))) constants.set(name, new Known(literal.dtype, literal.shape, literal.data))
     else variables.set(name, uses.get(name) === 'statistic' ? new Variable(fromLiteral(literal)) : new Parameter(fromLiteral(literal)))
   }
   for (const node of graph.nodes) {
     if (node.operator !== 'Constant') continue
     const literal = constantOf(node)
     const name = node.outputs[0] ?? ''
-    if (!nested && isWeight(name, literal) && uses.get(name) !== 'setting') variables.set(name, new Parameter(fromLiteral(literal)))
+    if (!settled(name) && isWeight(name, literal, producer)) variables.set(name, new Parameter(fromLiteral(literal)))
     else constants.set(name, new Known(literal.dtype, literal.shape, literal.data))
   }
   return { steps: schedule(graph.nodes.filter(({ operator }) => operator !== 'Constant'), outputs, model), constants }
@@ -101,9 +103,19 @@ function usesOf(nodes: readonly ModelNode[]): ReadonlyMap<string, 'statistic' | 
 
 /**
  * Whether a Constant node holds weights: floats with at least one axis, unless the output's name is one that PyTorch's
- * exporter makes up for a literal in the program (`/a/Constant_3_output_0`); its weights are initialisers.
+ * exporters make up for a literal in the program (`/a/Constant_3_output_0`); their weights are initialisers.
  */
-const isWeight = (name: string, { dtype, shape }: Literal): boolean => isFloat(dtype) && shape.length > 0 && !/(^|\/)Constant(_\d+)?_output_\d+$|^onnx::/.test(name)
+const isWeight = (name: string, { dtype, shape }: Literal, producer: string): boolean =>
+  isFloat(dtype) && shape.length > 0 && !/(^|\/)Constant(_\d+)?_output_\d+$|^onnx::/.test(name) && !isMadeUp(name, producer)
+
+/**
+ * Whether PyTorch's exporter, since 2.5, has made up a name. An initialiser of such a name holds what the exporter computed
+ * before: where all its numbers are equal, a literal or a fill of the program; else weights that it has turned or joined,
+ * which are to be trained.
+ */
+const isMadeUp = (name: string, producer: string): boolean => producer === 'pytorch' && /^(val|tmp|scalar_tensor_default|(zeros|ones|full)(_like)?|\w+_cast)(_\d+)?$/.test(name)
+
+const isUniform = ({ data }: Literal): boolean => data.every((value: number | bigint) => value === data[0])
 
 /** What a Constant node holds, in whichever of its attributes. */
 function constantOf(node: ModelNode): Literal {

@@ -39,6 +39,7 @@ export interface NestedGraph {
 
 /** A checked graph. */
 export interface LoadedGraph {
+  readonly producer: string
   readonly inputs: readonly ModelValue[]
   readonly outputs: readonly ModelValue[]
   readonly initialisers: ReadonlyMap<string, Literal>
@@ -71,7 +72,7 @@ export function loadGraph(bytes: Uint8Array, external?: ExternalData): LoadedGra
   const inputs = (graph.input ?? []).filter(({ name }) => !initialisers.has(name ?? '')).map(info => readValue(info, 'input'))
   const nodes = (graph.node ?? []).map((node, i) => readNode(node, i, file))
   checkOrder(nodes, [...inputs.map(({ name }) => name), ...initialisers.keys()], (graph.output ?? []).map(({ name }) => name ?? ''))
-  return { inputs, outputs: (graph.output ?? []).map(info => readValue(info, 'output')), initialisers, nodes }
+  return { producer: file.producer, inputs, outputs: (graph.output ?? []).map(info => readValue(info, 'output')), initialisers, nodes }
 }
 
 function readInitialisers(graph: GraphProto, { external }: File): Map<string, Literal> {

@@ -1,7 +1,7 @@
 // The values of a running model: tensors, and literals that are known before any tensor is made, such as shapes.
 
 import { type DType, type Shape, Tensor, tensor, type TypedArray } from '@bp/core'
-import { type Abstract, Aval, convert, describe, fail } from '@bp/core/extend'
+import { type Abstract, Aval, describe, fail } from '@bp/core/extend'
 import { UnsupportedError } from './errors.ts'
 
 /**
@@ -77,5 +77,8 @@ export function readable(x: Tensor): Tensor {
   return x
 }
 
-/** A list of whole numbers as int64, as ONNX passes shapes around. */
-export const int64s = (values: readonly number[], shape: Shape = [values.length]): Known => new Known('int64', shape, convert(values, 'int64'))
+const largestInt64 = (1n << 63n) - 1n
+
+/** A list of whole numbers as int64, as ONNX passes shapes around; what exceeds it, as 2⁶³ − 1 does once rounded, is held at its end. */
+export const int64s = (values: readonly number[], shape: Shape = [values.length]): Known =>
+  new Known('int64', shape, BigInt64Array.from(values, value => value >= 2 ** 63 ? largestInt64 : value <= -(2 ** 63) ? -largestInt64 - 1n : BigInt(Math.trunc(value))))

@@ -95,3 +95,11 @@ test('damage inside a graph, a place beyond a sequence and a tensor for a sequen
   expect(() => importOnnx(of([node('SequenceLength', ['x'], ['y'])])).run({ x: tensor([1, 2]) })).toThrowErrorMatchingInlineSnapshot(`[BpError: OnnxModule: node "y" (SequenceLength): SequenceLength: its first input is no sequence. The file is damaged]`)
   expect(() => importOnnx(of([node('SequenceConstruct', ['x'], ['s']), node('Sqrt', ['s'], ['y'])])).run({ x: tensor([1, 2]) })).toThrowErrorMatchingInlineSnapshot(`[BpError: OnnxModule: node "y" (Sqrt): importOnnx: got a sequence of 1 where a tensor is needed. The file is damaged]`)
 })
+
+test('a body runs for each entry of a sequence', () => {
+  const body = graphOf([node('Mul', ['part', 'factor'], ['scaled'])], [untyped('part'), untyped('factor')], [untyped('scaled')])
+  const bytes = modelBytes(graphOf([
+    nodeWith('SplitToSequence', ['x'], ['parts'], { keepdims: 0 }), nodeWith('SequenceMap', ['parts', 'two'], ['more'], { body }), nodeWith('ConcatFromSequence', ['more'], ['y'], { axis: 0, new_axis: 1 }),
+  ], [value('x', [3])], [value('y', [3])], [initialiser('two', [], [2])]))
+  expect(importOnnx(bytes).run({ x: tensor([1, 2, 3]) }).y!.toArray()).toEqual([2, 4, 6])
+})

@@ -2,18 +2,13 @@
 
 import type { DType, Shape } from '@bp/core'
 import { allocate, broadcastShapes, convert, normaliseAxes, normaliseAxis, sizeOf, stridesOf } from '@bp/core/extend'
-import { Known } from '../import/value.ts'
+import { int64s, Known } from '../import/value.ts'
 import { dtypeOfCode } from '../proto/tensor.ts'
 import { expanded, flattened, permutation, reshaped, sliced, squeezed, unsqueezed } from './geometry.ts'
 import type { KnownOperator } from './operator.ts'
 
-const largestInt64 = (1n << 63n) - 1n
-
-/** Numbers as a known value; what exceeds int64, as 2⁶³ − 1 does once rounded, is held at its end. */
-function known(dtype: DType, shape: Shape, values: readonly number[]): Known {
-  if (dtype !== 'int64') return new Known(dtype, shape, convert(values, dtype))
-  return new Known(dtype, shape, BigInt64Array.from(values, value => value >= 2 ** 63 ? largestInt64 : value <= -(2 ** 63) ? -largestInt64 - 1n : BigInt(Math.trunc(value))))
-}
+/** Numbers as a known value. */
+const known = (dtype: DType, shape: Shape, values: readonly number[]): Known => dtype === 'int64' ? int64s(values, shape) : new Known(dtype, shape, convert(values, dtype))
 
 /** The elements of `x` at the places that `source` finds for each index of the result. */
 function move(x: Known, shape: Shape, source: (index: readonly number[]) => number): Known {

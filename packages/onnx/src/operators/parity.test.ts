@@ -93,6 +93,11 @@ test('index_put that accumulates, which PyTorch writes as ScatterND onto zeros',
   expect(numbers(put(zeros).y!)).toEqual([5, 0, 1, 0])
 })
 
+test('Pad wraps after it has cropped, as PyTorch\'s circular padding does', () => {
+  const x = tensor([1, 2, 3, 4, 5])
+  expect(numbers(calling('Pad', x, { settings: { mode: 'wrap' }, constants: [whole('pads', [2, -1])] })(x).y!)).toEqual([3, 4, 1, 2, 3, 4])
+})
+
 test('Resize means PyTorch\'s size where PyTorch wrote it, and multiplies in float32', () => {
   const x = tensor([[[0, 1, 2]]])
   const scales = initialiser('scales', [3], [1, 1, 1.5])

@@ -27,6 +27,12 @@ const splitUp: Operator = onValues(1, ([x, sizes], attributes, node) => {
   return new Sequence(sizes || attributes.int('keepdims', 1) !== 0 ? parts : parts.map(part => reshape(part, part.shape.toSpliced(axis, 1))))
 })
 
+/** Runs its body on each entry of the first sequence, with those at its place in other sequences, and all tensors as they are. */
+const mapped: Operator = onValues(1, ([list, ...others], _attributes, node, context) => {
+  const rows = itemsOf(list!, node).map((item, i) => context.run('body', [item, ...others.map(other => other instanceof Sequence ? other.items[i] : other)]))
+  return node.outputs.map((_, i) => new Sequence(rows.map(row => row[i]!)))
+})
+
 /** Sequences by name. */
 export const sequences: Operators = {
   SequenceEmpty: () => new Sequence([]),
@@ -48,5 +54,5 @@ export const sequences: Operators = {
     const parts = itemsOf(list!, node).map(toTensor)
     return attributes.int('new_axis', 0) === 0 ? concat(parts, attributes.int('axis', 0)) : stack(parts, attributes.int('axis', 0))
   }),
-  SplitToSequence: splitUp,
+  SplitToSequence: splitUp, SequenceMap: mapped,
 }

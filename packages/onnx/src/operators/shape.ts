@@ -28,7 +28,7 @@ function sliceTensor(x: Tensor, axes: readonly SliceAxis[]): Tensor {
 const padded: Operator = (inputs, attributes, node, context) => onTensors(1, ([x]) => {
   const tensor = x!
   const mode = attributes.string('mode', 'constant')
-  only(node, 'mode', mode, 'constant', 'reflect', 'edge')
+  only(node, 'mode', mode, 'constant', 'reflect', 'edge', 'wrap')
   const numbers = inputs[1] ? toNumbers(inputs[1]) : attributes.ints('pads') ?? fail('data', node.operator, 'it has no pads. The file is damaged')
   const axes = inputs[3] ? toNumbers(inputs[3]).map(axis => normaliseAxis(node.operator, axis, tensor.rank)) : tensor.shape.map((_, i) => i)
   perAxis(node, 'pads', numbers, 2 * axes.length, tensor)
@@ -39,7 +39,7 @@ const padded: Operator = (inputs, attributes, node, context) => onTensors(1, ([x
   const value = inputs[2] ? toNumbers(inputs[2])[0] ?? 0 : attributes.float('value', 0)
   if (mode === 'constant') return tensor.dtype === 'bool' ? cast(pad(cast(tensor, 'uint8'), widths, { value }), 'bool') : pad(tensor, widths, { value })
   const cropped = widths.reduce((y, [low, high], axis) => low < 0 || high < 0 ? narrow(y, axis, Math.max(0, -low), y.shape[axis]! + Math.min(0, low) + Math.min(0, high)) : y, tensor)
-  return pad(cropped, widths.map(([low, high]) => [Math.max(0, low), Math.max(0, high)] as const), { mode: mode as 'reflect' | 'edge' })
+  return pad(cropped, widths.map(([low, high]) => [Math.max(0, low), Math.max(0, high)] as const), { mode: mode === 'wrap' ? 'circular' : mode as 'reflect' | 'edge' })
 })(inputs, attributes, node, context)
 
 const constantOfShape: Operator = onValues(1, ([shape], attributes, node) => {
