@@ -8,9 +8,11 @@ import {
 } from '@bp/ops'
 import type { Attributes } from '../import/attributes.ts'
 import type { ModelNode } from '../import/load.ts'
+import { Known, toTensor } from '../import/value.ts'
 import { dtypeOfCode } from '../proto/tensor.ts'
 import { aligned } from './legacy.ts'
-import { onTensors, type Operator, type Operators } from './operator.ts'
+import { castKnown } from './known.ts'
+import { onTensors, onValues, type Operator, type Operators } from './operator.ts'
 
 /** An operator on one tensor that has no attributes. */
 export const unary = (f: (x: Tensor) => Tensor): Operator => onTensors(1, ([x]) => f(x!))
@@ -56,6 +58,6 @@ export const elementwise: Operators = {
   Clip: clip,
   Where: onTensors(3, ([c, a, b]) => select(c!, a!, b!)),
   Cast: onTensors(1, ([x], attributes, node) => convertTo(x!, attributes, node)),
-  CastLike: onTensors(2, ([x, like]) => cast(x!, like!.dtype)),
+  CastLike: onValues(2, ([x, like]) => x instanceof Known && like!.dtype !== 'float16' ? castKnown(x, like!.dtype) : cast(toTensor(x!), like!.dtype)),
   Identity: ([x], _attributes, node) => x ?? fail('data', node.operator, 'its input is missing. The file is damaged'),
 }

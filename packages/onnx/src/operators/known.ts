@@ -91,12 +91,15 @@ const reduceAll = (f: (a: number, b: number) => number): KnownOperator => (input
   return known(x.dtype, attributes.int('keepdims', 1) !== 0 ? [1] : [], [numbers(x).reduce(f)])
 }
 
+/** The same numbers as another dtype. */
+export const castKnown = (x: Known, dtype: DType): Known => known(dtype, x.shape, numbers(x))
+
 const truth = (f: (a: number, b: number) => boolean): KnownOperator => map((a, b) => f(a, b) ? 1 : 0, 'bool')
 
 /** Operators on known values by name; each gives what the operator of the same name gives on tensors. */
 export const onKnown: Readonly<Record<string, KnownOperator>> = {
   Identity: ([x]) => x!,
-  Cast: ([x], attributes, node) => known(dtypeOfCode(node.operator, attributes.int('to', 0), 'attribute to'), x!.shape, numbers(x!)),
+  Cast: ([x], attributes, node) => castKnown(x!, dtypeOfCode(node.operator, attributes.int('to', 0), 'attribute to')),
   Reshape: ([x, target], attributes, node) => sameElements(x!, reshaped(x!, numbers(target!), attributes, node)),
   Flatten: ([x], attributes, node) => sameElements(x!, flattened(x!, attributes, node)),
   Squeeze: (inputs, attributes, node) => sameElements(inputs[0]!, squeezed(inputs, attributes, node)),
