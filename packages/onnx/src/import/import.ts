@@ -113,7 +113,7 @@ const isWeight = (name: string, { dtype, shape }: Literal, producer: string): bo
  * before: where all its numbers are equal, a literal or a fill of the program; else weights that it has turned or joined,
  * which are to be trained.
  */
-const isMadeUp = (name: string, producer: string): boolean => producer === 'pytorch' && /^(val|tmp|scalar_tensor_default|(zeros|ones|full)(_like)?|\w+_cast)(_\d+)?$/.test(name)
+const isMadeUp = (name: string, producer: string): boolean => producer === 'pytorch' && /^(val|tmp|scalar_tensor_default|(new_)?(zeros|ones|full)(_like)?|\w+_cast)(_\d+)?$/.test(name)
 
 const isUniform = ({ data }: Literal): boolean => data.every((value: number | bigint) => value === data[0])
 
