@@ -1,6 +1,6 @@
 // Epilogues: a loop over a kernel's result runs on each block of it as soon as that is written, while it is in the cache.
 
-import type { Id } from '@bp/core/extend'
+import { type Id, sizeOf } from '@bp/core/extend'
 import { assemble, type Group, operandsOf, readInStep } from './fuse.ts'
 import { outsOf, type Step } from './steps.ts'
 
@@ -77,7 +77,8 @@ function apart({ groups, makers }: Linked, kernel: number, loop: number, { colum
   let inRow = 1
   while (tail > 0 && inRow < columns) inRow *= axes[--tail]!
   const { members } = assemble(group.loop)!
-  if (inRow !== columns || within?.some((flag, axis) => flag !== axis >= tail)) return 'the loop that reads its result walks other rows than the kernel makes'
+  const all = step!.kind === 'special' && sizeOf(axes) === sizeOf(step!.aval.shape)
+  if (!all || inRow !== columns || within?.some((flag, axis) => flag !== axis >= tail)) return 'the loop that reads its result walks other rows than the kernel makes'
   if (!wholeRows && members.some(({ kept }) => kept === 'rows')) return 'the loop that reads its result needs whole rows, which are too long to be made at once'
   const [result] = outsOf(step!) as [Id]
   return readInStep(group.space, members, result) ? null : 'the loop that reads its result reads it at other places than its own: transposed, sliced or repeated'

@@ -2,7 +2,7 @@
 
 import { autocast, broadcastTo, compile, full, grad, mul, sumTo, type Tensor, tensor, use, Variable, zeros } from '@bp/core'
 import { trace } from '@bp/core/extend'
-import { acos, add, asin, atan, cast, concat, convolve, cos, equal, erf, exp, expm1, Generator, layerNorm, less, lessEqual, linear, log, log1p, matmul, maxPool, pad, pow, relu, reshape, sigmoid, sin, softmax, split, sum, take, tan, tanh, transpose } from '@bp/ops'
+import { acos, add, asin, atan, cast, concat, convolve, cos, equal, erf, exp, expm1, Generator, layerNorm, less, lessEqual, linear, log, log1p, matmul, maxPool, mean, pad, pow, relu, reshape, sigmoid, sin, softmax, split, square, stack, sum, take, tan, tanh, transpose } from '@bp/ops'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { backendOf } from '../backend.ts'
@@ -34,6 +34,12 @@ function same(f: (...xs: Tensor[]) => Tensor, xs: readonly Tensor[]): void {
 }
 
 describe.each(dtypes)('in %s', dtype => {
+  it('scales the first rows of a product alone, which no loop over all of them may do: the gradient of stacked means', () => {
+    const [w, m] = [random([3, 5], dtype), random([3, 5], dtype)]
+    const bags = [[0, 2, 1, 1], [2, 0, 1, 2]].map(bag => tensor(bag, { dtype: 'int32' }))
+    same((x, y, ...rows) => grad((z: Tensor) => sum(square(linear(stack(rows.map(row => mean(take(z, row), 0))), y))))(x), [w, m, ...bags])
+  })
+
   it('loops over any broadcast, reduces over any axes', () => {
     const axis = fc.integer({ min: 1, max: 9 })
     fc.assert(fc.property(fc.array(axis, { minLength: 1, maxLength: 4 }), fc.nat(15), fc.nat(15), (shape, mask, reduced) => {
