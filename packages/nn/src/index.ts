@@ -1,5 +1,9 @@
 // @bp/nn: layers, losses, optimisers and checkpoints, with the names and formulas of PyTorch.
 
+export * as activations from './fourEquations/activations.ts'
+export { backpropagate, feedForward, type Backpropagated, type DenseLayer, type ForwardCache, type LayerGradient } from './fourEquations/backpropagation.ts'
+export * as costs from './fourEquations/costs.ts'
+export { softmaxJacobian, softmaxVjp } from './fourEquations/softmax.ts'
 export { fans, kaimingNormal, kaimingUniform, normal, uniform, xavierNormal, xavierUniform, type InitOptions, type KaimingOptions } from './init.ts'
 export { Dropout, GELU, ReLU, Sigmoid, SiLU, Softmax, Tanh, type DropoutOptions } from './layers/activation.ts'
 export { AvgPool, AvgPool1d, AvgPool2d, Conv1d, Conv2d, Conv3d, MaxPool, MaxPool1d, MaxPool2d, type ConvOptions } from './layers/conv.ts'
