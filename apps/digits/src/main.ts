@@ -4,12 +4,12 @@ import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { cpu } from '@bp/backend-cpu'
 import { BpError, type Tensor, use } from '@bp/core'
+import { UsageError, writeWhole } from '@bp/kit'
 import { crossEntropy, encodeSafetensors, memoryBreakdown, summary } from '@bp/nn'
 import { exportOnnx, importOnnx } from '@bp/onnx'
 import { compare } from './compare.ts'
 import { type Images, pick, readDigits, split, toBatch } from './data.ts'
-import { writeWhole } from './files.ts'
-import { help, type Options, parseOptions, UsageError } from './options.ts'
+import { type Options, parseOptions } from './options.ts'
 import { clock, ProgressLine } from './progress.ts'
 import { accuracy, predict, Run } from './train.ts'
 
@@ -29,8 +29,8 @@ const breathe = (): Promise<void> => new Promise(done => { setImmediate(done) })
 
 async function main(argv: readonly string[]): Promise<number> {
   const options = parseOptions(argv)
-  if (!options) {
-    process.stdout.write(help)
+  if (typeof options === 'string') {
+    process.stdout.write(options)
     return 0
   }
   use(cpu())
