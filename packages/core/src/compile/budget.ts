@@ -8,7 +8,7 @@ import { ordered } from './order.ts'
 import { recompute, type Run } from './recompute.ts'
 import { slicesOf } from './slices.ts'
 import { apart, unitsOf } from './units.ts'
-import { avalsOf, flopsOf } from './work.ts'
+import { flopsOfGraph } from './work.ts'
 
 /** Attempts that follow one another to the budget, and attempts at fixed rooms if those fail. */
 const mostGuided = 12
@@ -122,9 +122,5 @@ function turned(graph: Graph, { groups }: MemoryPlan): Graph {
 /** What was done, in words. */
 function told(before: Graph, after: Graph, saved: number): string {
   const count = ({ nodes }: Graph): number => nodes.filter(({ row }) => row.fuse !== 'view').length
-  const flops = (graph: Graph): number => {
-    const avals = avalsOf(graph)
-    return graph.nodes.reduce((sum, node) => sum + flopsOf(node, avals), 0)
-  }
-  return `${count(after) - count(before)} values are computed again, and ops moved to where they free memory: ${saved.toLocaleString('en')} bytes less for ${(100 * (flops(after) / flops(before) - 1)).toFixed(1)} % more operations.`
+  return `${count(after) - count(before)} values are computed again, and ops moved to where they free memory: ${saved.toLocaleString('en')} bytes less for ${(100 * (flopsOfGraph(after) / flopsOfGraph(before) - 1)).toFixed(1)} % more operations.`
 }

@@ -25,6 +25,12 @@ export function flopsOf({ row, params, inputs, avals: ys }: GraphNode, avals: Re
   return row.fuse === 'opaque' ? elements * Math.max(1, ...[...xs, ...ys].flatMap(({ shape }) => shape)) : elements
 }
 
+/** Operations of all nodes of a graph. */
+export function flopsOfGraph(graph: Graph): number {
+  const avals = avalsOf(graph)
+  return graph.nodes.reduce((sum, node) => sum + flopsOf(node, avals), 0)
+}
+
 /**
  * The time that a node takes, in operations: a byte read or written counts as one, for processors do about as many operations
  * as their memory moves bytes (the balance of a core in Williams, Waterman & Patterson 2009, "Roofline").

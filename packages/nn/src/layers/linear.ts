@@ -1,4 +1,4 @@
-// Linear, Embedding, and the containers and reshapings between layers.
+// Linear, Embedding, and the reshapings between layers.
 
 import { type DType, type Tensor } from '@bp/core'
 import { describe, fail, sizeOf } from '@bp/core/extend'
@@ -26,7 +26,7 @@ export interface LayerOptions {
  * ```
  */
 export class Linear extends Module {
-  readonly weight: Parameter
+  weight: Parameter
   readonly bias: Parameter | null
 
   constructor(inFeatures: number, outFeatures: number, options: LayerOptions = {}) {
@@ -66,34 +66,5 @@ export class Flatten extends Module {
   override forward(x: Tensor): Tensor {
     if (x.rank < this.startAxis) fail('shape', 'Flatten', `needs at least ${this.startAxis} axes, got ${describe(x)}`)
     return reshape(x, [...x.shape.slice(0, this.startAxis), sizeOf(x.shape.slice(this.startAxis))])
-  }
-}
-
-/**
- * Layers one after the other. Their names are `0`, `1`, …
- *
- * @example
- * ```ts
- * import { ones } from '@bp/core'
- * import { Linear, ReLU, Sequential } from '@bp/nn'
- * const mlp = new Sequential(new Linear(4, 8), new ReLU(), new Linear(8, 2))
- * mlp.forward(ones([1, 4])).shape // => [1, 2]
- * mlp.namedParameters().map(([name]) => name) // => [0.weight, 0.bias, 2.weight, 2.bias]
- * ```
- */
-export class Sequential extends Module {
-  readonly layers: readonly Module[]
-
-  constructor(...layers: Module[]) {
-    super()
-    this.layers = layers
-  }
-
-  protected override fields(): Iterable<readonly [string, unknown]> {
-    return this.layers.map((layer, i) => [String(i), layer] as const)
-  }
-
-  override forward(x: Tensor): Tensor {
-    return this.layers.reduce((y, layer) => layer.forward(y), x)
   }
 }

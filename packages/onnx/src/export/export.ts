@@ -104,7 +104,7 @@ function inEvaluation(model: Exportable, trace: (f: (...xs: Tensor[]) => Tensor 
 }
 
 function stateNames(model: Exportable, options: ExportOptions): ReadonlyMap<Variable, string> {
-  const named = model instanceof Module ? [...model.stateDict()] : [...options.parameters ?? []]
+  const named = model instanceof Module ? [...model.namedParameters(), ...model.namedBuffers()] : [...options.parameters ?? []]
   return new Map(named.map(([name, variable]) => [variable, name]))
 }
 

@@ -1,11 +1,11 @@
 // Imported models against files exported by PyTorch: outputs, gradients of inputs and parameters, and whole training runs.
 
 import { readdirSync, readFileSync } from 'node:fs'
-import { gradients, type Tensor, tensor, use, zeros } from '@bp/core'
+import { grad, gradients, type Tensor, tensor, use, zeros, zerosLike } from '@bp/core'
 import { trace } from '@bp/core/extend'
 import { cpu } from '@bp/backend-cpu'
-import { Adam, bceWithLogits, crossEntropy, decodeSafetensors, SGD } from '@bp/nn'
-import { mul } from '@bp/ops'
+import { Adam, bceWithLogits, crossEntropy, decodeSafetensors, functionalCall, SGD } from '@bp/nn'
+import { mul, sum } from '@bp/ops'
 import proto from 'onnx-proto'
 import { describe, expect, test } from 'vitest'
 import { exportOnnx, importOnnx, UnsupportedOperatorError } from '../index.ts'
@@ -98,6 +98,16 @@ describe('what becomes of the values in a file', () => {
     const model = importOnnx(bytes)
     expect(model.namedParameters().map(([name]) => name)).toEqual(['w'])
     expect(String(model.forward(tensor([2, 2])))).toBe('tensor([4, 6], float32)')
+  })
+
+  test('a model runs with other tensors in place of its parameters, as a function to differentiate', () => {
+    const { data, model } = load('vjp/linear')
+    const [name, parameter] = model.namedParameters()[0]!
+    const x = data('input/x0')
+    const loss = (w: Tensor): Tensor => sum(functionalCall(model, { [name]: w }, x) as Tensor)
+    sum(model.forward(x) as Tensor).backward()
+    expect(String(grad(loss)(parameter))).toBe(String(parameter.grad))
+    expect(loss(zerosLike(parameter)).item()).not.toBeCloseTo(loss(parameter).item(), 3)
   })
 
   test('shape arithmetic stays out of a trace', () => {

@@ -38,6 +38,7 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
   readonly inputs: readonly ModelValue[]
   readonly outputs: readonly ModelValue[]
   private readonly parts: ModelParts
+  private readonly byName: Map<string, Variable>
   private asFile = true
 
   constructor(parts: ModelParts) {
@@ -45,10 +46,15 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
     this.inputs = parts.inputs
     this.outputs = parts.outputs
     this.parts = parts
+    this.byName = new Map(parts.variables)
   }
 
   protected override fields(): Iterable<readonly [string, unknown]> {
-    return this.parts.variables
+    return this.byName
+  }
+
+  protected override setField(name: string, value: unknown): void {
+    this.byName.set(name, value as Variable)
   }
 
   override train(on = true): this {
@@ -79,8 +85,8 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
 
   private evaluate(feeds: ReadonlyMap<string, Tensor>): Tensor[] {
     checkFeeds(this.inputs, feeds)
-    const { variables, constants, steps } = this.parts
-    const values = new Map<string, Value | undefined>([...variables, ...constants, ...feeds])
+    const { constants, steps } = this.parts
+    const values = new Map<string, Value | undefined>([...this.byName, ...constants, ...feeds])
     for (const { node, operator, last } of steps) {
       const inputs = node.inputs.map(name => name === '' ? undefined : values.get(name) ?? absent(node, name))
       const results = this.compute(node, operator, inputs)
@@ -94,7 +100,7 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
     const context: Context = {
       training: this.mode,
       update: (input, value) => {
-        const variable = this.parts.variables.get(node.inputs[input] ?? '')
+        const variable = this.byName.get(node.inputs[input] ?? '')
         if (variable) noGrad(() => { variable.assign(detach(value)) })
       },
     }
