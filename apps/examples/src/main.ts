@@ -3,9 +3,10 @@
 import { BpError } from '@bp/core'
 import { UsageError } from '@bp/kit'
 import { iris } from './iris/main.ts'
+import { maml } from './maml/main.ts'
 import { xor } from './xor/main.ts'
 
-const examples: Readonly<Record<string, (argv: readonly string[], say: (text: string) => void) => number | Promise<number>>> = { xor, iris }
+const examples: Readonly<Record<string, (argv: readonly string[], say: (text: string) => void) => number | Promise<number>>> = { xor, iris, maml }
 
 const [name, ...argv] = process.argv.slice(2)
 const example = Object.hasOwn(examples, name ?? '') ? examples[name!] : undefined
