@@ -2,11 +2,12 @@
 
 import { BpError } from '@bp/core'
 import { UsageError } from '@bp/kit'
+import { chars } from './chars/main.ts'
 import { iris } from './iris/main.ts'
 import { maml } from './maml/main.ts'
 import { xor } from './xor/main.ts'
 
-const examples: Readonly<Record<string, (argv: readonly string[], say: (text: string) => void) => number | Promise<number>>> = { xor, iris, maml }
+const examples: Readonly<Record<string, (argv: readonly string[], say: (text: string) => void) => number | Promise<number>>> = { xor, iris, maml, chars }
 
 const [name, ...argv] = process.argv.slice(2)
 const example = Object.hasOwn(examples, name ?? '') ? examples[name!] : undefined
