@@ -85,7 +85,7 @@ describe.each(modelKinds)('the %s', model => {
   })
 
   test('stopped after any step and resumed, ends bit by bit as the unbroken run', () => {
-    const few = { ...options, steps: 8 }
+    const few = { ...options, context: 8, layers: 1, steps: 6 }
     const finish = (going: CharRun): Uint8Array => {
       while (!going.finished()) going.step()
       return going.checkpoint()

@@ -15,11 +15,11 @@ import { CharRun } from './train.ts'
 
 const specs = {
   model: choice(modelKinds, modelKinds.join(' or '), 'M'),
-  steps: whole(1500, 'steps of training'),
+  steps: whole(2000, 'steps of training'),
   batch: whole(32, 'windows of text a step'),
   context: whole(64, 'characters in a window', 2),
-  dim: whole(128, 'width of the network'),
-  layers: whole(2, 'layers'),
+  dim: whole(0, 'width of the network; 0 is as wide as suits it', 0),
+  layers: whole(0, 'layers; 0 is as many as suit it', 0),
   heads: whole(4, "heads of the transformer's attention"),
   lr: positive(0.003, "AdamW's highest learning rate"),
   seed: whole(1, 'of the first weights, the windows and the sample', 0),
@@ -29,6 +29,9 @@ const specs = {
   resume: flag('go on from the checkpoint in DIR'),
 }
 type Options = OptionValues<typeof specs>
+
+/** Sizes that take much the same time a step. */
+const sizes = { transformer: { dim: 128, layers: 2 } } as const
 
 /** Steps between two lines of progress, and two checkpoints. */
 const interval = 100
@@ -49,12 +52,14 @@ export async function chars(argv: readonly string[], say: (text: string) => void
     say(options)
     return 0
   }
-  if (options.dim % options.heads !== 0) throw new UsageError(`--dim ${options.dim} must be a multiple of --heads ${options.heads}`)
+  const dim = options.dim || sizes[options.model].dim
+  const layers = options.layers || sizes[options.model].layers
+  if (dim % options.heads !== 0) throw new UsageError(`--dim ${dim} must be a multiple of --heads ${options.heads}`)
   use(cpu())
   const corpus = corpusOf(readNovel())
   const checkpoint = join(resolve(options.out), 'checkpoint.safetensors')
   if (options.resume && !existsSync(checkpoint)) throw new UsageError(`there is nothing to resume: ${relative('.', checkpoint)} does not exist. Start without --resume`)
-  const run = options.resume ? CharRun.from(readFileSync(checkpoint), corpus) : new CharRun(options, corpus)
+  const run = options.resume ? CharRun.from(readFileSync(checkpoint), corpus) : new CharRun({ ...trainOptions(options), dim, layers }, corpus)
   say(introduction(run, corpus))
   process.on('SIGINT', stopOnSignal).on('SIGTERM', stopOnSignal)
   const whole = await train(run, corpus, checkpoint, say)
@@ -67,6 +72,8 @@ export async function chars(argv: readonly string[], say: (text: string) => void
   rmSync(checkpoint, { force: true })
   return same ? 0 : 1
 }
+
+const trainOptions = ({ model, steps, batch, context, dim, layers, heads, lr, seed }: Options): CharRun['options'] => ({ model, steps, batch, context, dim, layers, heads, lr, seed })
 
 const count = (n: number): string => n.toLocaleString('en')
 
