@@ -2,6 +2,7 @@
 
 import { cpu } from '@bp/backend-cpu'
 import { tensor, use } from '@bp/core'
+import { Parameter } from '@bp/nn'
 import { UnsupportedOperatorError } from '@bp/onnx'
 import { expect, test } from 'vitest'
 import { compare, compareNumbers, Mismatch, Unsupported } from './compare.ts'
@@ -39,8 +40,10 @@ test('a case passes, fails or is unsupported; nothing it throws stops the run', 
 })
 
 test('options of an optimiser that are not known are unsupported, not ignored', () => {
-  expect(() => optimizerOf({ name: 'Adam', lr: 1, amsgrad: true }, [])).toThrow(Unsupported)
-  expect(() => optimizerOf({ name: 'Wonder', lr: 1 }, [])).toThrow(Unsupported)
+  const params = [new Parameter(tensor(1))]
+  expect(optimizerOf({ name: 'Adam', lr: 1, weight_decay: 0.5, foreach: true }, params).groups[0]).toMatchObject({ lr: 1, weightDecay: 0.5 })
+  expect(() => optimizerOf({ name: 'Adam', lr: 1, sparse: true }, params)).toThrow(Unsupported)
+  expect(() => optimizerOf({ name: 'Wonder', lr: 1 }, params)).toThrow(Unsupported)
 })
 
 test('the report counts, and the table names every failure', () => {

@@ -1,53 +1,68 @@
 // PyTorch's published trajectories: parameters after every step of an optimiser, rates after every step of a schedule.
 
 import { readFileSync } from 'node:fs'
-import { tensor } from '@bp/core'
-import { CosineAnnealingLR, type AnyOptimizer, Parameter, SGD, StepLR } from '@bp/nn'
-import { compareNumbers, Unsupported } from '../compare.ts'
-import type { Case, Suite } from './suite.ts'
+import { compile, type NestedInput, type Tensor, tensor } from '@bp/core'
+import { Parameter, ReduceLROnPlateau, SGD } from '@bp/nn'
+import { compareNumbers, Mismatch } from '../compare.ts'
+import { type ScheduleSpec, scheduleOf } from './schedules.ts'
+import type { Case, Outcome, Suite } from './suite.ts'
 import { optimizerOf } from './torch.ts'
 
-interface Trajectory {
+interface Trajectory extends ScheduleSpec {
   readonly kind: 'optimizer' | 'schedule'
-  readonly name: string
-  readonly options: Readonly<Record<string, unknown>>
   readonly [key: string]: unknown
 }
 
 const tolerance = { rtol: 1e-9, atol: 1e-12 }
 
 /** Every entry of the list. */
-export const optim: Suite = path => (JSON.parse(readFileSync(path, 'utf8')) as Trajectory[])
-  .map((entry, i): Case => ({ name: `${entry.kind}/${entry.name}#${i}`, run: () => ({ maxError: entry.kind === 'optimizer' ? runOptimizer(entry) : runSchedule(entry) }) }))
+export const optim: Suite = (path, compiled) => (JSON.parse(readFileSync(path, 'utf8')) as Trajectory[])
+  .map((entry, i): Case => ({ name: `${entry.kind}/${entry.name}#${i}`, run: () => entry.kind === 'optimizer' ? runOptimizer(entry, compiled) : { maxError: runSchedule(entry) } }))
 
-function runOptimizer(entry: Trajectory): number {
-  const { start, grads, params: after } = entry as unknown as { start: number[][]; grads: number[][][]; params: number[][][] }
-  const params = start.map(values => new Parameter(tensor(values, { dtype: 'float64' })))
-  const optimiser = optimizerOf({ ...entry.options, name: entry.name }, params)
-  return Math.max(...grads.map((step, k) => {
-    params.forEach((p, i) => { p.grad = tensor(step[i]!, { dtype: 'float64' }) })
+/** Formulas that PyTorch changed without renaming an option. Files do not tell the version that wrote them, so either may hold. */
+const earlier: Readonly<Record<string, { readonly options: Readonly<Record<string, unknown>>; readonly note: string }>> = {
+  NAdam: { options: { legacy_product: true }, note: 'agrees with PyTorch before 2.0, which took μ twice in a product (corrected in pytorch/pytorch#92699)' },
+}
+
+function runOptimizer(entry: Trajectory, compiled: boolean): Outcome {
+  const before = earlier[entry.name]
+  try {
+    return { maxError: follow(entry, entry.options, compiled) }
+  } catch (error) {
+    if (!before || !(error instanceof Mismatch)) throw error
+    return { maxError: follow(entry, { ...entry.options, ...before.options }, compiled), note: before.note }
+  }
+}
+
+function follow(entry: Trajectory, options: Trajectory['options'], compiled: boolean): number {
+  const { start, grads, params: after, lrs } = entry as unknown as { start: NestedInput[]; grads: NestedInput[][]; params: NestedInput[][]; lrs?: number[] }
+  const double = (values: NestedInput): Tensor => tensor(values, { dtype: 'float64' })
+  const params = start.map(values => new Parameter(double(values)))
+  const optimiser = optimizerOf({ ...options, name: entry.name }, params)
+  const step = (...gradients: Tensor[]): Tensor[] => {
+    params.forEach((p, i) => { p.grad = gradients[i]! })
     optimiser.step()
-    return Math.max(...params.map((p, i) => compareNumbers(`parameter ${i} after step ${k + 1}`, p.dataSync(), after[k]![i]!, tolerance)))
+    optimiser.zeroGrad()
+    return []
+  }
+  const run = compiled ? compile(step) : step
+  return Math.max(...grads.map((gradients, k) => {
+    if (lrs) optimiser.groups[0]!.lr = lrs[k]!
+    run(...gradients.map(double))
+    return Math.max(...params.map((p, i) => compareNumbers(`parameter ${i} after step ${k + 1}`, p.dataSync(), double(after[k]![i]!).dataSync(), tolerance)))
   }))
 }
 
 function runSchedule(entry: Trajectory): number {
-  const { base_lr: lr, lrs } = entry as unknown as { base_lr: number; lrs: number[] }
-  const optimiser = new SGD([new Parameter(tensor([0]))], { lr })
+  const { base_lr: lr, lrs, metrics, momenta } = entry as unknown as { base_lr: number; lrs: number[]; metrics?: number[]; momenta?: number[] }
+  const optimiser = new SGD([new Parameter(tensor([0]))], { lr, momentum: 0.9 })
   const schedule = scheduleOf(entry, optimiser)
-  const rates = lrs.map(() => {
-    const rate = optimiser.groups[0]!.lr
-    schedule.step()
-    return rate
+  const places = lrs.map((_, k) => {
+    const { lr, momentum } = optimiser.groups[0]!
+    if (schedule instanceof ReduceLROnPlateau) schedule.step(metrics?.[k] ?? 0)
+    else schedule.step()
+    return { lr, momentum }
   })
-  return compareNumbers('rate', rates, lrs, tolerance)
-}
-
-function scheduleOf({ name, options }: Trajectory, optimiser: AnyOptimizer): { step(): void } {
-  const number = (key: string, fallback: number): number => (options[key] as number | undefined) ?? fallback
-  switch (name) {
-    case 'StepLR': return new StepLR(optimiser, number('step_size', 1), number('gamma', 0.1))
-    case 'CosineAnnealingLR': return new CosineAnnealingLR(optimiser, number('T_max', 1), number('eta_min', 0))
-    default: throw new Unsupported(`schedule ${name}`)
-  }
+  if (momenta) compareNumbers('momentum', places.map(({ momentum }) => momentum), momenta, tolerance)
+  return compareNumbers('rate', places.map(({ lr }) => lr), lrs, tolerance)
 }

@@ -2,7 +2,7 @@
 
 import type { Tensor } from '@bp/core'
 import { sameShape } from '@bp/core/extend'
-import { Adagrad, Adam, AdamW, bceWithLogits, crossEntropy, huberLoss, mseLoss, type AnyOptimizer, type Parameter, RMSprop, SGD } from '@bp/nn'
+import { Adadelta, Adafactor, Adagrad, Adam, Adamax, AdamW, ASGD, bceWithLogits, crossEntropy, huberLoss, Lion, mseLoss, type AnyOptimizer, Muon, NAdam, type Parameter, RAdam, RMSprop, Rprop, SGD } from '@bp/nn'
 import { reshape } from '@bp/ops'
 import { Unsupported } from '../compare.ts'
 
@@ -34,22 +34,32 @@ export function lossOf({ name, label_smoothing = 0, delta = 1 }: LossSpec, y: Te
 const byRow = (y: Tensor, target: Tensor): [Tensor, Tensor] =>
   y.rank > 2 && sameShape(y.shape.slice(0, -1), target.shape) ? [reshape(y, [-1, y.shape.at(-1)!]), reshape(target, [-1])] : [y, target]
 
-const constructors: Readonly<Record<string, { readonly make: (params: readonly Parameter[], options: never) => AnyOptimizer; readonly options: readonly string[] }>> = {
-  sgd: { make: (params, options) => new SGD(params, options), options: ['lr', 'momentum', 'dampening', 'weightDecay', 'nesterov'] },
-  adam: { make: (params, options) => new Adam(params, options), options: ['lr', 'betas', 'eps', 'weightDecay'] },
-  adamw: { make: (params, options) => new AdamW(params, options), options: ['lr', 'betas', 'eps', 'weightDecay'] },
-  rmsprop: { make: (params, options) => new RMSprop(params, options), options: ['lr', 'alpha', 'eps', 'weightDecay', 'momentum', 'centered'] },
-  adagrad: { make: (params, options) => new Adagrad(params, options), options: ['lr', 'lrDecay', 'eps', 'weightDecay'] },
+type Make = new (params: readonly Parameter[], options: never) => AnyOptimizer
+
+const optimizers: Readonly<Record<string, Make>> = {
+  adadelta: Adadelta, adafactor: Adafactor, adagrad: Adagrad, adam: Adam, adamax: Adamax, adamw: AdamW, asgd: ASGD, lion: Lion,
+  muon: Muon, nadam: NAdam, radam: RAdam, rmsprop: RMSprop, rprop: Rprop, sgd: SGD,
 }
 
-const camel = (name: string): string => name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
+/** Options that choose between implementations of one formula. */
+const implementation = ['foreach', 'fused', 'capturable', 'differentiable']
+
+/** Names that are no camel case of PyTorch's. */
+const renamed: Readonly<Record<string, string>> = { adjustLrFn: 'adjustLr', lineSearchFn: 'lineSearch' }
+
+/** A name of PyTorch's as one of ours: `weight_decay` becomes `weightDecay`. */
+export function camel(name: string): string {
+  const own = name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase()).replace(/^T/, 't')
+  return renamed[own] ?? own
+}
 
 /** The optimiser that a case file names, with its options; `Unsupported` where it or an option is not there. */
 export function optimizerOf({ name, ...options }: OptimizerSpec, params: readonly Parameter[]): AnyOptimizer {
-  const known = constructors[name.toLowerCase()]
-  if (!known) throw new Unsupported(`optimiser ${name}`)
-  const own = Object.entries(options).map(([option, value]) => [camel(option), value] as const)
-  const strange = own.find(([option, value]) => !known.options.includes(option) && value !== false)
+  const Known = optimizers[name.toLowerCase()]
+  if (!Known) throw new Unsupported(`optimiser ${name}`)
+  const own = Object.entries(options).filter(([option, value]) => !implementation.includes(option) && value !== null).map(([option, value]) => [camel(option), value] as const)
+  const [group] = new Known(params, {} as never).groups
+  const strange = own.find(([option]) => !(option in group!))
   if (strange) throw new Unsupported(`optimiser ${name} with ${strange[0]}`)
-  return known.make(params, Object.fromEntries(own) as never)
+  return new Known(params, Object.fromEntries(own) as never)
 }

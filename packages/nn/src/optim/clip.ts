@@ -1,21 +1,22 @@
 // Clipping gradients, by their common norm or one by one.
 
-import { add, mul, noGrad, type Tensor } from '@bp/core'
+import { add, mul, noGrad, type Tensor, tensor } from '@bp/core'
 import { fail } from '@bp/core/extend'
-import { abs, amax, clamp, div, maximum, minimum, pow, sqrt, square, sum } from '@bp/ops'
+import { abs, amax, amin, cast, clamp, div, maximum, minimum, pow, sqrt, square, sum } from '@bp/ops'
 import type { Parameter } from '../module.ts'
 
-/** Options of {@link clipGradNorm}. */
+/** Options of {@link clipGradNorm} and {@link getTotalNorm}. */
 export interface ClipOptions {
-  /** Which norm: 2 unless given, `Infinity` for the largest absolute value. */
+  /** Which norm: any p > 0, 2 unless given; `Infinity` for the largest absolute value, `-Infinity` for the least. */
   readonly normType?: number
-  /** Throws where the norm is infinite or NaN, and clips nothing. */
+  /** Throws where the norm is infinite or NaN, and clips nothing; not in compiled steps. */
   readonly errorIfNonfinite?: boolean
 }
 
 /**
  * Scales all gradients by one factor so that their common norm is at most `maxNorm`, and returns the norm from before:
- * `torch.nn.utils.clip_grad_norm_` (Pascanu et al. 2013, "On the difficulty of training recurrent neural networks").
+ * g ← g·min(1, maxNorm/(‖g‖ + 10⁻⁶)), as `torch.nn.utils.clip_grad_norm_` (Pascanu et al. 2013, "On the difficulty of training
+ * recurrent neural networks"). Pass a group's parameters to clip groups apart.
  *
  * @example
  * ```ts
@@ -27,22 +28,42 @@ export interface ClipOptions {
  * w.grad // => tensor([0.6, 0.8], float32)
  * ```
  */
-export function clipGradNorm(params: readonly Parameter[], maxNorm: number, { normType = 2, errorIfNonfinite = false }: ClipOptions = {}): Tensor {
-  return noGrad(() => {
-    const grads = params.flatMap(p => p.grad ?? [])
-    if (grads.length === 0) fail('grad', 'clipGradNorm', 'no parameter has a gradient. Call backward() first')
-    const total = norm(grads, normType)
-    if (errorIfNonfinite && !Number.isFinite(total.item())) fail('value', 'clipGradNorm', `the norm of the gradients is ${total.item()}. Lower the learning rate, or leave out errorIfNonfinite`)
+export function clipGradNorm(params: readonly Parameter[], maxNorm: number, options: ClipOptions = {}): Tensor {
+  const total = getTotalNorm(params.flatMap(p => p.grad ?? []), options)
+  noGrad(() => {
+    // as PyTorch's, so that a norm of 0 divides nothing by 0
     const factor = minimum(div(maxNorm, add(total, 1e-6)), 1)
-    for (const p of params) if (p.grad) p.grad = mul(p.grad, factor)
-    return total
+    for (const p of params) if (p.grad) p.grad = mul(p.grad, cast(factor, p.grad.dtype))
   })
+  return total
 }
 
-function norm(grads: readonly Tensor[], type: number): Tensor {
-  if (type === Infinity) return grads.map(g => amax(abs(g))).reduce((a, b) => maximum(a, b))
-  if (type === 2) return sqrt(grads.map(g => sum(square(g))).reduce((a, b) => add(a, b)))
-  return pow(grads.map(g => sum(pow(abs(g), type))).reduce((a, b) => add(a, b)), 1 / type)
+/**
+ * The norm of tensors as if they were one vector, such as all gradients; 0 where there are none: `torch.nn.utils.get_total_norm`.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { getTotalNorm } from '@bp/nn'
+ * getTotalNorm([tensor([3, 0]), tensor([[-4]])]) // => tensor(5, float32)
+ * getTotalNorm([tensor([3, 0]), tensor([[-4]])], { normType: Infinity }) // => tensor(4, float32)
+ * ```
+ */
+export function getTotalNorm(tensors: readonly Tensor[], { normType = 2, errorIfNonfinite = false }: ClipOptions = {}): Tensor {
+  if (!(normType > 0 || normType === -Infinity)) fail('value', 'getTotalNorm', `normType must be greater than 0, Infinity or -Infinity, got ${normType}`)
+  if (tensors.length === 0) return tensor(0)
+  const total = noGrad(() => norm(tensors, normType))
+  if (!errorIfNonfinite) return total
+  if (total.storage === null) fail('grad', 'getTotalNorm', 'whether the norm is finite is not known while compiling. Return the norm from the compiled step and check it there, or leave out errorIfNonfinite')
+  if (!Number.isFinite(total.item())) fail('value', 'getTotalNorm', `the norm of the gradients is ${total.item()}. Lower the learning rate, or leave out errorIfNonfinite`)
+  return total
+}
+
+function norm(xs: readonly Tensor[], type: number): Tensor {
+  if (type === Infinity) return xs.map(x => amax(abs(x))).reduce((a, b) => maximum(a, b))
+  if (type === -Infinity) return xs.map(x => amin(abs(x))).reduce((a, b) => minimum(a, b))
+  if (type === 2) return sqrt(xs.map(x => sum(square(x))).reduce((a, b) => add(a, b)))
+  return pow(xs.map(x => sum(pow(abs(x), type))).reduce((a, b) => add(a, b)), 1 / type)
 }
 
 /** Cuts every element of every gradient to [−limit, limit]. */

@@ -1,60 +1,141 @@
-// What all optimisers share: parameter groups, per-parameter state in variables, and saving both.
+// What all optimisers share: parameter groups, checks of hyper-parameters, per-parameter state in variables, and saving both.
 
-import { noGrad, type Tensor, Variable, zerosLike } from '@bp/core'
-import { describe, effect, fail, live, outside } from '@bp/core/extend'
+import { enableGrad, mul, noGrad, Tensor, Variable, zerosLike } from '@bp/core'
+import { broadcastsTo, describe, effect, fail, live, outside } from '@bp/core/extend'
 import type { Parameter } from '../module.ts'
+import type { Json, Stateful } from '../state.ts'
 
-/** Hyper-parameters of a group: numbers and switches. */
-export type Hyper = Record<string, number | boolean | readonly number[]>
+/** Hyper-parameters of a group: numbers, switches and names. */
+export type Hyper = Readonly<Record<string, Json>>
+
+/** The hyper-parameters that all optimisers have. */
+export interface OptimizerOptions {
+  /** The learning rate. */
+  lr: number
+  /** Goes uphill: follows the negative gradient. */
+  maximize: boolean
+}
 
 /** An optimiser of any kind. */
-export type AnyOptimizer = Optimizer<{ lr: number }>
+export type AnyOptimizer = Optimizer<OptimizerOptions>
 
 /** Parameters with hyper-parameters of their own. */
 export type ParameterGroup<H> = { readonly params: readonly Parameter[] } & Partial<H>
 
+/** What optimisers are made for: parameters, or groups of them. */
+export type ParametersOrGroups<H> = readonly Parameter[] | readonly ParameterGroup<H>[]
+
+/** A group with all its hyper-parameters; `initialLr` is the rate that schedules start from. */
+export type Group<H> = H & { readonly params: readonly Parameter[]; initialLr?: number }
+
+/** What hyper-parameters must be: in words for the error, and as a test of the value in its group. */
+export type Rules<H> = { readonly [K in keyof H]?: readonly [words: string, holds: Test<H[K], H>] }
+
+/** A test, typed as a method is, so that an optimiser of any kind is an {@link AnyOptimizer}. */
+type Test<V, H> = { holds(value: V, group: H): boolean }['holds']
+
+/** The rule of most hyper-parameters. */
+export const notNegative = ['at least 0', (x: number) => x >= 0] as const
+
+/** The rule of β₁ and β₂. */
+export const betaRule = ['two numbers in [0, 1)', (betas: readonly number[]) => betas.every(beta => beta >= 0 && beta < 1)] as const
+
+/** Gives a number computed anew in every step, also in compiled ones, from the number of the step, which is 1 at first. */
+export type Now = (read: (step: number) => number) => number | Tensor
+
+/**
+ * Computes a loss and its gradients: leaves them in `.grad`, or returns them in the order of the optimiser's parameters, as a
+ * compiled function must.
+ */
+export type Closure = () => Tensor | readonly [loss: Tensor, grads: readonly Tensor[]]
+
 /** What a checkpoint keeps of an optimiser. */
 export interface OptimizerState {
   /** By number of the parameter and name of the state, `0.exp_avg`. */
-  readonly tensors: Map<string, Tensor>
+  readonly tensors: ReadonlyMap<string, Tensor>
   /** Steps taken, for each parameter. */
   readonly steps: readonly number[]
   /** Hyper-parameters of each group. */
   readonly groups: readonly Hyper[]
 }
 
+interface Slot {
+  readonly variable: Variable
+  /** What it holds before the first step. */
+  start: () => Tensor
+}
+
 /**
  * The base of all optimisers. `step` reads each parameter's `.grad` and assigns its new value; state lives in variables, and
- * updates are made of ops, so that a step can be traced like any function.
+ * updates are made of ops, so that a step can be compiled like any function. A compiled step reads the numbers among the
+ * hyper-parameters anew each time; switches, and which numbers are zero, are those of its first run.
+ *
+ * @example
+ * ```ts
+ * import { mul, type Tensor, tensor } from '@bp/core'
+ * import { type Now, Optimizer, type OptimizerOptions, Parameter } from '@bp/nn'
+ * import { sign, sub } from '@bp/ops'
+ * class SignDescent extends Optimizer<OptimizerOptions> {
+ *   constructor(params: Parameter[], lr: number) { super(params, { lr, maximize: false }) }
+ *   protected update(p: Parameter, grad: Tensor, group: OptimizerOptions, now: Now) { return sub(p, mul(sign(grad), now(() => group.lr))) }
+ * }
+ * const w = new Parameter(tensor([1, -2]))
+ * w.grad = tensor([30, -0.1])
+ * new SignDescent([w], 0.5).step()
+ * w // => tensor([0.5, -1.5], float32)
+ * ```
  */
-export abstract class Optimizer<H extends { lr: number }> {
-  /** The groups; hyper-parameters may be changed between steps, as schedulers do. */
-  readonly groups: (H & { readonly params: readonly Parameter[] })[]
-  private readonly state = new Map<Parameter, Map<string, Variable>>()
+export abstract class Optimizer<H extends OptimizerOptions> implements Stateful {
+  /** The groups; hyper-parameters may be changed between steps, as schedules do. */
+  readonly groups: Group<H>[] = []
+  private readonly defaults: H
+  private readonly rules: Rules<H>
+  private readonly state = new Map<Parameter, Map<string, Slot>>()
   private readonly steps = new Map<Parameter, number>()
 
-  constructor(params: readonly Parameter[] | readonly ParameterGroup<H>[], hyper: H) {
+  constructor(params: ParametersOrGroups<H>, defaults: H, rules: Rules<H> = {}) {
+    this.defaults = defaults
+    this.rules = rules
     if (params.length === 0) fail('value', this.constructor.name, 'got no parameters. Pass model.parameters()')
-    const groups = 'params' in params[0]! ? params as readonly ParameterGroup<H>[] : [{ params: params as readonly Parameter[] }]
-    this.groups = groups.map(group => ({ ...hyper, ...group }))
-    for (const group of this.groups) if (!(group.lr >= 0)) fail('value', this.constructor.name, `lr must be ≥ 0, got ${group.lr}`)
-    const all = this.parameters()
-    if (new Set(all).size !== all.length) fail('value', this.constructor.name, 'a parameter is in two groups, or twice in one')
+    const groups = 'params' in params[0]! ? params as readonly ParameterGroup<H>[] : [{ params: params as readonly Parameter[] } as ParameterGroup<H>]
+    for (const group of groups) this.addParamGroup(group)
   }
 
-  /** Takes one step with the gradients that backward has accumulated. Parameters without one are left alone. */
-  step(): void {
+  /**
+   * Adds parameters with hyper-parameters of their own, such as layers that are thawed later. Throws, and adds nothing, where
+   * a hyper-parameter is out of its range or a parameter is there already. Steps compiled before do not know of the group.
+   */
+  addParamGroup(group: ParameterGroup<H>): void {
+    const whole: Group<H> = { ...this.defaults, ...group }
+    const rules: Rules<H> = { lr: notNegative, ...this.rules }
+    for (const name in rules) {
+      const [words, holds] = rules[name]!
+      if (!holds(whole[name], whole)) fail('value', this.constructor.name, `${name} must be ${words}, got ${String(whole[name])}`)
+    }
+    const all = [...this.parameters(), ...whole.params]
+    if (new Set(all).size !== all.length) fail('value', this.constructor.name, 'a parameter is in two groups, or twice in one')
+    this.groups.push(whole)
+  }
+
+  /**
+   * Takes one step with the gradients that backward has accumulated. Parameters that do not require grad, or have none, are
+   * left alone. A closure is called first, and its loss is returned. A compiled function is to take one step, not several: the
+   * number of the step is read when it begins.
+   */
+  step(closure?: Closure): Tensor | undefined {
+    const loss = closure && this.evaluate(closure)
     noGrad(() => {
       for (const group of this.groups) {
         for (const parameter of group.params) {
           const { grad } = parameter
           if (!grad) continue
           const taken = (): number => (this.steps.get(parameter) ?? 0) + 1
-          parameter.assign(this.update(parameter, grad, group, taken))
+          parameter.assign(this.update(parameter, group.maximize ? mul(grad, -1) : grad, group, read => live(() => read(taken()), parameter.dtype)))
           effect(() => { this.steps.set(parameter, taken()) })
         }
       }
     })
+    return loss
   }
 
   /** Forgets all gradients. */
@@ -69,59 +150,68 @@ export abstract class Optimizer<H extends { lr: number }> {
 
   /** The variables that hold the optimiser's state. */
   stateVariables(): Variable[] {
-    return [...this.state.values()].flatMap(state => [...state.values()])
+    return [...this.state.values()].flatMap(state => [...state.values()].map(({ variable }) => variable))
   }
 
   /** What to save. The tensors are the live variables. */
   stateDict(): OptimizerState {
     const all = this.parameters()
-    const tensors = new Map<string, Tensor>()
-    all.forEach((parameter, i) => this.state.get(parameter)?.forEach((variable, name) => tensors.set(`${i}.${name}`, variable)))
-    const groups = this.groups.map(group => Object.fromEntries(Object.entries(group).filter(([name]) => name !== 'params')) as Hyper)
-    return { tensors, steps: all.map(parameter => this.steps.get(parameter) ?? 0), groups }
+    const tensors = new Map(all.flatMap((parameter, i) => [...this.state.get(parameter) ?? []].map(([name, { variable }]): [string, Tensor] => [`${i}.${name}`, variable])))
+    return { tensors, steps: all.map(parameter => this.steps.get(parameter) ?? 0), groups: this.groups.map(({ params: _, ...hyper }) => hyper as Hyper) }
   }
 
-  /** Goes on from a saved state. Throws, and changes nothing, where it does not fit the parameters. */
+  /** Goes on from a saved state, also in steps compiled before. Throws, and changes nothing, where it does not fit. */
   loadStateDict({ tensors, steps, groups }: OptimizerState): void {
     const all = this.parameters()
     if (steps.length !== all.length || groups.length !== this.groups.length) {
       fail('data', 'loadStateDict', `the state is for ${steps.length} parameters in ${groups.length} groups, the optimiser has ${all.length} in ${this.groups.length}. Use the same model and groups`)
     }
+    const strange = groups.flatMap(group => Object.keys(group)).find(name => name !== 'initialLr' && !(name in this.defaults))
+    if (strange !== undefined) fail('data', 'loadStateDict', `the state has a hyper-parameter ${strange}, which ${this.constructor.name} has not. Load it into an optimiser of its own kind`)
     const entries = [...tensors].map(([key, value]) => {
       const [, index, name] = /^(\d+)\.(.+)$/.exec(key) ?? []
       const parameter = all[Number(index)]
-      if (name === undefined || !parameter || describe(parameter) !== describe(value)) fail('data', 'loadStateDict', `the state ${key} is ${describe(value)} and fits no parameter. Use the same model and groups`)
+      if (name === undefined || !parameter || !this.fits(value, parameter, this.state.get(parameter)?.get(name)?.variable)) fail('data', 'loadStateDict', `the state ${key} is ${describe(value)} and fits no parameter. Use the same model and groups`)
       return { parameter, name, value }
     })
-    this.state.clear()
-    for (const { parameter, name, value } of entries) this.slot(parameter, name).assign(value)
+    all.forEach((parameter, i) => this.state.get(parameter)?.forEach(({ variable, start }, name) => { if (!tensors.has(`${i}.${name}`)) variable.assign(start()) }))
+    for (const { parameter, name, value } of entries) this.slot(parameter, name, () => zerosLike(value)).assign(value)
     all.forEach((parameter, i) => this.steps.set(parameter, steps[i]!))
     this.groups.forEach((group, i) => Object.assign(group, groups[i]))
   }
 
   /**
-   * The parameter's next value; may assign state. `step()` is the number of the step, from 1 on. It and the hyper-parameters
-   * are read inside {@link scalar} where they change from step to step, so that a compiled step sees each change.
+   * The parameter's next value; may assign state. Numbers that may change from step to step are read inside `now`, so that a
+   * compiled step sees each change.
    */
-  protected abstract update(parameter: Parameter, grad: Tensor, group: H, step: () => number): Tensor
+  protected abstract update(parameter: Parameter, grad: Tensor, group: H, now: Now): Tensor
 
-  /** A number computed anew in every step, also in compiled ones. */
-  protected scalar(parameter: Parameter, read: () => number): number | Tensor {
-    return live(read, parameter.dtype)
-  }
-
-  /** A state variable of the parameter's shape, zeros at first. */
-  protected slot(parameter: Parameter, name: string): Variable {
-    let state = this.state.get(parameter)
-    if (!state) this.state.set(parameter, state = new Map<string, Variable>())
-    let variable = state.get(name)
-    if (!variable) state.set(name, variable = outside(() => new Variable(zerosLike(parameter))))
-    return variable
-  }
-
-  /** Assigns a state variable and returns its new value. */
-  protected keep(parameter: Parameter, name: string, value: Tensor): Tensor {
-    this.slot(parameter, name).assign(value)
+  /** Gives a state variable, zeros of the parameter's shape at first unless `start` says otherwise, its next value, and returns that. */
+  protected next(parameter: Parameter, name: string, update: (before: Tensor) => Tensor, start = () => zerosLike(parameter)): Tensor {
+    const variable = this.slot(parameter, name, start)
+    const value = update(variable)
+    variable.assign(value)
     return value
+  }
+
+  /** The loss of a closure, whose gradients are in `.grad` then. */
+  protected evaluate(closure: Closure): Tensor {
+    const result = enableGrad(closure)
+    if (result instanceof Tensor) return result
+    this.parameters().forEach((parameter, i) => { if (parameter.requiresGrad) parameter.grad = result[1][i] ?? null })
+    return result[0]
+  }
+
+  private fits(value: Tensor, parameter: Parameter, known: Variable | undefined): boolean {
+    return known ? describe(known) === describe(value) : value.dtype === parameter.dtype && broadcastsTo(value.shape, parameter.shape)
+  }
+
+  private slot(parameter: Parameter, name: string, start: () => Tensor): Variable {
+    let slots = this.state.get(parameter)
+    if (!slots) this.state.set(parameter, slots = new Map<string, Slot>())
+    let slot = slots.get(name)
+    if (!slot) slots.set(name, slot = outside(() => ({ variable: new Variable(start()), start })))
+    slot.start = start
+    return slot.variable
   }
 }

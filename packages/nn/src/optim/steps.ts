@@ -1,0 +1,20 @@
+// Pieces that many update rules have in common.
+
+import { add, mul, type Tensor } from '@bp/core'
+import { square, sub } from '@bp/ops'
+import type { Parameter } from '../module.ts'
+import type { Now } from './optimizer.ts'
+
+/** a moved towards b by the fraction t. */
+export const lerp = (a: Tensor, b: Tensor, t: number | Tensor): Tensor => add(a, mul(sub(b, a), t))
+
+/** w·a + (1 − w)·b², w read anew in each step */
+export const meanSquare = (a: Tensor, b: Tensor, now: Now, w: () => number): Tensor => add(mul(a, now(w)), mul(square(b), now(() => 1 - w())))
+
+/** g + λp: weight decay as the gradient of ½λp². */
+export const decayed = (p: Parameter, grad: Tensor, group: { readonly weightDecay: number }, now: Now): Tensor =>
+  group.weightDecay === 0 ? grad : add(grad, mul(p, now(() => group.weightDecay)))
+
+/** (1 − lr·λ)p: weight decay apart from the gradient (Loshchilov & Hutter 2017, "Decoupled weight decay regularization"). */
+export const shrunk = (p: Parameter, group: { readonly lr: number; readonly weightDecay: number }, now: Now): Tensor =>
+  group.weightDecay === 0 ? p : mul(p, now(() => 1 - group.lr * group.weightDecay))
