@@ -70,7 +70,12 @@ class Trace implements Interpreter {
 
   assign(variable: Variable, value: Tensor): void {
     this.symbol(variable)
-    this.assigned.set(variable, this.symbol(value))
+    const { aval, id, backend } = this.symbol(value)
+    // the variable's own leaf, whatever the value was made of
+    const present = new Symbolic(aval, id, this, backend)
+    present.node = variable.node
+    present.slot = variable.slot
+    this.assigned.set(variable, present)
   }
 
   read(variable: Variable): Tensor {

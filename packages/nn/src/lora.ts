@@ -5,7 +5,7 @@ import { describe, fail, sizeOf } from '@bp/core/extend'
 import { detach, type Generator, linear, matmul, reshape } from '@bp/ops'
 import { functionalCall } from './functional.ts'
 import { kaimingUniform } from './init.ts'
-import { Dropout } from './layers/activation.ts'
+import { Dropout } from './layers/dropout.ts'
 import { Linear } from './layers/linear.ts'
 import { type AnyModule, Module, Parameter, type Put, visitPlaces } from './module.ts'
 

@@ -2,12 +2,12 @@
 
 export {
   binaryCrossEntropy, binaryCrossEntropy as bceLoss, binaryCrossEntropyWithLogits, binaryCrossEntropyWithLogits as bceWithLogits,
-  cosineEmbeddingLoss, crossEntropy, ctcLoss, gaussianNllLoss, hingeEmbeddingLoss, huberLoss, klDiv, l1Loss, marginRankingLoss, mseLoss,
+  cosineEmbeddingLoss, crossEntropy, ctcLoss, focalLoss, gaussianNllLoss, hingeEmbeddingLoss, huberLoss, klDiv, l1Loss, marginRankingLoss, mseLoss,
   multilabelMarginLoss, multilabelSoftMarginLoss, multiMarginLoss, nllLoss, poissonNllLoss, smoothL1Loss, softMarginLoss,
   tripletMarginLoss, tripletMarginWithDistanceLoss,
-  type BinaryCrossEntropyOptions, type BinaryCrossEntropyWithLogitsOptions, type CosineEmbeddingLossOptions, type CrossEntropyOptions, type CtcLossOptions,
+  type BinaryCrossEntropyOptions, type BinaryCrossEntropyWithLogitsOptions, type CosineEmbeddingLossOptions, type CrossEntropyOptions, type CtcLossOptions, type FocalLossOptions,
   type GaussianNllLossOptions, type HingeEmbeddingLossOptions, type HuberLossOptions, type KlDivOptions, type LossOptions,
   type MarginRankingLossOptions, type MultilabelSoftMarginLossOptions, type MultiMarginLossOptions, type NllLossOptions,
   type PoissonNllLossOptions, type SmoothL1LossOptions, type TripletMarginLossOptions, type TripletMarginWithDistanceLossOptions,
-  type TripletOptions,
+  type TripletOptions, type WeightedLossOptions,
 } from '@bp/ops'

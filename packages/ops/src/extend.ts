@@ -6,6 +6,7 @@ export { primitives, type KernelTable, type MapName, type PrimitiveName, type Pr
 export { conv, convInput, convSize, convWeight, dot, type ConvGeometry, type ConvInputParams, type ConvWeightParams, type DotParams } from './rows/contract.ts'
 export type { AvgPoolParams } from './composites/pooling.ts'
 export { cubic } from './composites/interpolate.ts'
+export { batched, perAxis } from './composites/spatial.ts'
 export { pick, resample, type Taps } from './composites/resample.ts'
 export type { AxisParams } from './composites/softmax.ts'
 export type { StandardiseParams } from './composites/statistics.ts'

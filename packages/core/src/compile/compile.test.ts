@@ -1,11 +1,12 @@
 // compile: one program for each shape, the same numbers as op by op, and everything a training step needs.
 
 import { cpu } from '@bp/backend-cpu'
-import { Adam, AdamW, type AnyOptimizer, BatchNorm, CosineAnnealingLR, crossEntropy, Dropout, Linear, type Module, ReLU, RMSprop, Sequential, SGD } from '@bp/nn'
+import { Adam, AdamW, type AnyOptimizer, BatchNorm, CosineAnnealingLR, crossEntropy, Dropout, Linear, type Module, Parameter, ReLU, RMSprop, Sequential, SGD } from '@bp/nn'
 import { exp, Generator, matmul, relu, sin, sum, tanh } from '@bp/ops'
 import { describe, expect, it } from 'vitest'
 import { type Backend } from '../backend.ts'
 import { checkpointSequential } from '../checkpoint.ts'
+import { noGrad } from '../backward.ts'
 import { use } from '../eager.ts'
 import { grad } from '../grad.ts'
 import { jvp } from '../jvp.ts'
@@ -61,6 +62,21 @@ describe('a compiled training step', () => {
       })
     })
     losses[0]!.forEach((loss, i) => { expect(losses[1]![i]).toBeCloseTo(loss, 4) })
+  })
+
+  it('learns a parameter that it has assigned before it uses it', () => {
+    const halve = (wrap: (f: (x: Tensor) => Tensor) => (x: Tensor) => Tensor): [number, number] => {
+      const w = new Parameter(tensor([4]))
+      const step = wrap((x: Tensor) => {
+        w.grad = null
+        noGrad(() => { w.assign(mul(w, 0.5)) })
+        sum(mul(mul(w, w), x)).backward()
+        return w.grad!
+      })
+      return [step(tensor([3])).item(), w.item()]
+    }
+    expect(halve(f => f)).toEqual([12, 2])
+    expect(halve(f => compile(f))).toEqual([12, 2])
   })
 
   it('leaves no gradients behind, and refuses those from before', () => {

@@ -1,9 +1,8 @@
-// Linear, Embedding, and the reshapings between layers.
+// The linear layer, and the options that all layers with parameters share.
 
 import { type DType, type Tensor } from '@bp/core'
-import { describe, fail, sizeOf } from '@bp/core/extend'
-import { type Generator, linear, reshape, take } from '@bp/ops'
-import { kaimingUniform, normal, uniform } from '../init.ts'
+import { type Generator, linear } from '@bp/ops'
+import { kaimingUniform, uniform } from '../init.ts'
 import { Module, Parameter } from '../module.ts'
 
 /** Options that every layer with parameters takes. */
@@ -37,34 +36,5 @@ export class Linear extends Module {
 
   override forward(x: Tensor): Tensor {
     return linear(x, this.weight, this.bias ?? undefined)
-  }
-}
-
-/** A table of vectors looked up by whole numbers: index [...] → [..., dim]. */
-export class Embedding extends Module {
-  readonly weight: Parameter
-
-  constructor(count: number, dim: number, options: LayerOptions = {}) {
-    super()
-    this.weight = new Parameter(normal([count, dim], 1, options))
-  }
-
-  override forward(index: Tensor): Tensor {
-    return take(this.weight, index)
-  }
-}
-
-/** Joins all axes from `startAxis` on into one; the batch stays. */
-export class Flatten extends Module {
-  readonly startAxis: number
-
-  constructor(startAxis = 1) {
-    super()
-    this.startAxis = startAxis
-  }
-
-  override forward(x: Tensor): Tensor {
-    if (x.rank < this.startAxis) fail('shape', 'Flatten', `needs at least ${this.startAxis} axes, got ${describe(x)}`)
-    return reshape(x, [...x.shape.slice(0, this.startAxis), sizeOf(x.shape.slice(this.startAxis))])
   }
 }

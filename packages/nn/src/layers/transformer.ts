@@ -5,7 +5,7 @@ import { describe, fail } from '@bp/core/extend'
 import { gelu, linear, relu, reshape, scaledDotProductAttention, split, transpose, type AttentionOptions } from '@bp/ops'
 import { xavierUniform } from '../init.ts'
 import { Module, Parameter } from '../module.ts'
-import { Dropout } from './activation.ts'
+import { Dropout } from './dropout.ts'
 import { type LayerOptions, Linear } from './linear.ts'
 import { LayerNorm } from './norm.ts'
 

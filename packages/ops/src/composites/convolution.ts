@@ -4,16 +4,23 @@ import { add, type Tensor } from '@bp/core'
 import { describe, fail } from '@bp/core/extend'
 import { conv, type ConvGeometry, convInput } from '../rows/contract.ts'
 import { padInterior, reshape } from '../rows/view.ts'
+import { pad } from './pad.ts'
 import { batched, type Padding, paddingPairs, type PerAxis, perAxis } from './spatial.ts'
 
-/** Options of {@link convolve}. */
-export interface ConvolveOptions {
+/** What a convolution and its transpose share. */
+interface ConvolutionOptions {
   /** One number per output channel. */
   readonly bias?: Tensor | undefined
   readonly stride?: PerAxis
   readonly padding?: Padding
   readonly dilation?: PerAxis
   readonly groups?: number
+}
+
+/** Options of {@link convolve}. */
+export interface ConvolveOptions extends ConvolutionOptions {
+  /** What `padding` is filled with: zeros (unless given), or the input as {@link pad} goes on with it. */
+  readonly paddingMode?: 'zeros' | 'reflect' | 'replicate' | 'circular'
 }
 
 function addBias(op: string, y: Tensor, bias: Tensor | undefined): Tensor {
@@ -49,12 +56,13 @@ export function convolve(x: Tensor, w: Tensor, options: ConvolveOptions = {}): T
   const stride = perAxis('conv', 'stride', options.stride ?? 1, axes, 1)
   if (options.padding === 'same' && stride.some(n => n > 1)) fail('value', 'conv', "padding 'same' needs stride 1. Give the padding in numbers")
   const padding = paddingPairs('conv', options.padding ?? 0, w.shape.slice(2), dilation)
-  const geometry: ConvGeometry = { stride, padding, dilation, groups: groupsOf('conv', options.groups) }
-  return batched(x, axes, z => addBias('conv', conv(z, w, geometry), options.bias))
+  const { paddingMode: mode = 'zeros', bias } = options
+  const geometry: ConvGeometry = { stride, padding: mode === 'zeros' ? padding : padding.map(() => [0, 0] as const), dilation, groups: groupsOf('conv', options.groups) }
+  return batched(x, axes, z => addBias('conv', conv(mode === 'zeros' ? z : pad(z, [[0, 0], [0, 0], ...padding], { mode }), w, geometry), bias))
 }
 
 /** Options of {@link convTranspose}. */
-export interface ConvTransposeOptions extends ConvolveOptions {
+export interface ConvTransposeOptions extends ConvolutionOptions {
   /** Added to one side of the output's size, where the stride leaves it open; smaller than the stride or the dilation. */
   readonly outputPadding?: PerAxis
 }

@@ -2,7 +2,7 @@
 
 import { add, mul, type Shape, type Tensor } from '@bp/core'
 import { describe, fail } from '@bp/core/extend'
-import { div, sub } from '../rows/arithmetic.ts'
+import { sub } from '../rows/arithmetic.ts'
 import { cast } from '../rows/compare.ts'
 import type { Generator } from './random.ts'
 
@@ -73,7 +73,7 @@ function channelsOf(op: string, x: Tensor, p: number, { training = true }: Dropo
 
 function scaled(op: string, x: Tensor, shape: Shape, p: number, options: DropoutOptions): Tensor {
   const kept = keep(op, x, shape, p, options)
-  return typeof kept === 'number' ? constant(x, kept) : div(mul(x, kept), 1 - p)
+  return typeof kept === 'number' ? constant(x, kept) : mul(x, mul(kept, 1 / (1 - p)))
 }
 
 /** −λα of selu: what a dropped element becomes. */

@@ -163,6 +163,20 @@ describe('chance', () => {
     expect(new Set(y)).toEqual(new Set([0, 2]))
   })
 
+  test('gumbelSoftmax draws classes by their probability, one-hot where it is hard, with the soft gradient', () => {
+    const x = ops.broadcastTo(t([0, 1, 2]), [6000, 3])
+    const total = 1 + Math.E + Math.E ** 2
+    const y = ops.gumbelSoftmax(x, { generator: generator(), hard: true })
+    values(ops.mean(y, 0)).forEach((share, k) => { expect(share).toBeCloseTo(Math.exp(k) / total, 1) })
+    expect(values(ops.sum(y, 1)).every(v => Math.abs(v - 1) < 1e-12)).toBe(true)
+    const noise = t([0.3, -0.2, 1])
+    const slope = (hard: boolean): number[] => values(grad((z: Tensor) => ops.sum(ops.mul(ops.gumbelSoftmax(z, { noise, hard, tau: 0.5 }), t([1, 2, 4]))))(t([0, 1, 0])))
+    expect(slope(true)).toEqual(slope(false))
+    expect(values(ops.gumbelSoftmax(t([0, 1, 0]), { noise, tau: 0.5 }))).toEqual(values(ops.softmax(t([0.6, 1.6, 2]))).map(v => expect.closeTo(v, 12) as number))
+    expect(() => ops.gumbelSoftmax(t([1, 2]), {})).toThrow('gumbelSoftmax: needs noise, or a generator to draw it: new Generator(seed)')
+    expect(() => ops.gumbelSoftmax(t([1, 2]), { noise, tau: 0 })).toThrow('gumbelSoftmax: tau must be positive, got 0')
+  })
+
   test('alphaDropout keeps mean and variance of a standard normal', () => {
     const x = generator().normal([20000], { dtype: 'float64' })
     const y = ops.alphaDropout(x, 0.3, { generator: new ops.Generator(5) })

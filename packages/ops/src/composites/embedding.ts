@@ -16,7 +16,7 @@ import { withSlopeOf } from './ties.ts'
 /** Options of {@link embedding}. */
 export interface EmbeddingOptions {
   /** A row that gets no gradient; negative counts from the end. */
-  readonly paddingIndex?: number
+  readonly paddingIdx?: number
   /** Rows with a larger norm are scaled down to it first, which their gradient does not see. */
   readonly maxNorm?: number
   /** The p of that norm; 2 unless given. */
@@ -41,11 +41,11 @@ export function embedding(index: Tensor, weight: Tensor, options: EmbeddingOptio
   if (weight.rank !== 2) fail('shape', 'embedding', `the table must be [rows, width], got ${describe(weight)}`)
   const places = asIndex('embedding', index)
   const rows = take(weight, places)
-  const { paddingIndex, maxNorm, normType = 2, scaleGradByFreq = false } = options
+  const { paddingIdx, maxNorm, normType = 2, scaleGradByFreq = false } = options
   const value = maxNorm === undefined ? rows : shrunk(rows, maxNorm, normType)
   const slope = scaleGradByFreq ? mul(rows, column(div(1, take(occurrences(places, weight), places)))) : rows
   const y = value === rows && slope === rows ? rows : withSlopeOf(value, slope)
-  return paddingIndex === undefined ? y : select(column(notPadding(places, weight, paddingIndex)), y, detach(y))
+  return paddingIdx === undefined ? y : select(column(notPadding(places, weight, paddingIdx)), y, detach(y))
 }
 
 /** A vector's, or any tensor's, elements each as one entry of a new last axis. */
@@ -54,7 +54,7 @@ const column = (x: Tensor): Tensor => reshape(x, [...x.shape, 1])
 /** How often each row is asked for, in the table's dtype. */
 const occurrences = (places: Tensor, weight: Tensor): Tensor => scatterAdd(full([places.size], 1, weight.dtype, weight.backend), reshape(places, [places.size]), weight.shape[0]!)
 
-const notPadding = (places: Tensor, weight: Tensor, paddingIndex: number): Tensor => notEqual(places, paddingIndex < 0 ? paddingIndex + weight.shape[0]! : paddingIndex)
+const notPadding = (places: Tensor, weight: Tensor, paddingIdx: number): Tensor => notEqual(places, paddingIdx < 0 ? paddingIdx + weight.shape[0]! : paddingIdx)
 
 /** The rows, those with a larger norm scaled to it; 10⁻⁷ keeps the quotient finite, as in PyTorch. */
 function shrunk(rows: Tensor, maxNorm: number, p: number): Tensor {
@@ -87,14 +87,14 @@ export interface EmbeddingBagOptions extends EmbeddingOptions {
  * ```
  */
 export function embeddingBag(index: Tensor, weight: Tensor, options: EmbeddingBagOptions = {}): Tensor {
-  const { mode = 'mean', perSampleWeights, paddingIndex } = options
+  const { mode = 'mean', perSampleWeights, paddingIdx } = options
   if (perSampleWeights && mode !== 'sum') fail('value', 'embeddingBag', `perSampleWeights need mode 'sum', got '${mode}'`)
   if (perSampleWeights && perSampleWeights.size !== index.size) fail('shape', 'embeddingBag', `needs a weight for each of ${describe(index)}, got ${describe(perSampleWeights)}`)
   const bags = bagsOf(index, options)
   const flat = reshape(asIndex('embeddingBag', index), [index.size])
   const rows = embedding(flat, weight, options)
-  const counted = paddingIndex === undefined ? full([flat.size], 1, 'bool', weight.backend) : notPadding(flat, weight, paddingIndex)
-  const seen = (x: Tensor): Tensor => paddingIndex === undefined ? x : select(column(counted), x, 0)
+  const counted = paddingIdx === undefined ? full([flat.size], 1, 'bool', weight.backend) : notPadding(flat, weight, paddingIdx)
+  const seen = (x: Tensor): Tensor => paddingIdx === undefined ? x : select(column(counted), x, 0)
   const own = (perBin: Tensor): Tensor => narrow(perBin, 0, 1, bags.count)
   if (mode === 'max') return own(maxima(rows, bags, counted))
   const weighted = perSampleWeights ? mul(rows, reshape(perSampleWeights, [flat.size, 1])) : rows

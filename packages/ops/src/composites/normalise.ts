@@ -1,12 +1,12 @@
 // Normalisation of batches, instances, groups and neighbouring channels, with running statistics handed in and out.
 
-import { add, mul, type Tensor } from '@bp/core'
+import { add, mul, type Tensor, type TensorLike } from '@bp/core'
 import { describe, fail } from '@bp/core/extend'
 import { div, sub } from '../rows/arithmetic.ts'
 import { pow, sqrt } from '../rows/exponential.ts'
 import { detach, narrow, padInterior, reshape } from '../rows/view.ts'
 import { square } from './activations.ts'
-import { mean, standardise, variance } from './statistics.ts'
+import { mean, standardise, varMean } from './statistics.ts'
 
 /** Scale and shift, one number a channel, and what is added to the variance. */
 export interface AffineOptions {
@@ -22,8 +22,8 @@ export interface BatchNormOptions extends AffineOptions {
   readonly runningVar?: Tensor | undefined
   /** Whether to use the batch's statistics, and let the running ones follow; false unless given. */
   readonly training?: boolean
-  /** How far each batch moves the running statistics; 0.1 unless given. */
-  readonly momentum?: number
+  /** How far each batch moves the running statistics, a number or a scalar; 0.1 unless given. */
+  readonly momentum?: TensorLike
 }
 
 /** Options of {@link instanceNorm}. */
@@ -66,7 +66,14 @@ function byRunning(op: string, x: Tensor, mu: Tensor | undefined, sigma2: Tensor
   return div(sub(x, perChannel(op, 'runningMean', mu, x)), sqrt(add(perChannel(op, 'runningVar', sigma2, x), eps)))
 }
 
-const follow = (running: Tensor, now: Tensor, momentum: number): Tensor => detach(add(mul(running, 1 - momentum), mul(now, momentum)))
+/** The running statistics, moved towards those of x over axes, of which `summary` makes one number a channel. */
+function followed(x: Tensor, axes: readonly number[], { runningMean, runningVar }: Pick<BatchNormOptions, 'runningMean' | 'runningVar'>, momentum: TensorLike, summary: (now: Tensor) => Tensor): Omit<Normalised, 'y'> {
+  if (!runningMean && !runningVar) return { runningMean, runningVar }
+  const [spread, centre] = varMean(detach(x), axes)
+  return { runningMean: runningMean && follow(runningMean, summary(centre), momentum), runningVar: runningVar && follow(runningVar, summary(spread), momentum) }
+}
+
+const follow = (running: Tensor, now: Tensor, momentum: TensorLike): Tensor => detach(add(mul(running, typeof momentum === 'number' ? 1 - momentum : sub(1, momentum)), mul(now, momentum)))
 
 /**
  * Normalises each channel of x: [n, c, …] over all else (Ioffe & Szegedy 2015, "Batch Normalization", alg. 1): by the batch's
@@ -87,14 +94,9 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Normalised
   if (x.size === 0) return { y: x, runningMean, runningVar }
   checkChannels('batchNorm', x)
   if (!training) return { y: affine('batchNorm', byRunning('batchNorm', x, runningMean, runningVar, eps), options), runningMean, runningVar }
-  if (x.size === x.shape[1]) fail('shape', 'batchNorm', `one value a channel has no variance, got ${describe(x)}. Use a larger batch, or training: false`)
+  if (x.size === x.shape[1]) fail('shape', 'batchNorm', `one value a channel has no variance, got ${describe(x)}. Use a larger batch, or the running statistics: training: false, or eval() of a layer`)
   const axes = x.shape.flatMap((_, i) => i === 1 ? [] : i)
-  const value = detach(x)
-  return {
-    y: affine('batchNorm', standardise(x, axes, eps), options),
-    runningMean: runningMean && follow(runningMean, mean(value, axes), momentum),
-    runningVar: runningVar && follow(runningVar, variance(value, axes), momentum),
-  }
+  return { y: affine('batchNorm', standardise(x, axes, eps), options), ...followed(x, axes, options, momentum, now => now) }
 }
 
 /**
@@ -114,12 +116,7 @@ export function instanceNorm(x: Tensor, options: InstanceNormOptions = {}): Norm
   if (!useInputStats) return { y: affine('instanceNorm', byRunning('instanceNorm', x, runningMean, runningVar, eps), options), runningMean, runningVar }
   const axes = x.shape.flatMap((_, i) => i < 2 ? [] : i)
   if (axes.every(axis => x.shape[axis] === 1)) fail('shape', 'instanceNorm', `one value an instance has no variance, got ${describe(x)}. Use more than one spatial element, or useInputStats: false`)
-  const value = detach(x)
-  return {
-    y: affine('instanceNorm', standardise(x, axes, eps), options),
-    runningMean: runningMean && follow(runningMean, mean(mean(value, axes), 0), momentum),
-    runningVar: runningVar && follow(runningVar, mean(variance(value, axes), 0), momentum),
-  }
+  return { y: affine('instanceNorm', standardise(x, axes, eps), options), ...followed(x, axes, options, momentum, now => mean(now, 0)) }
 }
 
 /**

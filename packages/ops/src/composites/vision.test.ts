@@ -231,7 +231,7 @@ test('errors name what they got and the way out', () => {
       "shape | channelShuffle: needs [n, c, …] whose channels divide into 2 groups, got f32[1,1,3]",
       "shape | im2col: the window [4] is larger than the padded spatial sizes [3]. Pad more, or use a smaller window",
       "shape | col2im: needs [n, c·2, 2] for windows [2] over [3], got f32[1,1,3]",
-      "shape | batchNorm: one value a channel has no variance, got f32[1,2]. Use a larger batch, or training: false",
+      "shape | batchNorm: one value a channel has no variance, got f32[1,2]. Use a larger batch, or the running statistics: training: false, or eval() of a layer",
       "value | batchNorm: needs runningMean and runningVar unless it uses the statistics of x",
       "shape | batchNorm: the weight must be one number for each of the 1 channels of f32[1,1,3], got f32[2]",
       "shape | instanceNorm: one value an instance has no variance, got f32[1,1,1]. Use more than one spatial element, or useInputStats: false",

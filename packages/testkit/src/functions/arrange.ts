@@ -92,7 +92,7 @@ export const arrangeFunctions: Readonly<Record<string, readonly FunctionSample[]
   maskedScatter: [of((a, m, b) => maskedScatter(a, m, b), x, mask, operand([12]))],
   maskedSelect: [of(a => maskedSelect(a, truth(a, [true, false, false, true])), x)],
   nonzero: [of(a => nonzero(truth(a, [[true, false], [true, true]])), x)],
-  embedding: [of((w, i) => embedding(i, w), x, places(2, 0, 2)), of((w, i) => embedding(i, w, { scaleGradByFreq: false, paddingIndex: 1 }), x, places(2, 0, 2)), of((w, i) => embedding(i, w), x, fixed([2, 2], 'int32', given(0, 2, 1, 1)))],
+  embedding: [of((w, i) => embedding(i, w), x, places(2, 0, 2)), of((w, i) => embedding(i, w, { scaleGradByFreq: false, paddingIdx: 1 }), x, places(2, 0, 2)), of((w, i) => embedding(i, w), x, fixed([2, 2], 'int32', given(0, 2, 1, 1)))],
   embeddingBag: [
     of((w, i) => embeddingBag(i, w, { mode: 'sum' }), x, fixed([2, 2], 'int32', given(0, 2, 1, 1))),
     of((w, i) => embeddingBag(i, w, { offsets: int32(w, 0, 1) }), x, places(2, 0, 2)),

@@ -2,7 +2,7 @@
 
 import {
   addcdiv, addcmul, alphaDropout, angle, atanh, clampMax, clampMin, copysign, cosh, deg2rad, digamma, dropout, erfcx, exp2, featureAlphaDropout,
-  featureDropout, floatPower, floorDivide, fmax, fmin, frac, frexp, glu, hardShrink, hardTanh, heaviside, i0, i0e, i1, i1e, isFinite, isInf, isNan, ldexp, lerp, log10,
+  featureDropout, floatPower, floorDivide, fmax, fmin, frac, frexp, glu, gumbelSoftmax, hardShrink, hardTanh, heaviside, i0, i0e, i1, i1e, isFinite, isInf, isNan, ldexp, lerp, log10,
   log2, logit, logSigmoid, mvlgamma, nanToNum, ndtr, polygamma, positive, prelu, rad2deg, relu6, remainder, round, rrelu, sgn, signBit, sinh, softmin,
   softplus, softShrink, tanhShrink, threshold, trunc, truncDivide, conj, real, sinc,
 } from '@bp/ops'
@@ -59,6 +59,7 @@ export const elementwiseFunctions: Readonly<Record<string, readonly FunctionSamp
   softmin: unary(x => softmin(x, 0)), glu: [{ f: x => glu(x, 1), operands: [operand([2, 4])] }],
   prelu: [{ f: prelu, operands: [operand([2, 3, 2], away(-2, 2, [0])), operand([3])] }, { f: prelu, operands: [operand([3], away(-2, 2, [0])), operand([])] }],
   rrelu: unary(x => rrelu(x, { lower: 0.1, upper: 0.5 }), clear),
+  gumbelSoftmax: [{ f: (x, noise) => gumbelSoftmax(x, { noise, tau: 0.7, axis: 0 }), operands: [x, operand([2, 3], uniform(-1, 3))] }],
   dropout: [{ f: x => dropout(x, 0.5, { training: false }), operands: [x] }, { f: x => dropout(x, 1), operands: [x] }],
   featureDropout: unary(x => featureDropout(x, 0)), alphaDropout: unary(x => alphaDropout(x, 0)), featureAlphaDropout: unary(x => featureAlphaDropout(x, 1)),
 }

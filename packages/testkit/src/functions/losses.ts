@@ -2,7 +2,7 @@
 
 import type { Tensor } from '@bp/core'
 import {
-  binaryCrossEntropy, binaryCrossEntropyWithLogits, cosineEmbeddingLoss, crossEntropy, ctcLoss, gaussianNllLoss, hingeEmbeddingLoss, huberLoss, klDiv, l1Loss, type LossOptions,
+  binaryCrossEntropy, binaryCrossEntropyWithLogits, cosineEmbeddingLoss, crossEntropy, ctcLoss, focalLoss, gaussianNllLoss, hingeEmbeddingLoss, huberLoss, klDiv, l1Loss, type LossOptions,
   marginRankingLoss, mseLoss, multilabelMarginLoss, multilabelSoftMarginLoss, multiMarginLoss, nllLoss, poissonNllLoss, smoothL1Loss, softMarginLoss, tripletMarginLoss,
   tripletMarginWithDistanceLoss,
 } from '@bp/ops'
@@ -21,13 +21,14 @@ const reduced = (f: (x: Tensor, target: Tensor, options: LossOptions) => Tensor,
 
 // differences of 0.4, 1.7, −0.6, −2.2, 0.7 and 1.3
 const [numbers, truth] = [operand([2, 3], given(0.5, 1.9, -0.4, -1.2, 1.1, 0.4)), operand([2, 3], given(0.1, 0.2, 0.2, 1, 0.4, -0.9))]
+const importance = operand([2, 3], uniform(0.5, 2))
 const signs = operand([2, 3], given(1, -1, -1, 1, 1, -1))
 const kinds = fixed([2, 3], 'int32', given(1, -1, -1, 1, 0, -1))
 
 const regression: Sampled = {
-  mseLoss: reduced(mseLoss, numbers, truth),
-  l1Loss: reduced(l1Loss, numbers, truth),
-  huberLoss: [...reduced(huberLoss, numbers, truth), at(huberLoss, { delta: 0.5 }, numbers, truth)],
+  mseLoss: [...reduced(mseLoss, numbers, truth), { f: (x, y, w) => mseLoss(x, y, { weight: w }), operands: [numbers, truth, importance] }],
+  l1Loss: [...reduced(l1Loss, numbers, truth), { f: (x, y, w) => l1Loss(x, y, { weight: w, reduction: 'sum' }), operands: [numbers, truth, importance] }],
+  huberLoss: [...reduced(huberLoss, numbers, truth), at(huberLoss, { delta: 0.5 }, numbers, truth), { f: (x, y, w) => huberLoss(x, y, { weight: w }), operands: [numbers, truth, importance] }],
   smoothL1Loss: [...reduced(smoothL1Loss, numbers, truth), at(smoothL1Loss, { beta: 2 }, numbers, truth), at(smoothL1Loss, { beta: 0 }, numbers, truth)],
 }
 
@@ -58,6 +59,13 @@ const labels = operand([2, 3], given(1, 0, 0.25, 0, 1, 0.5))
 const factor = operand([3], uniform(0.5, 2))
 
 const binary: Sampled = {
+  focalLoss: [
+    ...reduced(focalLoss, numbers, labels),
+    at(focalLoss, { gamma: 1.5, alpha: null }, numbers, labels),
+    at(focalLoss, {}, image, pixels),
+    at(focalLoss, { gamma: 0 }, operand([4]), fixed([], 'int32', given(1))),
+    { f: (x, y, w) => focalLoss(x, y, { weight: w, gamma: 3, ignoreIndex: 0 }), operands: [logits, classes, weight] },
+  ],
   binaryCrossEntropy: [...reduced(binaryCrossEntropy, chances, labels), { f: (x, y, w) => binaryCrossEntropy(x, y, { weight: w }), operands: [chances, labels, factor] }],
   binaryCrossEntropyWithLogits: [
     ...reduced(binaryCrossEntropyWithLogits, numbers, labels),
@@ -73,9 +81,12 @@ const variances = (shape: readonly number[]): Spec => operand(shape, uniform(0.5
 const likelihood: Sampled = {
   klDiv: [...reduced(klDiv, logits, probabilities), at(klDiv, { reduction: 'batchmean' }, logits, probabilities), at(klDiv, { logTarget: true }, logits, logits)],
   poissonNllLoss: [...reduced(poissonNllLoss, numbers, counts), at(poissonNllLoss, { full: true }, numbers, counts), at(poissonNllLoss, { logInput: false, eps: 0.1 }, variances([2, 3]), counts)],
-  gaussianNllLoss: [[2, 3], [2, 1], [2]].map((shape, i) => (
-    { f: (x, y, v) => gaussianNllLoss(x, y, v, { full: i > 0, reduction: i > 1 ? 'none' : 'sum' }), operands: [numbers, truth, variances(shape)] }
-  )),
+  gaussianNllLoss: [
+    ...[[2, 3], [2, 1], [2]].map((shape, i): FunctionSample => (
+      { f: (x, y, v) => gaussianNllLoss(x, y, v, { full: i > 0, reduction: i > 1 ? 'none' : 'sum' }), operands: [numbers, truth, variances(shape)] }
+    )),
+    { f: (x, y) => gaussianNllLoss(x, y, 0.5), operands: [numbers, truth] },
+  ],
 }
 
 const scores = operand([2, 4], given(0.1, 0.75, -0.6, 1.9, 1.4, -1.3, 0.45, -0.2))
@@ -121,6 +132,7 @@ const sequences: Sampled = {
     at(ctcLoss, { inputLengths: [4, 3], targetLengths: [1, 2] }, frames, words),
     at(ctcLoss, { blank: 2, zeroInfinity: true }, operand([2, 3]), fixed([3], 'int64', given(0, 0, 1))),
     at(ctcLoss, {}, frames, fixed([2, 0], 'int32')),
+    at(ctcLoss, { targetLengths: [1, 2] }, frames, fixed([3], 'int32', given(2, 1, 1))),
   ],
 }
 

@@ -24,6 +24,7 @@ const sampled = (options: GridSampleOptions): FunctionSample => at([image, place
 export const visionFunctions: Readonly<Record<string, readonly FunctionSample[]>> = {
   convolve: [
     at([operand([1, 2, 5]), operand([2, 1, 3]), operand([2])], (x, w, bias) => convolve(x, w, { bias, groups: 2, padding: 'same' })),
+    at([operand([1, 2, 4, 3]), operand([2, 2, 3, 3])], (x, w) => convolve(x, w, { padding: 'same', paddingMode: 'reflect' })),
     at([operand([2, 4, 5]), operand([3, 2, 2, 2])], (x, w) => convolve(x, w, { stride: [2, 1], padding: 1, dilation: 2 })),
   ],
   convTranspose: [

@@ -58,9 +58,9 @@ function tableOf(call: Arguments): [Tensor, Tensor] {
 }
 
 function tableOptions(call: Arguments, place: number): EmbeddingOptions {
-  const paddingIndex = call.maybeNumber(place, 'padding_idx')
+  const paddingIdx = call.maybeNumber(place, 'padding_idx')
   const maxNorm = call.maybeNumber(3, 'max_norm')
-  return { ...paddingIndex !== undefined && { paddingIndex }, ...maxNorm !== undefined && { maxNorm }, normType: call.number(4, 'norm_type', 2) }
+  return { ...paddingIdx !== undefined && { paddingIdx }, ...maxNorm !== undefined && { maxNorm }, normType: call.number(4, 'norm_type', 2) }
 }
 
 /** The adapters of this family. */

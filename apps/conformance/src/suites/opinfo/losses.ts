@@ -1,7 +1,7 @@
 // PyTorch's functional losses.
 
 import type { Tensor } from '@bp/core'
-import { binaryCrossEntropy, binaryCrossEntropyWithLogits, cosineEmbeddingLoss, crossEntropy, gaussianNllLoss, hingeEmbeddingLoss, huberLoss, klDiv, l1Loss, marginRankingLoss, mseLoss, multilabelMarginLoss, multilabelSoftMarginLoss, multiMarginLoss, nllLoss, poissonNllLoss, smoothL1Loss, softMarginLoss, tripletMarginLoss, tripletMarginWithDistanceLoss, type LossOptions } from '@bp/ops'
+import { binaryCrossEntropy, binaryCrossEntropyWithLogits, cosineEmbeddingLoss, crossEntropy, gaussianNllLoss, hingeEmbeddingLoss, huberLoss, klDiv, l1Loss, marginRankingLoss, mseLoss, multilabelMarginLoss, multilabelSoftMarginLoss, multiMarginLoss, nllLoss, poissonNllLoss, smoothL1Loss, softMarginLoss, tripletMarginLoss, tripletMarginWithDistanceLoss, type LossOptions, type WeightedLossOptions } from '@bp/ops'
 import { Unsupported } from '../../compare.ts'
 import type { Adapter, Arguments } from './arguments.ts'
 
@@ -21,14 +21,17 @@ const reductionOf = (call: Arguments, place: number): LossOptions => reductionAm
 /** A loss of an input and a target without arguments of its own; size_average and reduce come before the reduction. */
 const plain = (f: (x: Tensor, target: Tensor, options: LossOptions) => Tensor): Adapter => call => f(call.input, call.tensor(1, 'target'), reductionOf(call, 4))
 
+/** {@link plain} with a factor for each element. */
+const weighted = (f: (x: Tensor, target: Tensor, options: WeightedLossOptions) => Tensor): Adapter => call => f(call.input, call.tensor(1, 'target'), { ...reductionOf(call, 4), weight: call.maybeTensor(5, 'weight') })
+
 /** The adapters of this family. */
 export const losses: Readonly<Record<string, Adapter>> = {
-  'nn.functional.mse_loss': plain(mseLoss),
-  'nn.functional.l1_loss': plain(l1Loss),
+  'nn.functional.mse_loss': weighted(mseLoss),
+  'nn.functional.l1_loss': weighted(l1Loss),
   'nn.functional.soft_margin_loss': plain(softMarginLoss),
   'nn.functional.multilabel_margin_loss': plain(multilabelMarginLoss),
   'nn.functional.smooth_l1_loss': call => smoothL1Loss(call.input, call.tensor(1, 'target'), { ...reductionOf(call, 4), beta: call.number(5, 'beta', 1) }),
-  'nn.functional.huber_loss': call => huberLoss(call.input, call.tensor(1, 'target'), { ...reductionOf(call, 2), delta: call.number(3, 'delta', 1) }),
+  'nn.functional.huber_loss': call => huberLoss(call.input, call.tensor(1, 'target'), { ...reductionOf(call, 2), delta: call.number(3, 'delta', 1), weight: call.maybeTensor(4, 'weight') }),
   'nn.functional.cross_entropy': call => crossEntropy(call.input, call.tensor(1, 'target'), {
     weight: call.maybeTensor(2, 'weight'), ignoreIndex: call.number(4, 'ignore_index', -100), ...reductionOf(call, 6), labelSmoothing: call.number(7, 'label_smoothing', 0),
   }),

@@ -95,24 +95,25 @@ export function nllLoss(x: Tensor, target: Tensor, options: NllLossOptions = {})
 }
 
 /** Losses of which some do not count; their mean is weighted by the factors. */
-function reduceCounted(losses: Tensor, factors: Tensor | undefined, ignored: Tensor, options: LossOptions): Tensor {
+export function reduceCounted(losses: Tensor, factors: Tensor | undefined, ignored: Tensor, options: LossOptions): Tensor {
   const counted = select(ignored, 0, losses)
   if (options.reduction === 'none' || options.reduction === 'sum') return reduce(counted, options)
   return div(sum(counted), sum(factors ? select(ignored, 0, factors) : cast(logicalNot(ignored), losses.dtype)))
 }
 
 /** The loss of one example, as a batch of one. */
-function single<O extends LossOptions>(loss: (x: Tensor, target: Tensor, options: O) => Tensor, x: Tensor, target: Tensor, options: O): Tensor {
+export function single<O extends LossOptions>(loss: (x: Tensor, target: Tensor, options: O) => Tensor, x: Tensor, target: Tensor, options: O): Tensor {
   const y = loss(unsqueeze(x, 0), unsqueeze(target, 0), options)
   return y.rank === 0 ? y : reshape(y, [])
 }
 
-function checkWeight(op: string, classes: number, weight: Tensor | undefined): void {
+/** Throws where there is not one factor for each class. */
+export function checkWeight(op: string, classes: number, weight: Tensor | undefined): void {
   if (weight && !sameShape(weight.shape, [classes])) fail('shape', op, `the weight must have one factor for each of the ${classes} classes, got ${describe(weight)}`)
 }
 
 /** Throws where class indices do not fit the scores. */
-function checkTarget(op: string, x: Tensor, target: Tensor, ignoreIndex: number): void {
+export function checkTarget(op: string, x: Tensor, target: Tensor, ignoreIndex: number): void {
   const want = [x.shape[0]!, ...x.shape.slice(2)]
   if (!sameShape(target.shape, want)) fail('shape', op, `class indices for ${describe(x)} must be [${want.join(',')}], got ${describe(target)}`)
   checkClasses(op, x, x.shape[1]!, target, index => index === ignoreIndex, 'Use ignoreIndex for targets that should not count')

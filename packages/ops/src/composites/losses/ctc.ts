@@ -2,8 +2,10 @@
 
 import { add, broadcastTo, full, mul, tensor, type Tensor } from '@bp/core'
 import { describe, fail, isFloat, sameShape } from '@bp/core/extend'
-import { div, maximum, neg, sub } from '../../rows/arithmetic.ts'
+import { div, maximum, minimum, neg, sub } from '../../rows/arithmetic.ts'
 import { cast, equal, less, logicalAnd, logicalNot, logicalOr, select } from '../../rows/compare.ts'
+import { take } from '../../rows/indexing.ts'
+import { cumSum } from '../../rows/reduce.ts'
 import { iota } from '../../rows/source.ts'
 import { concat, narrow, reshape } from '../../rows/view.ts'
 import { takeAlong } from '../along.ts'
@@ -18,7 +20,7 @@ export type Lengths = Tensor | readonly number[]
 export interface CtcLossOptions extends LossOptions {
   /** How many steps of each input count; all unless given. */
   readonly inputLengths?: Lengths
-  /** How many labels of each target count; all unless given. */
+  /** How many labels of each target count; all unless given. Numbers make smaller programs than a tensor, whose values are not known to them. */
   readonly targetLengths?: Lengths
   /** The class that stands for no label; 0 unless given. */
   readonly blank?: number
@@ -31,8 +33,9 @@ const never = -1e30
 
 /**
  * −log P(target | input), over all ways to align the labels with the steps (Graves et al. 2006, "Connectionist Temporal
- * Classification", eq. 6–8): log-probabilities [steps, n, classes] and labels [n, s], or [steps, classes] and [s] for one
- * example. The mean divides each loss by the number of its labels first.
+ * Classification", eq. 6–8): log-probabilities [steps, n, classes] and labels [n, s], or the labels of all examples one after
+ * the other with their `targetLengths`; or [steps, classes] and [s] for one example. The mean divides each loss by the number of
+ * its labels first.
  *
  * @example
  * ```ts
@@ -46,9 +49,10 @@ export function ctcLoss(logProbs: Tensor, target: Tensor, options: CtcLossOption
     const losses = ctcLoss(unsqueeze(logProbs, 1), unsqueeze(target, 0), options)
     return reshape(losses, [])
   }
+  if (logProbs.rank === 3 && target.rank === 1 && options.targetLengths) return ctcLoss(logProbs, inRows(target, options.targetLengths, logProbs.shape[1]!), options)
   const { blank = 0, zeroInfinity = false, reduction = 'mean' } = options
   const [steps, n, classes] = logProbs.shape as [number, number, number]
-  if (logProbs.rank !== 3 || steps === 0 || target.rank !== 2 || target.shape[0] !== n || isFloat(target.dtype)) fail('shape', 'ctcLoss', `needs log-probabilities [steps, n, classes] and whole-number labels [n, s], or [steps, classes] and [s], got ${describe(logProbs)} and ${describe(target)}`)
+  if (logProbs.rank !== 3 || steps === 0 || target.rank !== 2 || target.shape[0] !== n || isFloat(target.dtype)) fail('shape', 'ctcLoss', `needs log-probabilities [steps, n, classes] and whole-number labels [n, s], or [steps, classes] and [s], or labels of one axis with targetLengths, got ${describe(logProbs)} and ${describe(target)}`)
   if (!(blank >= 0 && blank < classes)) fail('value', 'ctcLoss', `the blank ${blank} is outside 0 … ${classes - 1}, the classes of ${describe(logProbs)}`)
   const inputLengths = lengthsOf('inputLengths', options.inputLengths, n, steps, target)
   const targetLengths = lengthsOf('targetLengths', options.targetLengths, n, target.shape[1]!, target)
@@ -59,6 +63,18 @@ export function ctcLoss(logProbs: Tensor, target: Tensor, options: CtcLossOption
   const found = neg(logSumExp(ends, 1))
   const losses = select(less(found, -never / 2), found, zeroInfinity ? 0 : Infinity)
   return reduce(reduction === 'mean' ? div(losses, cast(maximum(targetLengths, 1), losses.dtype)) : losses, options)
+}
+
+/** Labels one after the other as rows of labels, filled up with whatever there is. */
+function inRows(target: Tensor, given: Lengths, n: number): Tensor {
+  const lengths = lengthsOf('targetLengths', given, n, 0, target)
+  const known = lengths.storage && lengths.backend.readSync ? Array.from(lengths.dataSync() as Int32Array) : null
+  const total = known?.reduce((a, b) => a + b, 0) ?? target.size
+  if (total !== target.size) fail('shape', 'ctcLoss', `targetLengths add up to ${total}, but there are ${target.size} labels in ${describe(target)}`)
+  const longest = known ? Math.max(0, ...known) : target.size
+  if (target.size === 0) return reshape(target, [n, 0])
+  const starts = unsqueeze(sub(cumSum(lengths, 0), lengths), 1)
+  return take(target, minimum(add(starts, iota(longest, 'int32', target.backend)), target.size - 1))
 }
 
 /** Lengths as int32[n] beside the target. */

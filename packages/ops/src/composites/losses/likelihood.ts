@@ -1,7 +1,7 @@
 // Losses that are negative log-likelihoods or divergences of distributions: Poisson, Gauss, Kullback and Leibler.
 
 import { add, mul, type Tensor } from '@bp/core'
-import { broadcastsTo, describe, fail, sameShape } from '@bp/core/extend'
+import { broadcastsTo, describe, fail, sameShape, toTensor } from '@bp/core/extend'
 import { div, sub } from '../../rows/arithmetic.ts'
 import { equal, less, lessEqual, select } from '../../rows/compare.ts'
 import { exp, log } from '../../rows/exponential.ts'
@@ -85,7 +85,7 @@ export interface GaussianNllLossOptions extends LossOptions {
 
 /**
  * The negative log-likelihood of targets y under Gaussians of mean x and the given variance: ½·(log v + (x − y)²/v), without
- * the constant. The variance has the shape of x, or 1 at the last axis, or no last axis.
+ * the constant. The variance has the shape of x, or 1 at the last axis, or no last axis, or is one number for all.
  *
  * @example
  * ```ts
@@ -94,9 +94,9 @@ export interface GaussianNllLossOptions extends LossOptions {
  * gaussianNllLoss(tensor([1, 2]), tensor([1, 4]), tensor([1, 2]), { reduction: 'none' }) // => tensor([0, 1.34657], float32)
  * ```
  */
-export function gaussianNllLoss(x: Tensor, target: Tensor, variance: Tensor, { full = false, eps = 1e-6, ...options }: GaussianNllLossOptions = {}): Tensor {
+export function gaussianNllLoss(x: Tensor, target: Tensor, variance: Tensor | number, { full = false, eps = 1e-6, ...options }: GaussianNllLossOptions = {}): Tensor {
   if (!broadcastsTo(target.shape, x.shape)) fail('shape', 'gaussianNllLoss', `the target ${describe(target)} must have the shape of the input ${describe(x)}`)
-  const given = varianceOf(x, variance)
+  const given = typeof variance === 'number' ? toTensor(variance, x) : varianceOf(x, variance)
   const v = select(less(given, eps), add(eps, sub(given, detach(given))), given)
   const losses = mul(0.5, add(log(v), div(square(sub(x, target)), v)))
   return reduce(full ? add(losses, 0.5 * Math.log(2 * Math.PI)) : losses, options)

@@ -1,7 +1,7 @@
 // Losses against their formulas at numbers worked out by hand, at their corners, and their errors.
 
 import { cpu } from '@bp/backend-cpu'
-import { BpError, grad, jvp, type Tensor, tensor, use } from '@bp/core'
+import { BpError, compile, grad, jvp, type Tensor, tensor, use, valueAndGrad } from '@bp/core'
 import { describe, expect, test } from 'vitest'
 import * as ops from '../../index.ts'
 
@@ -35,6 +35,10 @@ describe('regression', () => {
     ['l1', () => ops.l1Loss(x, y, none), [0, 2, 3]],
     ['huber', () => ops.huberLoss(x, y, { ...none, delta: 2.5 }), [0, 2, 2.5 * (3 - 1.25)]],
     ['smooth l1', () => ops.smoothL1Loss(x, y, { ...none, beta: 2.5 }), [0, 0.8, 3 - 1.25]],
+    // PyTorch 2.15: squares and absolute values are divided by the sum of the weights, Huber's are not
+    ['weighted mse', () => ops.mseLoss(x, y, { weight: t([1, 3, 2]) }), [(3 * 4 + 2 * 9) / 6]],
+    ['weighted l1', () => ops.l1Loss(x, y, { weight: t([1, 3, 2]), reduction: 'sum' }), [12]],
+    ['weighted huber', () => ops.huberLoss(x, y, { weight: t([1, 3, 2]) }), [(3 * 1.5 + 2 * 2.5) / 3]],
     ['smooth l1 without a parabola', () => ops.smoothL1Loss(x, y, { ...none, beta: 0 }), [0, 2, 3]],
   ])('%s', (_name, f, want) => { close(f(), want) })
 })
@@ -116,6 +120,38 @@ describe('binary', () => {
   })
 })
 
+describe('focal', () => {
+  const [x, y] = [t([-2, 1.5, 0.3]), t([1, 0.25, 0])]
+
+  test('of yes or no, as torchvision has it', () => {
+    const p = [-2, 1.5, 0.3].map(v => 1 / (1 + exp(-v)))
+    const want = (gamma: number, alpha: number | null): number[] => [1, 0.25, 0].map((q, i) => {
+      const right = p[i]! * q + (1 - p[i]!) * (1 - q)
+      return (alpha === null ? 1 : alpha * q + (1 - alpha) * (1 - q)) * (1 - right) ** gamma * (-q * log(p[i]!) - (1 - q) * log(1 - p[i]!))
+    })
+    close(ops.focalLoss(x, y, none), want(2, 0.25))
+    close(ops.focalLoss(x, y, { ...none, gamma: 1.5, alpha: null }), want(1.5, null))
+    close(ops.focalLoss(x, y, { reduction: 'sum', alpha: 0.9 }), [want(2, 0.9).reduce((a, b) => a + b)])
+    close(ops.focalLoss(x, y, { gamma: 0, alpha: null }), [ops.binaryCrossEntropyWithLogits(x, y).item()])
+  })
+
+  test('of classes: cross-entropy times a power of what is wrong', () => {
+    const [logits, target, weight] = [t([[0.2, -1, 0.5], [2, 0.1, -0.3]]), int([2, 0]), t([1, 2, 5])]
+    const losses = ops.crossEntropy(logits, target, none).toArray() as number[]
+    close(ops.focalLoss(logits, target, none), losses.map(l => (1 - exp(-l)) ** 2 * l))
+    for (const options of [{}, { weight }, { ignoreIndex: 0 }, { weight, reduction: 'sum' }] as const) close(ops.focalLoss(logits, target, { gamma: 0, ...options }), [ops.crossEntropy(logits, target, options).item()])
+    expect(ops.focalLoss(t([1, 2]), int(1)).shape).toEqual([])
+  })
+
+  test.each([0.5, 1, 2])('is finite at logits of ±1e4, with its gradient (γ = %s)', gamma => {
+    const extreme = t([1e4, -1e4, 1e4, -1e4])
+    const [value, gradient] = valueAndGrad((z: Tensor) => ops.focalLoss(z, t([1, 0, 0, 1]), { gamma, alpha: null, reduction: 'sum' }))(extreme)
+    expect(value.item()).toBe(2e4)
+    close(gradient, [0, 0, 1, -1])
+    close(grad((z: Tensor) => ops.focalLoss(z, int([0, 1]), { gamma, reduction: 'sum' }))(t([[1e4, -1e4], [1e4, -1e4]])), [0, 0, 1, -1])
+  })
+})
+
 describe('likelihood', () => {
   test('Kullback and Leibler', () => {
     const [x, y] = [t([[-1, -2], [-3, -0.5]]), t([[0.25, 0.75], [1, 0]])]
@@ -140,6 +176,7 @@ describe('likelihood', () => {
     const nll = (d: number, v: number): number => 0.5 * (log(v) + d * d / v)
     close(ops.gaussianNllLoss(x, y, t([[1, 2], [3, 4]]), none), [nll(0, 1), nll(2, 2), nll(1, 3), nll(0, 4)])
     for (const v of [t([2, 3]), t([[2], [3]])]) close(ops.gaussianNllLoss(x, y, v, none), [nll(0, 2), nll(2, 2), nll(1, 3), nll(0, 3)])
+    close(ops.gaussianNllLoss(x, y, 2, none), [nll(0, 2), nll(2, 2), nll(1, 2), nll(0, 2)])
     close(ops.gaussianNllLoss(t([1]), t([1]), t([1]), { full: true }), [0.5 * log(2 * Math.PI)])
     // a variance below ε counts as ε, and is pushed up all the same
     close(ops.gaussianNllLoss(t([0]), t([1]), t([0.1]), { eps: 0.5 }), [nll(1, 0.5)])
@@ -214,6 +251,13 @@ describe('sequences', () => {
     close(ops.ctcLoss(logP, target, { blank, targetLengths: [2, 1] }), [(allPaths(0, [one, two], 4, blank) / 2 + allPaths(1, [one], 4, blank)) / 2])
   })
 
+  test('labels may stand in one row', () => {
+    const want = [allPaths(0, [1, 2], 4, 0), allPaths(1, [2], 4, 0)]
+    for (const targetLengths of [[2, 1], int([2, 1])]) close(ops.ctcLoss(logP, int([1, 2, 2]), { ...none, targetLengths }), want)
+    close(compile((row: Tensor, targetLengths: Tensor) => ops.ctcLoss(logP, row, { ...none, targetLengths }))(int([1, 2, 2]), int([2, 1])), want)
+    close(ops.ctcLoss(logP, int([]), { ...none, targetLengths: [0, 0] }), [allPaths(0, [], 4, 0), allPaths(1, [], 4, 0)])
+  })
+
   test('a target that does not fit has no alignment', () => {
     const frames = ops.narrow(logP, 0, 0, 2)
     const target = int([[1, 2], [1, 1]])
@@ -229,6 +273,10 @@ test('losses say what does not fit', () => {
     () => ops.mseLoss(x, t([1, 2, 3])),
     () => ops.huberLoss(x, x, { delta: 0 }),
     () => ops.smoothL1Loss(x, x, { beta: -1 }),
+    () => ops.mseLoss(x, x, { weight: t([1, 2, 3]) }),
+    () => ops.focalLoss(x, x, { gamma: -1 }),
+    () => ops.focalLoss(x, int([3])),
+    () => ops.ctcLoss(ops.reshape(x, [1, 1, 3]), int([1, 2]), { targetLengths: [1] }),
     () => ops.crossEntropy(t(1), int(0)),
     () => ops.crossEntropy(x, int([0, 1])),
     () => ops.crossEntropy(x, t([[1, 2]])),
@@ -251,6 +299,10 @@ test('losses say what does not fit', () => {
       "shape | mseLoss: input and target must be alike, got f64[1,3] and f64[3]. Reshape or cast the target",
       "value | huberLoss: delta must be positive, got 0",
       "value | smoothL1Loss: beta must be 0 or positive, got -1",
+      "shape | mseLoss: the weight must have the shape of the input f64[1,3], got f64[3]",
+      "value | focalLoss: gamma must be 0 or positive, got -1",
+      "value | focalLoss: class 3 is outside 0 … 2, the classes of f64[1,3]. Use ignoreIndex for targets that should not count",
+      "shape | ctcLoss: targetLengths add up to 1, but there are 2 labels in i32[2]",
       "shape | crossEntropy: logits must be [n, classes, …] or [classes], got f64[]",
       "shape | crossEntropy: class indices for f64[1,3] must be [1], got i32[2]",
       "shape | crossEntropy: probabilities for logits f64[1,3] must have their shape, got f64[1,2]",
@@ -265,7 +317,7 @@ test('losses say what does not fit', () => {
       "value | multilabelMarginLoss: class 5 is outside 0 … 2, the classes of f64[1,3]. End a row of labels with -1",
       "shape | multilabelMarginLoss: scores and class indices must both be [n, classes] or [classes], got f64[1,3] and i32[1]",
       "shape | cosineEmbeddingLoss: needs pairs [n, d] with targets [n], or [d] and a scalar, got f64[1,3], f64[1,3] and f64[]",
-      "shape | ctcLoss: needs log-probabilities [steps, n, classes] and whole-number labels [n, s], or [steps, classes] and [s], got f64[1,3] and f64[1,3]",
+      "shape | ctcLoss: needs log-probabilities [steps, n, classes] and whole-number labels [n, s], or [steps, classes] and [s], or labels of one axis with targetLengths, got f64[1,3] and f64[1,3]",
       "value | ctcLoss: the blank 3 is outside 0 … 2, the classes of f64[1,1,3]",
       "shape | ctcLoss: inputLengths must hold one number for each of the 1 examples, got i32[2]",
     ]

@@ -1,7 +1,8 @@
 // What all losses share: how the losses of the elements become one number, and what input and target must have in common.
 
-import type { Tensor } from '@bp/core'
+import { mul, type Tensor } from '@bp/core'
 import { describe, fail, sameShape } from '@bp/core/extend'
+import { div } from '../../rows/arithmetic.ts'
 import { sum } from '../../rows/reduce.ts'
 import { mean } from '../statistics.ts'
 
@@ -9,6 +10,20 @@ import { mean } from '../statistics.ts'
 export interface LossOptions {
   /** What becomes of the losses of the elements: their mean (unless given), their sum, or nothing. */
   readonly reduction?: 'mean' | 'sum' | 'none'
+}
+
+/** Options of losses that weigh their elements. */
+export interface WeightedLossOptions extends LossOptions {
+  /** A factor for each element, of the input's shape. */
+  readonly weight?: Tensor | undefined
+}
+
+/** {@link reduce} of losses with a factor each; the mean is divided by the sum of the factors. */
+export function reduceWeighted(op: string, losses: Tensor, { weight, ...options }: WeightedLossOptions): Tensor {
+  if (!weight) return reduce(losses, options)
+  if (!sameShape(weight.shape, losses.shape)) fail('shape', op, `the weight must have the shape of the input ${describe(losses)}, got ${describe(weight)}`)
+  const weighted = mul(losses, weight)
+  return (options.reduction ?? 'mean') === 'mean' ? div(sum(weighted), sum(weight)) : reduce(weighted, options)
 }
 
 /** The mean, the sum, or the losses themselves. */

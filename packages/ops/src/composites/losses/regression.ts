@@ -5,7 +5,7 @@ import { fail } from '@bp/core/extend'
 import { abs, div, sub } from '../../rows/arithmetic.ts'
 import { less, select } from '../../rows/compare.ts'
 import { square } from '../activations.ts'
-import { checkAlike, type LossOptions, reduce } from './reduction.ts'
+import { checkAlike, type LossOptions, reduce, reduceWeighted, type WeightedLossOptions } from './reduction.ts'
 
 /**
  * (x − y)².
@@ -17,9 +17,9 @@ import { checkAlike, type LossOptions, reduce } from './reduction.ts'
  * mseLoss(tensor([1, 2]), tensor([1, 4])) // => tensor(2, float32)
  * ```
  */
-export function mseLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+export function mseLoss(x: Tensor, target: Tensor, options: WeightedLossOptions = {}): Tensor {
   checkAlike('mseLoss', x, target)
-  return reduce(square(sub(x, target)), options)
+  return reduceWeighted('mseLoss', square(sub(x, target)), options)
 }
 
 /**
@@ -32,13 +32,15 @@ export function mseLoss(x: Tensor, target: Tensor, options: LossOptions = {}): T
  * l1Loss(tensor([1, 2]), tensor([1, 4])) // => tensor(1, float32)
  * ```
  */
-export function l1Loss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+export function l1Loss(x: Tensor, target: Tensor, options: WeightedLossOptions = {}): Tensor {
   checkAlike('l1Loss', x, target)
-  return reduce(abs(sub(x, target)), options)
+  return reduceWeighted('l1Loss', abs(sub(x, target)), options)
 }
 
 /** Options of {@link huberLoss}. */
 export interface HuberLossOptions extends LossOptions {
+  /** A factor for each element; broadcasts. The mean is over all elements all the same, as in PyTorch. */
+  readonly weight?: Tensor | undefined
   /** Where the parabola becomes a line; 1 unless given. */
   readonly delta?: number
 }
@@ -54,12 +56,13 @@ export interface HuberLossOptions extends LossOptions {
  * ```
  */
 export function huberLoss(x: Tensor, target: Tensor, options: HuberLossOptions = {}): Tensor {
-  const { delta = 1 } = options
+  const { delta = 1, weight } = options
   if (!(delta > 0)) fail('value', 'huberLoss', `delta must be positive, got ${delta}`)
   checkAlike('huberLoss', x, target)
   const off = sub(x, target)
   const size = abs(off)
-  return reduce(select(less(size, delta), mul(0.5, square(off)), mul(delta, sub(size, delta / 2))), options)
+  const losses = select(less(size, delta), mul(0.5, square(off)), mul(delta, sub(size, delta / 2)))
+  return reduce(weight ? mul(losses, weight) : losses, options)
 }
 
 /** Options of {@link smoothL1Loss}. */
