@@ -1,7 +1,9 @@
 // npm start -- --compare: the same training steps compiled and op by op, in turns, so that both meet the same machine.
 
+import { crossEntropy, type Module } from '@bp/nn'
+import { trainStep } from '@bp/train'
 import type { Images } from './data.ts'
-import { Run, type TrainOptions } from './train.ts'
+import { type Batch, begin, rate, shuffled, type TrainOptions } from './train.ts'
 
 /** Steps before any is timed: engines compile while functions run. */
 const warmUp = 20
@@ -11,22 +13,35 @@ const median = (times: readonly number[]): number => [...times].sort((a, b) => a
 
 /** Takes the first steps of a run both ways, and says how long one takes, and by what factor compiling makes it faster. */
 export function compare(options: TrainOptions, train: Images): string {
-  const ways = [true, false].map(compiled => ({ run: new Run(options, compiled), times: [] as number[], first: 0, loss: 0 }))
-  for (let i = 0; i < warmUp + timed; i++) {
-    for (const way of ways) {
-      const begin = performance.now()
-      const last = way.run.step(train)
-      const time = performance.now() - begin
-      if (i === 0) way.first = time
-      if (i >= warmUp) way.times.push(time)
-      way.loss = way.run.progress.lossSum / way.run.progress.seen
-      if (last) way.run.endEpoch(train)
+  const ways = [true, false].map(compile => {
+    const { model, optimiser } = begin(options)
+    return { optimiser, step: trainStep<Module, Batch>(model, { loss: crossEntropy, optimiser, compile }), times: [] as number[], losses: [] as number[] }
+  })
+  for (let epoch = 0, i = 0; i < warmUp + timed; epoch++) {
+    for (const batch of shuffled(train, options, epoch)) {
+      if (i === warmUp + timed) break
+      for (const { optimiser, step, times, losses } of ways) {
+        optimiser.groups[0]!.lr = rate(options, train, i)
+        const begun = performance.now()
+        losses.push(step(batch).loss.item())
+        times.push(performance.now() - begun)
+      }
+      i++
     }
   }
-  const [compiled, eager] = ways.map(({ times }) => median(times)) as [number, number]
-  const [{ first, loss }, other] = ways as [typeof ways[0], typeof ways[0]]
+  const [compiled, eager] = ways.map(({ times, losses }) => ({
+    first: times[0]!, step: median(times.slice(warmUp)), loss: losses.reduce((a, b) => a + b) / losses.length,
+  })) as [Way, Way]
   return `Batches of ${options.batch}, medians of ${timed} steps in turns:
-  compiled   ${compiled.toFixed(2).padStart(7)} ms   first call ${first.toFixed(0)} ms   mean loss ${loss.toFixed(4)}
-  op by op   ${eager.toFixed(2).padStart(7)} ms   first call ${other.first.toFixed(0)} ms   mean loss ${other.loss.toFixed(4)}
-  compiled is ${(eager / compiled).toFixed(1)} times faster.`
+  compiled   ${line(compiled)}
+  op by op   ${line(eager)}
+  compiled is ${(eager.step / compiled.step).toFixed(1)} times faster.`
 }
+
+interface Way {
+  readonly first: number
+  readonly step: number
+  readonly loss: number
+}
+
+const line = ({ first, step, loss }: Way): string => `${step.toFixed(2).padStart(7)} ms   first call ${first.toFixed(0)} ms   mean loss ${loss.toFixed(4)}`

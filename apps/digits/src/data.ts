@@ -61,8 +61,8 @@ export function pick({ pixels, labels }: Images, places: readonly number[]): Ima
 }
 
 /** Images as a batch for the network: f32[n,1,28,28] and i32[n]. */
-export function toBatch({ pixels, labels }: Images): { x: Tensor; y: Tensor } {
-  return { x: tensor(pixels, { shape: [labels.length, 1, 28, 28] }), y: tensor(labels) }
+export function toBatch({ pixels, labels }: Images): readonly [x: Tensor, y: Tensor] {
+  return [tensor(pixels, { shape: [labels.length, 1, 28, 28] }), tensor(labels)]
 }
 
 /** Consecutive runs of at most `size` images. */

@@ -1,17 +1,17 @@
-// The digits app: its data, its options, its progress line, and resuming exactly.
+// The digits app: its data, its options, and resuming exactly.
 
 import { cpu } from '@bp/backend-cpu'
 import { use } from '@bp/core'
 import { UsageError } from '@bp/kit'
 import { encodeCheckpoint, encodeSafetensors } from '@bp/nn'
 import { exportOnnx } from '@bp/onnx'
+import type { CheckpointStore } from '@bp/train'
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
 import { describe, expect, test } from 'vitest'
 import { compare } from './compare.ts'
 import { type Images, pick, pixelsPerImage, readDigits, split } from './data.ts'
 import { parseOptions } from './options.ts'
-import { bar, clock } from './progress.ts'
-import { accuracy, predict, Run } from './train.ts'
+import { accuracy, begin, optionsIn, predict, type Surroundings, train, type TrainOptions } from './train.ts'
 
 use(cpu())
 const digits = readDigits()
@@ -33,47 +33,56 @@ describe('data', () => {
   })
 })
 
+/** Keeps the newest checkpoint in memory. */
+class Memory implements CheckpointStore {
+  saved: Uint8Array | null = null
+  save(checkpoint: Uint8Array): void { this.saved = checkpoint }
+  saveBest(): void { throw new Error('nothing is monitored') }
+  load(): Uint8Array | null { return this.saved }
+}
+
 describe('a run', () => {
-  const { train } = split(digits, 130)
+  const { train: images } = split(digits, 130)
   const options = { epochs: 2, batch: 50, lr: 0.01, seed: 5 }
-  const finish = (run: Run): Uint8Array => {
-    while (!run.finished()) if (run.step(train)) run.endEpoch(train)
-    return encodeCheckpoint({ model: run.model, optimiser: run.optimiser })
+  const finish = async (more: Partial<TrainOptions> = {}, surroundings: Partial<Surroundings> = {}): Promise<Uint8Array> => {
+    const { model, optimiser } = await train({ ...options, ...more }, { train: images, ...surroundings })
+    return encodeCheckpoint({ model, optimiser })
   }
 
-  test('that is stopped after any step and resumed ends bit by bit as the unbroken one', () => {
-    const whole = finish(new Run(options))
+  test('that is stopped after any step and resumed ends bit by bit as the unbroken one', async () => {
+    const whole = await finish()
     for (const stopAfter of [1, 3, 4]) {
-      const run = new Run(options)
-      for (let i = 0; i < stopAfter; i++) if (run.step(train)) run.endEpoch(train)
-      const resumed = Run.from(run.checkpoint())
-      expect(resumed.progress).toEqual(run.progress)
-      expect(finish(resumed)).toEqual(whole)
+      const store = new Memory()
+      const stop = new AbortController()
+      const { ended, step } = await train(options, { train: images, store, signal: stop.signal, callbacks: [{ onStepEnd: run => { if (run.step === stopAfter) stop.abort() } }] })
+      expect([ended.by, step]).toEqual(['signal', stopAfter])
+      expect(optionsIn(store.saved!)).toEqual(options)
+      expect(await finish({}, { store, resume: true })).toEqual(whole)
     }
   }, 120_000)
 
-  test('with another seed ends elsewhere', () => {
-    expect(finish(new Run({ ...options, epochs: 1, seed: 6 }))).not.toEqual(finish(new Run({ ...options, epochs: 1 })))
+  test('with another seed ends elsewhere', async () => {
+    expect(await finish({ epochs: 1, seed: 6 })).not.toEqual(await finish({ epochs: 1 }))
   }, 120_000)
 
-  test('op by op ends within rounding of the compiled one', () => {
-    const [compiled, eager] = [new Run({ ...options, epochs: 1 }), new Run({ ...options, epochs: 1 }, false)]
-    for (const run of [compiled, eager]) finish(run)
-    const [a, b] = [compiled, eager].map(({ model }) => predict(x => model.forward(x), train)) as [Float32Array, Float32Array]
+  test('op by op ends within rounding of the compiled one', async () => {
+    const runs = [await train({ ...options, epochs: 1 }, { train: images }), await train({ ...options, epochs: 1 }, { train: images, eager: true })]
+    const [a, b] = runs.map(({ model }) => predict(x => model.forward(x), images)) as [Float32Array, Float32Array]
     a.forEach((value, i) => { expect(Math.abs(value - b[i]!)).toBeLessThan(1e-4) })
     expect(a).not.toEqual(b)
   }, 120_000)
 
-  test('learns', () => {
-    const few = pick(train, Array.from({ length: 50 }, (_, i) => i))
-    const run = new Run({ epochs: 12, batch: 50, lr: 0.01, seed: 1 })
-    while (!run.finished()) if (run.step(few)) run.endEpoch(few)
-    expect(accuracy(predict(x => run.model.forward(x), few), few.labels)).toBeGreaterThan(0.8)
+  test('learns, and is judged on other images', async () => {
+    const few = pick(images, Array.from({ length: 50 }, (_, i) => i))
+    const { model, history } = await train({ epochs: 12, batch: 50, lr: 0.01, seed: 1 }, { train: few, test: images })
+    expect(accuracy(predict(x => model.forward(x), few), few.labels)).toBeGreaterThan(0.8)
+    expect(history.at(-1)!.logs.val_accuracy).toBeCloseTo(accuracy(predict(x => model.forward(x), images), images.labels), 6)
+    expect(history.at(-1)!.logs.lr).toBeLessThan(0.001)
   }, 120_000)
 
   test('is not resumed from a file that holds none', () => {
-    expect(() => Run.from(encodeSafetensors({}))).toThrow(/holds tensors but no run/)
-    expect(() => Run.from(new Uint8Array(20))).toThrow(/safetensors/)
+    expect(() => optionsIn(encodeSafetensors({}))).toThrow(/holds tensors but no run/)
+    expect(() => optionsIn(new Uint8Array(20))).toThrow(/safetensors/)
   })
 })
 
@@ -120,13 +129,8 @@ describe('options', () => {
   })
 })
 
-test('the progress line shows epoch, bar, loss, accuracy, speed and time left', () => {
-  expect(bar({ epoch: 2, epochs: 5, done: 0.5, loss: 0.08123, accuracy: 0.974, samplesPerSecond: 1234.4, secondsLeft: 65 }, 8)).toBe('epoch 2/5  ████░░░░  loss 0.0812  acc 97.4 %  1,234/s  1:05 left')
-  expect([clock(59.6), clock(Infinity)]).toEqual(['1:00', '–'])
-})
-
 test('another runtime computes the same from the exported file', async () => {
-  const { model } = new Run({ epochs: 1, batch: 50, lr: 0.01, seed: 3 })
+  const { model } = begin({ epochs: 1, batch: 50, lr: 0.01, seed: 3 })
   const images = pick(digits, [0, 2500, 5000, 7500, 9999])
   const session = await InferenceSession.create(exportOnnx(model, [{ name: 'image', shape: [1, 1, 28, 28], dynamicBatch: true }], { outputs: ['logits'] }))
   const { logits } = await session.run({ image: new OrtTensor('float32', images.pixels, [5, 1, 28, 28]) })

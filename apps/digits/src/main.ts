@@ -1,21 +1,22 @@
 // npm start: train, export, read back, compare.
 
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { cpu } from '@bp/backend-cpu'
 import { BpError, type Tensor, use } from '@bp/core'
-import { UsageError, writeWhole } from '@bp/kit'
+import { UsageError } from '@bp/kit'
 import { crossEntropy, encodeSafetensors, memoryBreakdown, summary } from '@bp/nn'
 import { exportOnnx, importOnnx } from '@bp/onnx'
+import { type Callback, formatLog, ProgressBar } from '@bp/train'
+import { CheckpointFiles, writeWhole } from '@bp/train/node'
 import { compare } from './compare.ts'
 import { type Images, pick, readDigits, split, toBatch } from './data.ts'
 import { type Options, parseOptions } from './options.ts'
-import { clock, ProgressLine } from './progress.ts'
-import { accuracy, predict, Run } from './train.ts'
+import { accuracy, begin, optionsIn, predict, train, type TrainOptions } from './train.ts'
 
-const line = new ProgressLine(process.stdout)
-const say = (text = ''): void => { line.line(text) }
 const percent = (share: number): string => `${(100 * share).toFixed(2)} %`
+const progress = new ProgressBar(process.stdout, { format: (name, value) => name.endsWith('accuracy') ? `${name === 'accuracy' ? 'train' : 'test'} ${percent(value)}` : formatLog(name, value) })
+const say = (text = ''): void => { progress.line(text) }
 
 /** Aborted by the first Ctrl-C; the second ends the process at once. */
 const stop = new AbortController()
@@ -24,109 +25,88 @@ function stopOnSignal(): void {
   stop.abort()
 }
 
-/** Lets signals in between two steps. */
-const breathe = (): Promise<void> => new Promise(done => { setImmediate(done) })
-
 async function main(argv: readonly string[]): Promise<number> {
-  const options = parseOptions(argv)
-  if (typeof options === 'string') {
-    process.stdout.write(options)
+  const given = parseOptions(argv)
+  if (typeof given === 'string') {
+    process.stdout.write(given)
     return 0
   }
   use(cpu())
-  const out = resolve(options.out)
-  const checkpoint = join(out, 'checkpoint.safetensors')
-  const run = start(options, checkpoint)
-  if (!run) return 1
-  const { train, test } = split(readDigits())
-  if (options.compare) {
-    say(compare(trainOptions(options), train))
+  const out = resolve(given.out)
+  const store = new CheckpointFiles(out)
+  const options = optionsFor(given, store)
+  if (!options) return 1
+  const images = split(readDigits())
+  if (given.compare) {
+    say(compare(options, images.train))
     return 0
   }
-  say(`${train.labels.length.toLocaleString('en')} training and ${test.labels.length.toLocaleString('en')} test images of handwritten digits`)
+  say(`${images.train.labels.length.toLocaleString('en')} training and ${images.test.labels.length.toLocaleString('en')} test images of handwritten digits`)
   say()
-  say(summary(run.model, [run.progress.options.batch, 1, 28, 28]).toString())
+  say(summary(begin(options).model, [options.batch, 1, 28, 28]).toString())
   say()
   process.on('SIGINT', stopOnSignal).on('SIGTERM', stopOnSignal)
-  const seconds = await trainAll(run, train, test, checkpoint, options.eager ? 'op by op' : 'with tracing and compiling')
-  if (seconds === null) {
-    say(`Stopped in epoch ${run.progress.epoch + 1} after step ${run.progress.step}. Go on exactly from here with`)
-    say(`  npm start -- --resume${options.out === 'out/digits' ? '' : ` --out ${options.out}`}`)
+  const begun = performance.now()
+  const run = await train(options, { ...images, eager: given.eager, store, resume: given.resume, signal: stop.signal, callbacks: [firstStep(given.eager), progress] })
+  if (run.ended.by === 'signal') {
+    say(`Stopped after step ${run.step}. Go on exactly from here with`)
+    say(`  npm start -- --resume${given.out === 'out/digits' ? '' : ` --out ${given.out}`}`)
     return 130
   }
+  const seconds = (performance.now() - begun) / 1000
   process.off('SIGINT', stopOnSignal).off('SIGTERM', stopOnSignal)
   say()
-  say(memoryTable(run, train))
+  say(memoryTable(run, options, images.train))
   say()
-  return finish(run, test, out, seconds, checkpoint)
+  return finish(run, images.test, out, seconds, store)
 }
 
-/** A new run, or the one that the checkpoint holds; `null`, with the reason said, where that cannot be. */
-function start(options: Options, checkpoint: string): Run | null {
-  if (!options.resume) return new Run(trainOptions(options), !options.eager)
-  if (!existsSync(checkpoint)) {
-    say(`There is nothing to resume: ${relative('.', checkpoint)} does not exist. Start without --resume.`)
+/** Says how long the first step takes, which is compiled in it. */
+function firstStep(eager: boolean): Callback {
+  let begun: number | null = null
+  return {
+    onEpochBegin: () => { begun ??= performance.now() },
+    onStepEnd: () => {
+      if (begun !== null && begun > 0) say(`the first step, ${eager ? 'op by op' : 'with tracing and compiling'}: ${(performance.now() - begun).toFixed(0)} ms`)
+      begun = 0
+    },
+  }
+}
+
+/** What to train by: what was given, or what the checkpoint holds; `null`, with the reason said, where there is none. */
+function optionsFor({ epochs, batch, lr, seed, resume, out }: Options, store: CheckpointFiles): TrainOptions | null {
+  if (!resume) return { epochs, batch, lr, seed }
+  const checkpoint = store.load()
+  if (!checkpoint) {
+    say(`There is nothing to resume: ${relative('.', out)} holds no checkpoint. Start without --resume.`)
     return null
   }
-  const run = Run.from(readFileSync(checkpoint), !options.eager)
-  const { epochs, batch, lr, seed } = run.progress.options
-  say(`Going on from epoch ${run.progress.epoch + 1}, step ${run.progress.step}, with the options it was started with: --epochs ${epochs} --batch ${batch} --lr ${lr} --seed ${seed}`)
-  return run
+  const saved = optionsIn(checkpoint)
+  say(`Going on with the options it was started with: --epochs ${saved.epochs} --batch ${saved.batch} --lr ${saved.lr} --seed ${saved.seed}`)
+  return saved
 }
 
-const trainOptions = ({ epochs, batch, lr, seed }: Options): Run['progress']['options'] => ({ epochs, batch, lr, seed })
-
-/** Trains to the end and returns the seconds it took, or `null` where it was stopped; either way a checkpoint is left. */
-async function trainAll(run: Run, train: Images, test: Images, checkpoint: string, how: string): Promise<number | null> {
-  const begin = performance.now()
-  const { epochs } = run.progress.options
-  let trained = 0
-  while (!run.finished()) {
-    const { progress } = run
-    const before = progress.seen
-    const stepped = performance.now()
-    const last = run.step(train)
-    if (trained === 0) say(`the first step, ${how}: ${(performance.now() - stepped).toFixed(0)} ms`)
-    trained += progress.seen - before
-    const speed = 1000 * trained / (performance.now() - begin)
-    const left = (epochs - progress.epoch) * train.labels.length - progress.seen
-    const status = { epoch: progress.epoch + 1, epochs, done: progress.seen / train.labels.length, loss: progress.lossSum / progress.seen, accuracy: progress.correct / progress.seen, samplesPerSecond: speed, secondsLeft: left / speed }
-    line.update(status)
-    if (last) {
-      const tested = accuracy(predict(x => run.model.eval().forward(x), test), test.labels)
-      run.model.train()
-      run.endEpoch(train)
-      say(`epoch ${status.epoch}/${epochs}  loss ${status.loss.toFixed(4)}  train ${percent(status.accuracy)}  test ${percent(tested)}  ${Math.round(speed).toLocaleString('en')} images/s  ${clock(status.secondsLeft)} left`)
-      writeWhole(checkpoint, run.checkpoint())
-    }
-    await breathe()
-    if (stop.signal.aborted && !run.finished()) {
-      writeWhole(checkpoint, run.checkpoint())
-      return null
-    }
-  }
-  return (performance.now() - begin) / 1000
-}
+type Trained = Awaited<ReturnType<typeof train>>
 
 /** The memory of one more step op by op, measured before its graph is let go. */
-function memoryTable(run: Run, train: Images): string {
-  const { x, y } = toBatch(pick(train, Array.from({ length: run.progress.options.batch }, (_, i) => i)))
-  const forward = (): Tensor => crossEntropy(run.model.forward(x), y)
+function memoryTable({ model, optimiser }: Trained, { batch }: TrainOptions, train: Images): string {
+  const [x, y] = toBatch(pick(train, Array.from({ length: batch }, (_, i) => i)))
+  const forward = (): Tensor => crossEntropy(model.forward(x), y)
   forward().backward()
-  const table = memoryBreakdown(run.model, run.optimiser, forward(), x).toString()
-  run.optimiser.zeroGrad()
+  const table = memoryBreakdown(model, optimiser, forward(), x).toString()
+  optimiser.zeroGrad()
   return table
 }
 
 /** Writes the model, reads it back, and compares the two on all test images. */
-function finish(run: Run, test: Images, out: string, seconds: number, checkpoint: string): number {
+function finish(run: Trained, test: Images, out: string, seconds: number, store: CheckpointFiles): number {
   const model = run.model.eval()
   const logits = predict(x => model.forward(x), test)
   const onnx = exportOnnx(model, [{ name: 'image', shape: [1, 1, 28, 28], dynamicBatch: true }], { outputs: ['logits'], name: 'digits' })
   const weights = encodeSafetensors(model.stateDict(), { format: 'bp', network: 'digits' })
   writeWhole(join(out, 'model.onnx'), onnx)
   writeWhole(join(out, 'model.safetensors'), weights)
-  rmSync(checkpoint, { force: true })
+  store.clear()
   const again = importOnnx(readFileSync(join(out, 'model.onnx')))
   const reread = predict(x => again.run({ image: x }).logits!, test)
   const difference = logits.reduce((most, value, i) => Math.max(most, Math.abs(value - reread[i]!)), 0)

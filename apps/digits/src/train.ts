@@ -1,8 +1,9 @@
-// The training loop: steps that can be stopped at any point and gone on from exactly.
+// The run: the network, its data in a new order each epoch, the rate, and fit, which can be stopped at any step and gone on from exactly.
 
-import { compile, noGrad, type Tensor } from '@bp/core'
-import { Adam, crossEntropy, decodeCheckpoint, encodeCheckpoint, type Module, readCheckpointProgress } from '@bp/nn'
-import { argMax, Generator } from '@bp/ops'
+import { noGrad, type Tensor } from '@bp/core'
+import { Adam, crossEntropy, type Module, readCheckpointProgress } from '@bp/nn'
+import { Generator } from '@bp/ops'
+import { Accuracy, type Callback, type CheckpointStore, fit, type FitResult, type Run } from '@bp/train'
 import { type Images, inBatches, pick, toBatch } from './data.ts'
 import { digitsNetwork } from './model.ts'
 
@@ -14,120 +15,64 @@ export interface TrainOptions {
   readonly seed: number
 }
 
-/** Where a run is; it goes into the checkpoint. */
-export interface Progress {
-  readonly options: TrainOptions
-  /** Epochs finished. */
-  epoch: number
-  /** Steps of the present epoch finished. */
-  step: number
-  /** Sums over the present epoch. */
-  lossSum: number
-  correct: number
-  seen: number
+/** Images and labels, f32[n,1,28,28] and i32[n]. */
+export type Batch = readonly [x: Tensor, y: Tensor]
+
+/** How a run is made, beside what it is trained by. */
+export interface Surroundings {
+  readonly train: Images
+  /** Judged after each epoch, if given. */
+  readonly test?: Images
+  /** Op by op instead of as one compiled program. */
+  readonly eager?: boolean
+  /** Where checkpoints go, and, with `resume`, come from. */
+  readonly store?: CheckpointStore
+  readonly resume?: boolean
+  readonly signal?: AbortSignal
+  readonly callbacks?: readonly Callback[]
 }
 
-/** A network in training. */
-export class Run {
-  readonly model: ReturnType<typeof digitsNetwork>
-  readonly optimiser: Adam
-  readonly progress: Progress
-  /** Forward, backward and the optimiser's step, as one compiled program or op by op: images and labels in, loss and predictions out. */
-  private readonly update: (x: Tensor, y: Tensor) => [loss: Tensor, predicted: Tensor]
-  /** Draws the data order, once an epoch. */
-  private readonly order: Generator
-  private places: number[] = []
-
-  constructor(options: TrainOptions, compiled = true) {
-    this.model = digitsNetwork(new Generator(options.seed))
-    this.optimiser = new Adam(this.model.parameters(), { lr: options.lr })
-    this.order = new Generator(options.seed + 1)
-    const update: typeof this.update = (x, y) => {
-      this.optimiser.zeroGrad()
-      const logits = this.model.forward(x)
-      const loss = crossEntropy(logits, y)
-      loss.backward()
-      this.optimiser.step()
-      return [loss, argMax(logits)]
-    }
-    this.update = compiled ? compile(update) : update
-    this.progress = { options, epoch: 0, step: 0, lossSum: 0, correct: 0, seen: 0 }
-  }
-
-  /** A run as a checkpoint left it. Throws where the file is damaged or no checkpoint of this network. */
-  static from(checkpoint: Uint8Array, compiled = true): Run {
-    const saved = readCheckpointProgress(checkpoint) as unknown as Progress
-    const run = new Run(saved.options, compiled)
-    decodeCheckpoint(checkpoint, run.parts())
-    Object.assign(run.progress, saved)
-    return run
-  }
-
-  /** The run as bytes. The generator is saved as it was before the present epoch's order was drawn. */
-  checkpoint(): Uint8Array {
-    return encodeCheckpoint(this.parts(), { ...this.progress, options: { ...this.progress.options } })
-  }
-
-  finished(): boolean {
-    return this.progress.epoch >= this.progress.options.epochs
-  }
-
-  /** Steps of an epoch over this many images. */
-  stepsPerEpoch(images: Images): number {
-    return Math.ceil(images.labels.length / this.progress.options.batch)
-  }
-
-  /** Takes one step, and returns whether it was the last of its epoch. */
-  step(train: Images): boolean {
-    const { progress } = this
-    if (this.places.length === 0) this.places = this.peekOrder(train.labels.length)
-    const { batch } = progress.options
-    const images = pick(train, this.places.slice(progress.step * batch, (progress.step + 1) * batch))
-    const { x, y } = toBatch(images)
-    this.optimiser.groups[0]!.lr = this.rate(train)
-    const [loss, predicted] = this.update(x, y)
-    progress.step++
-    progress.lossSum += loss.item() * images.labels.length
-    progress.correct += countCorrect(predicted.dataSync(), images.labels)
-    progress.seen += images.labels.length
-    return progress.step >= this.stepsPerEpoch(train)
-  }
-
-  /** Half a cosine from the first rate down to 0 over all steps: a function of the place alone, so nothing of it is saved. */
-  private rate(train: Images): number {
-    const { options, epoch, step } = this.progress
-    const perEpoch = this.stepsPerEpoch(train)
-    return options.lr * (1 + Math.cos(Math.PI * (epoch * perEpoch + step) / (options.epochs * perEpoch))) / 2
-  }
-
-  /** Closes an epoch: the next one draws a new order and starts its sums at 0. */
-  endEpoch(train: Images): void {
-    this.order.permutation(train.labels.length)
-    this.places = []
-    Object.assign(this.progress, { epoch: this.progress.epoch + 1, step: 0, lossSum: 0, correct: 0, seen: 0 })
-  }
-
-  /** The order that the generator would draw next, without advancing it: a checkpoint in mid-epoch finds it again. */
-  private peekOrder(count: number): number[] {
-    const before = this.order.state()
-    const places = this.order.permutation(count)
-    this.order.restore(before)
-    return places
-  }
-
-  private parts(): Parameters<typeof encodeCheckpoint>[0] {
-    return { model: this.model, optimiser: this.optimiser, generators: { order: this.order } }
-  }
+/** The network before its first step, and its optimiser. */
+export function begin({ seed, lr }: TrainOptions): { readonly model: ReturnType<typeof digitsNetwork>; readonly optimiser: Adam } {
+  const model = digitsNetwork(new Generator(seed))
+  return { model, optimiser: new Adam(model.parameters(), { lr }) }
 }
 
-const countCorrect = (predicted: ArrayLike<number | bigint>, labels: Int32Array): number => labels.reduce((n, label, i) => n + (predicted[i] === label ? 1 : 0), 0)
+/** All images in batches, in an order that depends on the seed and the number of the epoch alone. */
+export function* shuffled(train: Images, { batch, seed }: TrainOptions, epoch: number): Iterable<Batch> {
+  const order = new Generator(seed + 1)
+  let places: number[] = []
+  for (let drawn = 0; drawn <= epoch; drawn++) places = order.permutation(train.labels.length)
+  for (let at = 0; at < places.length; at += batch) yield toBatch(pick(train, places.slice(at, at + batch)))
+}
+
+/** Half a cosine from the first rate down to 0 over all steps: a function of the step alone, so nothing of it is saved. */
+export const rate = ({ lr, epochs, batch }: TrainOptions, train: Images, step: number): number =>
+  lr * (1 + Math.cos(Math.PI * step / (epochs * Math.ceil(train.labels.length / batch)))) / 2
+
+/** Trains a network to the end, or until the signal. */
+export async function train(options: TrainOptions, { train, test, eager = false, store, resume = false, signal, callbacks = [] }: Surroundings): Promise<FitResult & { readonly model: ReturnType<typeof digitsNetwork>; readonly optimiser: Adam }> {
+  const { model, optimiser } = begin(options)
+  const setRate = (run: Run): void => { optimiser.groups[0]!.lr = rate(options, train, run.step) }
+  const result = await fit<Module, Batch>(model, {
+    optimiser, loss: crossEntropy, compile: !eager, epochs: options.epochs, stepsPerEpoch: Math.ceil(train.labels.length / options.batch),
+    data: epoch => shuffled(train, options, epoch), metrics: { accuracy: new Accuracy() },
+    ...test && { validation: [...inBatches(test, 250)].map(toBatch) },
+    ...store && { checkpoint: { store }, resume }, ...signal && { signal }, about: { ...options },
+    callbacks: [{ onStepEnd: setRate }, ...callbacks],
+  })
+  return { ...result, model, optimiser }
+}
+
+/** What the run in a checkpoint is trained by. */
+export const optionsIn = (checkpoint: Uint8Array): TrainOptions => (readCheckpointProgress(checkpoint) as unknown as { about: TrainOptions }).about
 
 /** The logits for all images, f32 [n, 10] row-major, in evaluation mode. */
 export function predict(forward: Module['forward'], images: Images): Float32Array {
   const out = new Float32Array(images.labels.length * 10)
   let at = 0
   for (const part of inBatches(images, 250)) {
-    const logits = noGrad(() => forward(toBatch(part).x)).dataSync() as Float32Array
+    const logits = noGrad(() => forward(toBatch(part)[0])).dataSync() as Float32Array
     out.set(logits, at)
     at += logits.length
   }

@@ -1,17 +1,18 @@
 // npm run chars: a transformer or an LSTM learns to foretell Moby-Dick character by character.
 
-import { existsSync, readFileSync, rmSync } from 'node:fs'
-import { join, relative, resolve } from 'node:path'
+import { join } from 'node:path'
 import { cpu } from '@bp/backend-cpu'
 import { noGrad, tensor, use } from '@bp/core'
-import { choice, flag, type OptionValues, positive, readOptions, table, text, UsageError, whole, writeWhole } from '@bp/kit'
+import { choice, flag, type OptionValues, positive, readOptions, table, text, UsageError, whole } from '@bp/kit'
 import { encodeSafetensors } from '@bp/nn'
 import { exportOnnx, importOnnx } from '@bp/onnx'
+import { fit, type FormatLog, ProgressBar } from '@bp/train'
+import { CheckpointFiles, writeWhole } from '@bp/train/node'
 import { judge, write } from './evaluate.ts'
-import { modelKinds } from './models.ts'
+import { type CharModel, modelKinds } from './models.ts'
 import { ngramBits } from './ngram.ts'
 import { type Corpus, corpusOf, decode, readNovel } from './text.ts'
-import { CharRun } from './train.ts'
+import { type CharOptions, type CharRun, charRun, optionsIn } from './train.ts'
 
 const specs = {
   model: choice(modelKinds, modelKinds.join(' or '), 'M'),
@@ -33,18 +34,6 @@ type Options = OptionValues<typeof specs>
 /** Sizes that take much the same time a step. */
 const sizes = { transformer: { dim: 128, layers: 2 } } as const
 
-/** Steps between two lines of progress, and two checkpoints. */
-const interval = 100
-/** Characters of the validation text that are judged on the way; in the end all are. */
-const glimpse = 16_384
-
-/** Aborted by the first Ctrl-C; the second ends the process at once. */
-const stop = new AbortController()
-function stopOnSignal(): void {
-  if (stop.signal.aborted) process.exit(130)
-  stop.abort()
-}
-
 /** Runs the command line. */
 export async function chars(argv: readonly string[], say: (text: string) => void): Promise<number> {
   const options = readOptions(argv, specs, 'Trains a network to foretell Moby-Dick character by character, and lets it write.', 'npm run chars')
@@ -52,69 +41,51 @@ export async function chars(argv: readonly string[], say: (text: string) => void
     say(options)
     return 0
   }
-  const dim = options.dim || sizes[options.model].dim
-  const layers = options.layers || sizes[options.model].layers
-  if (dim % options.heads !== 0) throw new UsageError(`--dim ${dim} must be a multiple of --heads ${options.heads}`)
+  const store = new CheckpointFiles(options.out)
+  const saved = options.resume ? store.load() : null
+  if (options.resume && !saved) throw new UsageError(`there is nothing to resume: ${options.out} holds no checkpoint. Start without --resume`)
+  const chosen = saved ? optionsIn(saved) : charOptions(options)
+  if (chosen.dim % chosen.heads !== 0) throw new UsageError(`--dim ${chosen.dim} must be a multiple of --heads ${chosen.heads}`)
   use(cpu())
   const corpus = corpusOf(readNovel())
-  const checkpoint = join(resolve(options.out), 'checkpoint.safetensors')
-  if (options.resume && !existsSync(checkpoint)) throw new UsageError(`there is nothing to resume: ${relative('.', checkpoint)} does not exist. Start without --resume`)
-  const run = options.resume ? CharRun.from(readFileSync(checkpoint), corpus) : new CharRun({ ...trainOptions(options), dim, layers }, corpus)
-  say(introduction(run, corpus))
-  process.on('SIGINT', stopOnSignal).on('SIGTERM', stopOnSignal)
-  const whole = await train(run, corpus, checkpoint, say)
-  process.off('SIGINT', stopOnSignal).off('SIGTERM', stopOnSignal)
-  if (!whole) {
-    say(`Stopped after step ${run.taken}. Go on exactly from here with --resume${options.out === specs.out.fallback ? '' : ` --out ${options.out}`}`)
+  if (!saved) store.clear()
+  const run = charRun(chosen, corpus)
+  say(introduction(run, chosen, corpus))
+  const stop = new AbortController()
+  // the first Ctrl-C ends the run after the present step, the second at once
+  const onSignal = (): void => { if (stop.signal.aborted) process.exit(130); else stop.abort() }
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
+  const { ended, step } = await fit(run.model, { ...run.training, checkpoint: { store }, resume: saved ?? false, signal: stop.signal, callbacks: [new ProgressBar(process.stdout, { format })] })
+  process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
+  if (ended.by === 'signal') {
+    say(`Stopped after step ${step}. Go on exactly from here with --resume${options.out === specs.out.fallback ? '' : ` --out ${options.out}`}`)
     return 130
   }
-  const same = finish(run, corpus, options, say)
-  rmSync(checkpoint, { force: true })
+  const same = finish(run.model, chosen, corpus, options, say)
+  store.clear()
   return same ? 0 : 1
 }
 
-const trainOptions = ({ model, steps, batch, context, dim, layers, heads, lr, seed }: Options): CharRun['options'] => ({ model, steps, batch, context, dim, layers, heads, lr, seed })
+/** What a run is made of, with the sizes that suit it where none are given. */
+const charOptions = ({ model, steps, batch, context, dim, layers, heads, lr, seed }: Options): CharOptions =>
+  ({ model, steps, batch, context, dim: dim || sizes[model].dim, layers: layers || sizes[model].layers, heads, lr, seed })
+
+/** A loss in bits a character. */
+const format: FormatLog = (name, value) => `${name === 'loss' ? 'train' : 'validation'} ${(value / Math.LN2).toFixed(3)}`
 
 const count = (n: number): string => n.toLocaleString('en')
 
-function introduction({ options, model, taken }: CharRun, { alphabet, train, validation }: Corpus): string {
+function introduction({ model }: CharRun, { model: kind, dim, layers, context, batch, lr, seed, steps }: CharOptions, { alphabet, train, validation }: Corpus): string {
   const parameters = model.parameters().reduce((n, { size }) => n + size, 0)
-  const { model: kind, dim, layers, context, batch, lr, seed, steps } = options
   return [
     `Moby-Dick: ${count(train.length)} characters to learn from, the last ${count(validation.length)} to be judged on, ${alphabet.length} different ones.`,
     `${kind}: ${layers} layers of ${dim}, ${count(parameters)} parameters, windows of ${context}; batch ${batch}, rate ${lr}, seed ${seed}, ${count(steps)} steps.`,
-    ...taken > 0 ? [`Going on after step ${taken}, with the options it was started with.`] : [],
+    'Losses in bits a character, speed in characters a second:',
   ].join('\n')
 }
 
-/** Trains to the end; `false` where it was stopped. Either way a checkpoint is left. */
-async function train(run: CharRun, { validation }: Corpus, checkpoint: string, say: (text: string) => void): Promise<boolean> {
-  const bits = judge(run.model, run.options.context)
-  const begin = performance.now()
-  const first = run.taken
-  let nats = 0
-  let since = run.taken
-  while (!run.finished()) {
-    nats += run.step().item()
-    if (run.taken % interval === 0 || run.finished()) {
-      const trained = (run.taken - first) * run.options.batch * run.options.context
-      say(`step ${String(run.taken).padStart(String(run.options.steps).length)}  train ${(nats / (run.taken - since) / Math.LN2).toFixed(3)}  validation ${bits(validation.subarray(0, glimpse)).toFixed(3)} bits a character  ${count(Math.round(1000 * trained / (performance.now() - begin)))} characters/s`)
-      nats = 0
-      since = run.taken
-      writeWhole(checkpoint, run.checkpoint())
-    }
-    // lets signals in
-    await new Promise(done => { setImmediate(done) })
-    if (stop.signal.aborted && !run.finished()) {
-      writeWhole(checkpoint, run.checkpoint())
-      return false
-    }
-  }
-  return true
-}
-
 /** Judges the network, lets it write, and writes its files; returns whether it is read back as it was. */
-function finish({ model, options: { model: kind, context, seed } }: CharRun, { alphabet, train, validation }: Corpus, { out, sample, temperature }: Options, say: (text: string) => void): boolean {
+function finish(model: CharModel, { model: kind, context, seed }: CharOptions, { alphabet, train, validation }: Corpus, { out, sample, temperature }: Options, say: (text: string) => void): boolean {
   model.eval()
   const bits = judge(model, context)(validation)
   const row = (name: string, value: number): string[] => [name, value.toFixed(3), (2 ** value).toFixed(2)]

@@ -1,8 +1,9 @@
-// The training of a network of characters: steps that can be stopped at any point and gone on from exactly.
+// The training of a network of characters, for `fit`: a step that draws its own windows of text, its rate, and what it is judged on.
 
-import { add, compile, mul, type Tensor, tensor, Variable } from '@bp/core'
-import { AdamW, clipGradNorm, crossEntropy, decodeCheckpoint, encodeCheckpoint, readCheckpointProgress } from '@bp/nn'
+import { add, mul, type Tensor, tensor, Variable } from '@bp/core'
+import { AdamW, crossEntropy, LambdaLR, readCheckpointProgress } from '@bp/nn'
 import { cast, Generator, iota, mean, reshape, take } from '@bp/ops'
+import { type FitOptions, LearningRateScheduler } from '@bp/train'
 import { type CharModel, charModel, type ModelOptions } from './models.ts'
 import type { Corpus } from './text.ts'
 
@@ -17,85 +18,71 @@ export interface CharOptions extends ModelOptions {
 }
 
 /** The gradient's norm is cut to this. */
-const clip = 1
+const clipNorm = 1
 /** The share of the steps in which the learning rate rises. */
 const warmUp = 0.05
+/** Steps between two glimpses at the validation text, of so many characters, and two checkpoints. */
+const interval = 100
+const glimpse = 16_384
 
-/** A network in training. */
-export class CharRun {
-  readonly options: CharOptions
+/** Windows of text i32[n, length] and what comes after each of their characters; nothing where the step draws them. */
+type CharBatch = readonly [x: Tensor, y: Tensor] | readonly []
+
+/** A network, and how `fit` trains it. */
+export interface CharRun {
   readonly model: CharModel
-  private readonly optimiser: AdamW
-  /** Draws the windows of text. */
-  private readonly windows: Generator
-  private readonly update: () => Tensor
-  private done = 0
+  readonly training: FitOptions<CharModel, CharBatch>
+}
 
-  constructor(options: CharOptions, { alphabet, train }: Corpus) {
-    this.options = options
-    this.model = charModel(alphabet.length, options, new Generator(options.seed))
-    this.optimiser = new AdamW(this.model.parameters(), { lr: options.lr })
-    this.windows = new Generator(options.seed + 1)
-    const { batch, context } = options
-    // the whole text stays with the program, which cuts its windows itself
-    const text = new Variable(tensor(train))
-    const within = reshape(iota(context, 'int32'), [1, context])
-    this.update = compile(() => {
-      const starts = cast(mul(this.windows.uniform([batch, 1]), train.length - context), 'int32')
-      const places = add(starts, within)
-      this.optimiser.zeroGrad()
-      const loss = mean(charLosses(this.model.forward(take(text, places)), take(text, add(places, 1))))
-      loss.backward()
-      clipGradNorm(this.model.parameters(), clip)
-      this.optimiser.step()
-      return loss
-    })
+/** A run from its beginning. */
+export function charRun(options: CharOptions, { alphabet, train, validation }: Corpus): CharRun {
+  const { steps, batch, context, lr, seed } = options
+  const model = charModel(alphabet.length, options, new Generator(seed))
+  const optimiser = new AdamW(model.parameters(), { lr })
+  const random = new Generator(seed + 1)
+  // the whole text stays with the compiled step, which cuts its windows itself
+  const text = new Variable(tensor(train))
+  const within = reshape(iota(context, 'int32'), [1, context])
+  const draw = (): [x: Tensor, y: Tensor] => {
+    const places = add(cast(mul(random.uniform([batch, 1]), train.length - context), 'int32'), within)
+    return [take(text, places), take(text, add(places, 1))]
   }
+  return {
+    model,
+    training: {
+      data: undrawn, steps, stepsPerEpoch: interval, compile: true, clipNorm, optimiser,
+      step: (network, given) => {
+        const [x, y] = given.length === 0 ? draw() : given
+        return mean(charLosses(network.forward(x), y))
+      },
+      samples: () => batch * context,
+      validation: windows(validation.subarray(0, glimpse), batch, context),
+      scheduler: new LearningRateScheduler(new LambdaLR(optimiser, done => rate(done, steps)), { every: 'step' }),
+      parts: { random }, about: { ...options },
+    },
+  }
+}
 
-  /** A run as a checkpoint left it. Throws where the file is damaged or belongs to another text. */
-  static from(checkpoint: Uint8Array, corpus: Corpus): CharRun {
-    const { options, done } = readCheckpointProgress(checkpoint) as unknown as { options: CharOptions; done: number }
-    const run = new CharRun(options, corpus)
-    decodeCheckpoint(checkpoint, run.parts())
-    run.done = done
-    return run
-  }
+/** What the run in a checkpoint is made of. */
+export const optionsIn = (checkpoint: Uint8Array): CharOptions => (readCheckpointProgress(checkpoint) as unknown as { about: CharOptions }).about
 
-  /** The run as bytes. */
-  checkpoint(): Uint8Array {
-    return encodeCheckpoint(this.parts(), { options: { ...this.options }, done: this.done })
-  }
+/** Batches without end, of which every step draws its own. */
+function* undrawn(): IterableIterator<CharBatch> {
+  while (true) yield []
+}
 
-  /** Steps taken. */
-  get taken(): number {
-    return this.done
-  }
+/** A text cut into batches of windows, without what is left over. */
+function windows(text: Int32Array, batch: number, context: number): CharBatch[] {
+  const size = batch * context
+  const cut = (at: number): Tensor => tensor(text.slice(at, at + size), { shape: [batch, context] })
+  return Array.from({ length: Math.floor((text.length - 1) / size) }, (_, i) => [cut(i * size), cut(i * size + 1)] as const)
+}
 
-  /** Whether all steps are taken. */
-  finished(): boolean {
-    return this.done >= this.options.steps
-  }
-
-  /** Takes a step and returns its loss, a scalar in nats for each character. */
-  step(): Tensor {
-    this.optimiser.groups[0]!.lr = this.rate()
-    const loss = this.update()
-    this.done++
-    return loss
-  }
-
-  /** Rises evenly, then falls by half a cosine to a tenth: a function of the place alone, so that nothing of it is saved. */
-  private rate(): number {
-    const { steps, lr } = this.options
-    const rising = Math.max(1, Math.round(warmUp * steps))
-    if (this.done < rising) return lr * (this.done + 1) / rising
-    const share = (this.done - rising) / Math.max(1, steps - rising)
-    return lr * (0.1 + 0.9 * (1 + Math.cos(Math.PI * share)) / 2)
-  }
-
-  private parts(): Parameters<typeof encodeCheckpoint>[0] {
-    return { model: this.model, optimiser: this.optimiser, generators: { windows: this.windows } }
-  }
+/** The share of the highest rate after so many steps: rises evenly, then falls by half a cosine to a tenth. */
+function rate(done: number, steps: number): number {
+  const rising = Math.max(1, Math.round(warmUp * steps))
+  if (done < rising) return (done + 1) / rising
+  return 0.1 + 0.9 * (1 + Math.cos(Math.PI * (done - rising) / Math.max(1, steps - rising))) / 2
 }
 
 /** The cross-entropies of logits [n, length, alphabet] with the characters that came, i32[n, length]: nats, [n, length]. */

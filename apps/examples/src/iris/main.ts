@@ -25,7 +25,7 @@ export function lossCurve({ epochs, best }: IrisRun): string {
 }
 
 /** Runs the command line. */
-export function iris(argv: readonly string[], say: (text: string) => void): number {
+export async function iris(argv: readonly string[], say: (text: string) => void): Promise<number> {
   const options = readOptions(argv, specs, "Trains a small network on Fisher's irises and plots its losses.", 'npm run iris')
   if (typeof options === 'string') {
     say(options)
@@ -33,13 +33,11 @@ export function iris(argv: readonly string[], say: (text: string) => void): numb
   }
   use(cpu())
   const split = splitIris(options.seed)
-  const run = trainIris(split, options)
+  const run = await trainIris(split, options)
   const { model, best } = run
   const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
-  say(table([
-    ['', 'flowers', 'accuracy'],
-    ...(['train', 'validation', 'test'] as const).map(part => [part, String(split[part].y.size), percent(accuracy(model, split[part]))]),
-  ], true))
+  const rows = await Promise.all((['train', 'validation', 'test'] as const).map(async part => [part, String(split[part].y.size), percent(await accuracy(model, split[part]))]))
+  say(table([['', 'flowers', 'accuracy'], ...rows], true))
   const [told, is] = [predict(model, split.test), split.test.y].map(x => Array.from(x.dataSync(), Number)) as [number[], number[]]
   const wrong = is.flatMap((kind, i) => told[i] === kind ? [] : [`${species[kind]} for ${species[told[i]!]}`])
   say(`\nThe parameters are those of epoch ${best}, whose validation loss is least.${wrong.length > 0 ? ` Test flowers taken for others: ${wrong.join(', ')}.` : ''}`)

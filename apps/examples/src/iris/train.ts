@@ -1,8 +1,10 @@
 // A small network that tells the species, trained until its loss on the validation flowers is least.
 
-import { compile, noGrad, type Tensor, tensor } from '@bp/core'
+import { noGrad, type Tensor } from '@bp/core'
+import { DataLoader, TensorDataset } from '@bp/data'
 import { Adam, crossEntropy, Linear, Sequential, Tanh } from '@bp/nn'
-import { argMax, detach, equal, Generator, mean, take, cast } from '@bp/ops'
+import { argMax, Generator } from '@bp/ops'
+import { Accuracy, EarlyStopping, evaluate, fit } from '@bp/train'
 import type { Flowers, IrisSplit } from './data.ts'
 
 /** How the network is trained. */
@@ -29,36 +31,26 @@ export interface IrisRun {
 }
 
 /** Trains on the training flowers, and keeps the parameters of the epoch with the least validation loss. */
-export function trainIris({ train, validation }: IrisSplit, { epochs, batch, lr, hidden, seed }: IrisOptions): IrisRun {
-  const random = new Generator(seed)
-  const model = new Sequential(new Linear(4, hidden, { generator: random }), new Tanh(), new Linear(hidden, 3, { generator: random }))
-  const optimiser = new Adam(model.parameters(), { lr })
-  const step = compile((x: Tensor, y: Tensor) => {
-    optimiser.zeroGrad()
-    const loss = crossEntropy(model.forward(x), y)
-    loss.backward()
-    optimiser.step()
-    return loss
+export async function trainIris({ train, validation }: IrisSplit, { epochs, batch, lr, hidden, seed }: IrisOptions): Promise<IrisRun> {
+  const generator = new Generator(seed)
+  const model = new Sequential(new Linear(4, hidden, { generator }), new Tanh(), new Linear(hidden, 3, { generator }))
+  const { history } = await fit(model, {
+    data: new DataLoader(new TensorDataset(train.x, train.y), { batchSize: batch, shuffle: true, seed }),
+    validation: whole(validation),
+    loss: crossEntropy, optimiser: new Adam(model.parameters(), { lr }), compile: true, epochs,
+    callbacks: [new EarlyStopping({ patience: epochs, restoreBest: true })],
   })
-  const loss = ({ x, y }: Flowers): number => noGrad(() => crossEntropy(model.forward(x), y)).item()
-  const history: Epoch[] = []
-  let best = { epoch: 0, loss: Infinity, state: new Map<string, Tensor>() }
-  for (let epoch = 1; epoch <= epochs; epoch++) {
-    const order = random.permutation(train.y.size)
-    for (let at = 0; at < order.length; at += batch) {
-      const places = tensor(order.slice(at, at + batch), { dtype: 'int32' })
-      step(take(train.x, places), take(train.y, places))
-    }
-    history.push({ train: loss(train), validation: loss(validation) })
-    const reached = history.at(-1)!.validation
-    if (reached < best.loss) best = { epoch, loss: reached, state: new Map([...model.stateDict()].map(([name, value]) => [name, detach(value)])) }
-  }
-  model.loadStateDict(best.state)
-  return { model, epochs: history, best: best.epoch }
+  const losses = history.map(({ logs }) => ({ train: logs.loss!, validation: logs.val_loss! }))
+  const least = Math.min(...losses.map(loss => loss.validation))
+  return { model, epochs: losses, best: losses.findIndex(loss => loss.validation === least) + 1 }
 }
+
+/** All flowers as one batch. */
+const whole = ({ x, y }: Flowers): [x: Tensor, y: Tensor][] => [[x, y]]
 
 /** The species that the network takes flowers for, i32[n]. */
 export const predict = (model: Sequential, { x }: Flowers): Tensor => noGrad(() => argMax(model.forward(x)))
 
 /** The share of flowers whose species the network tells. */
-export const accuracy = (model: Sequential, flowers: Flowers): number => mean(cast(equal(predict(model, flowers), flowers.y), 'float32')).item()
+export const accuracy = async (model: Sequential, flowers: Flowers): Promise<number> =>
+  (await evaluate(model, whole(flowers), { loss: crossEntropy, metrics: { accuracy: new Accuracy() } })).accuracy!
