@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { cpu } from '@bp/backend-cpu'
-import { BpError, type Tensor, use } from '@bp/core'
+import { BpError, use } from '@bp/core'
 import { UsageError } from '@bp/kit'
 import { crossEntropy, encodeSafetensors, memoryBreakdown, summary } from '@bp/nn'
 import { exportOnnx, importOnnx } from '@bp/onnx'
@@ -88,14 +88,10 @@ function optionsFor({ epochs, batch, lr, seed, resume, out }: Options, store: Ch
 
 type Trained = Awaited<ReturnType<typeof train>>
 
-/** The memory of one more step op by op, measured before its graph is let go. */
+/** The memory of one step op by op. */
 function memoryTable({ model, optimiser }: Trained, { batch }: TrainOptions, train: Images): string {
   const [x, y] = toBatch(pick(train, Array.from({ length: batch }, (_, i) => i)))
-  const forward = (): Tensor => crossEntropy(model.forward(x), y)
-  forward().backward()
-  const table = memoryBreakdown(model, optimiser, forward(), x).toString()
-  optimiser.zeroGrad()
-  return table
+  return memoryBreakdown(model, optimiser, x, { loss: logits => crossEntropy(logits, y) }).toString()
 }
 
 /** Writes the model, reads it back, and compares the two on all test images. */

@@ -3,7 +3,7 @@
 import type { Abstract, Aval } from './aval.ts'
 import type { DType } from './dtype.ts'
 import { fail } from './errors.ts'
-import { current, type Interpreter, runIn } from './interpreter.ts'
+import { casting, current, type Interpreter, runIn, withCasting } from './interpreter.ts'
 import { isPacked, isTensor, type Packed, type Saver, saver, withSaver } from './node.ts'
 import { describe, type Shape } from './shape.ts'
 import { synchronous } from './synchronous.ts'
@@ -78,6 +78,7 @@ class Frame implements Saver {
   private readonly run: (xs: Tensor[]) => unknown
   private readonly inputs: Abstract[]
   private readonly levels = levelsOf(current)
+  private readonly casting = casting?.anew() ?? null
   private readonly outer: Saver | null
   private readonly avals: Aval[] = []
   private readonly before = new Map<Variable, Held>()
@@ -132,7 +133,7 @@ class Frame implements Saver {
       reset(this.before.values())
       setRecording(this.levels)
       try {
-        withSaver(catching, () => this.run(inputs))
+        withCasting(this.casting, () => withSaver(catching, () => this.run(inputs)))
       } finally {
         setRecording(before)
         reset(now)

@@ -2,14 +2,18 @@
 
 import type { Abstract, Aval } from './aval.ts'
 import type { Program } from './backend.ts'
+import { cast } from './cast.ts'
 import { inlinesOn } from './compile/inline.ts'
 import { keyOf } from './compile/keys.ts'
 import { simplify } from './compile/simplify.ts'
+import { isFloat } from './dtype.ts'
 import type { Graph, GraphNode } from './graph.ts'
+import { withRecording } from './interpreter.ts'
 import { isTensor, observer } from './node.ts'
 import type { AnyRow, Fuse } from './row.ts'
 import { describe, sizeOf } from './shape.ts'
 import { Tensor } from './tensor.ts'
+import { widened } from './throughFloat32.ts'
 import { trace } from './trace.ts'
 
 /** Gives the program of a graph from a cache, `graph` being asked only where the key is new; `null` where there is none. */
@@ -59,18 +63,31 @@ export class Fuser {
   forward(row: AnyRow, xs: Tensor[], params: unknown, recorded: boolean): Tensor | Tensor[] | null {
     if (!this.takes(xs)) return null
     const again = recorded && (observer !== null || xs.some(x => x.node !== null))
-    return this.run(`${keyOf(row)} ${again} ${keyOf(params)} ${xs.map(describe).join()}`, xs, zs => row.decompose!(zs, params), again) as Tensor | Tensor[] | null
+    return inFloat32(xs, ws => {
+      const zs = ws as Tensor[]
+      return this.run(`${keyOf(row)} ${again} ${keyOf(params)} ${zs.map(describe).join()}`, zs, zs => row.decompose!(zs, params), again)
+    }) as Tensor | Tensor[] | null
+  }
+
+  /** Whether a row's decomposition will be recorded as one op, which keeps its operands alone. */
+  fuses(row: AnyRow, xs: readonly Tensor[], params: unknown): boolean {
+    if (!this.takes(xs)) return false
+    const traced = traceOf(zs => row.decompose!(zs, params), xs)
+    return traced !== null && worth(traced.graph, true)
   }
 
   /** The cotangents that a rule makes of large values, or `null` where it is to run op by op. */
   backward(row: AnyRow, xs: Abstract[], ys: Abstract[], params: unknown, cts: (Tensor | null)[], want: readonly boolean[], rule: Rule): (Tensor | null)[] | null {
-    const all = [...xs, ...ys, ...cts]
+    return inFloat32([...xs, ...ys, ...cts], all => this.pull(row, xs.length, ys.length, params, all, want, rule)) as (Tensor | null)[] | null
+  }
+
+  private pull(row: AnyRow, xs: number, ys: number, params: unknown, all: readonly (Abstract | null)[], want: readonly boolean[], rule: Rule): Tensor | (Tensor | null)[] | null {
     const key = all.map(x => x && `${isTensor(x) ? '' : '~'}${describe(x)}`).join()
-    return this.run(`${keyOf(row)} ct ${keyOf(params)} ${want.join()} ${xs.length} ${key}`, all.filter((x): x is Tensor => x !== null && isTensor(x)), zs => {
+    return this.run(`${keyOf(row)} ct ${keyOf(params)} ${want.join()} ${xs} ${key}`, all.filter((x): x is Tensor => x !== null && isTensor(x)), zs => {
       let next = 0
       const traced = all.map(x => x && isTensor(x) ? zs[next++]! : x)
-      return rule(row, traced.slice(0, xs.length) as Abstract[], traced.slice(xs.length, xs.length + ys.length) as Abstract[], params, traced.slice(xs.length + ys.length) as (Tensor | null)[], want)
-    }, false) as (Tensor | null)[] | null
+      return rule(row, traced.slice(0, xs) as Abstract[], traced.slice(xs, xs + ys) as Abstract[], params, traced.slice(xs + ys) as (Tensor | null)[], want)
+    }, false)
   }
 
   private run(key: string, xs: Tensor[], f: Compute, again: boolean): Tensor | (Tensor | null)[] | null {
@@ -92,6 +109,22 @@ export class Fuser {
     const known = this.forms.get(program)!
     return Array.isArray(known) ? known.map(result) : result(known)
   }
+}
+
+/**
+ * What runs on float16, run on float32 and rounded once, as kernels do it; as it is where there is no float16. `null` where it meets
+ * wider numbers: then ops do as they are told one by one.
+ */
+function inFloat32(xs: readonly (Abstract | null)[], run: (xs: readonly (Abstract | null)[]) => Tensor | (Tensor | null)[] | null): Tensor | (Tensor | null)[] | null {
+  const types = new Set(xs.flatMap(x => x && isFloat(x.dtype) ? x.dtype : []))
+  if (!types.has('float16')) return run(xs)
+  if (types.size > 1) return null
+  return withRecording(false, () => {
+    const wide = (x: Abstract): Abstract => isTensor(x) ? cast(x, 'float32') : widened(x.aval)
+    const ys = run(xs.map(x => x?.dtype === 'float16' ? wide(x) : x))
+    const narrow = (y: Tensor | null): Tensor | null => y?.dtype === 'float32' ? cast(y, 'float16') : y
+    return Array.isArray(ys) ? ys.map(narrow) : narrow(ys)
+  })
 }
 
 /** What `f` does, and what it gives; `null` where it reads values or throws, which it will do again op by op. */

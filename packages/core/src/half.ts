@@ -43,7 +43,30 @@ export function fromHalf(half: number): number {
  * Array.from(decodeFloat16(encodeFloat16([1.0001, 1e-8]))) // => [1, 0]
  * ```
  */
-export const encodeFloat16 = (values: ArrayLike<number>): Uint16Array => Uint16Array.from(values, toHalf)
+export function encodeFloat16(values: ArrayLike<number>): Uint16Array {
+  const halves = new Uint16Array(values.length)
+  if (values instanceof Float32Array) encodeSingles(values, halves)
+  else for (let i = 0; i < halves.length; i++) halves[i] = toHalf(values[i]!)
+  return halves
+}
+
+/** Most numbers are 0 or in float16's normal range, where whole-number arithmetic on their bits rounds them: half a unit is added, less at a tie to even. */
+function encodeSingles(values: Float32Array, halves: Uint16Array): void {
+  const singles = new Uint32Array(values.buffer, values.byteOffset, values.length)
+  for (let i = 0; i < halves.length; i++) {
+    const x = singles[i]!
+    const magnitude = x & 0x7fffffff
+    if (magnitude >= 0x38800000 && magnitude < 0x477ff000) halves[i] = x >>> 16 & 0x8000 | (magnitude + 0xfff + (magnitude >>> 13 & 1) >>> 13) - (112 << 10)
+    else halves[i] = magnitude === 0 ? x >>> 16 : toHalf(values[i]!)
+  }
+}
+
+let numbers: Float32Array | null = null
 
 /** The numbers that float16 bits stand for, exactly. */
-export const decodeFloat16 = (halves: ArrayLike<number>): Float32Array => Float32Array.from(halves, fromHalf)
+export function decodeFloat16(halves: ArrayLike<number>): Float32Array {
+  numbers ??= Float32Array.from({ length: 65536 }, (_, half) => fromHalf(half))
+  const values = new Float32Array(halves.length)
+  for (let i = 0; i < values.length; i++) values[i] = numbers[halves[i]!]!
+  return values
+}

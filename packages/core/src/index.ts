@@ -2,6 +2,7 @@
 
 export type { Backend } from './backend.ts'
 export { detectAnomaly } from './anomaly.ts'
+export { autocast, type AutocastOptions } from './autocast.ts'
 export { backward, enableGrad, gradients, inferenceMode, isGradEnabled, noGrad, type BackwardOptions, type GradientsOptions } from './backward.ts'
 export { checkpoint, checkpointSequential, type CheckpointSequentialOptions } from './checkpoint.ts'
 export { compile, type Compiled, type CompileOptions } from './compile/compile.ts'

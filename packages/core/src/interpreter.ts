@@ -71,6 +71,17 @@ export function runIn<R>(interpreter: Interpreter, f: () => R): R {
   }
 }
 
+/** What decides whether assignments and effects last; see `provisionally` in live.ts. */
+export interface Trial {
+  /** What a variable shall hold: its new value, or what it held before; `null` for no assignment at all. */
+  choose(after: Tensor, before: Tensor): Tensor | null
+  /** Whether effects happen. */
+  held(): boolean
+}
+
+/** The trial under way. */
+export const assignments: { trial: Trial | null } = { trial: null }
+
 /** Runs `f` with the current interpreter's recording on or off. */
 export function withRecording<R>(on: boolean, f: () => R): R {
   const interpreter = current
@@ -80,6 +91,41 @@ export function withRecording<R>(on: boolean, f: () => R): R {
     return f()
   } finally {
     interpreter.recording = before
+  }
+}
+
+/** Decides in which dtype ops take their operands; see autocast.ts. */
+export interface Casting {
+  /** The operands as `row` shall take them. */
+  operands(row: AnyRow, xs: Tensor[]): Tensor[]
+  /** The same decisions, nothing remembered: for what runs again later. */
+  anew(): Casting
+}
+
+/** Ops that are called go through this where it is not `null`; what those are made of, and derivatives, do not. */
+export let casting: Casting | null = null
+
+/** Runs `f` with another casting, and comes back, also after a throw. */
+export function withCasting<R>(other: Casting | null, f: () => R): R {
+  const before = casting
+  casting = other
+  try {
+    return f()
+  } finally {
+    casting = before
+  }
+}
+
+function apply(row: AnyRow, xs: Tensor[], params: unknown): Tensor | Tensor[] {
+  return casting === null ? current.bind(row, xs, params) : applyCast(casting, row, xs, params)
+}
+
+function applyCast(by: Casting, row: AnyRow, xs: Tensor[], params: unknown): Tensor | Tensor[] {
+  casting = null
+  try {
+    return current.bind(row, by.operands(row, xs), params)
+  } finally {
+    casting = by
   }
 }
 
@@ -94,10 +140,10 @@ export function withRecording<R>(on: boolean, f: () => R): R {
  * ```
  */
 export function bind<N extends Arity, P>(row: Row<string, N, P>, xs: Tuple<N, Tensor>, params: NoInfer<P>): Tensor {
-  return current.bind(row, xs, params) as Tensor
+  return apply(row, xs, params) as Tensor
 }
 
 /** Applies an op with several results. */
 export function bindMany<N extends Arity, P>(row: Row<string, N, P>, xs: Tuple<N, Tensor>, params: NoInfer<P>): Tensor[] {
-  return current.bind(row, xs, params) as Tensor[]
+  return apply(row, xs, params) as Tensor[]
 }

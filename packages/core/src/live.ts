@@ -1,7 +1,7 @@
 // What a function does beside computing with tensors, so that it happens again each time its compiled form runs.
 
 import type { DType } from './dtype.ts'
-import { current, type Interpreter, runIn } from './interpreter.ts'
+import { assignments, current, type Interpreter, runIn, type Trial } from './interpreter.ts'
 import type { Tensor } from './tensor.ts'
 
 /**
@@ -24,8 +24,34 @@ export function live(read: () => number, dtype: DType = 'float32'): number | Ten
 /** Does something now, or, in a trace, after every run: what an optimiser counts. */
 export function effect(happen: () => void): void {
   const level = tracing()
-  if (level?.effect) level.effect(happen)
-  else happen()
+  const { trial } = assignments
+  const told = trial === null ? happen : (): void => { if (trial.held()) happen() }
+  if (level?.effect) level.effect(told)
+  else told()
+}
+
+/**
+ * Runs `f`; each variable that it assigns gets `choose(after, before)` instead (`null`: it is left alone), and its effects happen only where `held()` says so
+ * at that time. So a step that turns out to be void, which a compiled step learns only as it runs, leaves nothing behind.
+ *
+ * @example
+ * ```ts
+ * import { tensor, Variable } from '@bp/core'
+ * import { provisionally } from '@bp/core/extend'
+ * import { less, select } from '@bp/ops'
+ * const x = new Variable(tensor([1, 5]))
+ * provisionally({ choose: (after, before) => select(less(before, 3), after, before), held: () => true }, () => { x.assign(tensor([9, 9])) })
+ * x // => tensor([9, 5], float32)
+ * ```
+ */
+export function provisionally<R>(trial: Trial, f: () => R): R {
+  const before = assignments.trial
+  assignments.trial = trial
+  try {
+    return f()
+  } finally {
+    assignments.trial = before
+  }
 }
 
 /** Makes something for good, such as a variable for an optimiser's state, also while a function is being traced. */

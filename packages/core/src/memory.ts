@@ -24,9 +24,20 @@ export interface TapeMemory {
  */
 export function tapeMemory(y: Tensor, except: readonly Tensor[] = []): TapeMemory {
   const seen = new Set<Node>()
-  const packed = new Set<Packed>()
   const storages = new Set<object>(except.flatMap(x => x.storage ?? []))
   let bytes = 0
+  for (const { storage, backend } of savedFor(y, seen)) {
+    if (storage === null || storages.has(storage)) continue
+    storages.add(storage)
+    bytes += backend.bytes(storage)
+  }
+  return { nodes: seen.size, bytes }
+}
+
+/** The tensors that backward from `y` will read, or that are kept to compute those again; nodes in `seen` are passed over, and put there. */
+export function savedFor(y: Tensor, seen: Set<Node>): Tensor[] {
+  const packed = new Set<Packed>()
+  const found = new Set<Tensor>()
   const pending = y.node ? [y.node] : []
   for (let node = pending.pop(); node; node = pending.pop()) {
     if (seen.has(node)) continue
@@ -37,11 +48,9 @@ export function tapeMemory(y: Tensor, except: readonly Tensor[] = []): TapeMemor
         packed.add(saved)
         values.push(...saved.held)
       }
-      if (!(saved instanceof Tensor) || saved.storage === null || storages.has(saved.storage)) continue
-      storages.add(saved.storage)
-      bytes += saved.backend.bytes(saved.storage)
+      if (saved instanceof Tensor) found.add(saved)
     }
     for (const edge of node.edges) if (edge) pending.push(edge)
   }
-  return { nodes: seen.size, bytes }
+  return [...found]
 }

@@ -4,7 +4,7 @@ import type { Abstract } from './aval.ts'
 import { isFloat } from './dtype.ts'
 import { fail } from './errors.ts'
 import type { Fuser } from './fuser.ts'
-import { current, withRecording } from './interpreter.ts'
+import { current, withCasting, withRecording } from './interpreter.ts'
 import { isPacked, isTensor, leaf, Node, now, observer, versionOf } from './node.ts'
 import { type AnyRow, defineOp } from './row.ts'
 import { vjpRule } from './rules.ts'
@@ -105,13 +105,14 @@ export const reachesBefore = (outputs: readonly Tensor[], since: number): boolea
 
 /**
  * Pulls cotangents back from results to inputs or leaves. The whole graph is checked before the first rule runs: a freed
- * node, or a variable that was assigned since it was saved, is an error.
+ * node, or a variable that was assigned since it was saved, is an error. Derivatives are computed in the dtypes of the forward
+ * pass, also where `autocast` is on.
  */
 export function pull(request: PullRequest): PullResult {
   const graph = order(request.outputs, request.inputs ?? [], request.since)
   const needed = request.inputs === null ? new Uint8Array(graph.count).fill(1) : neededFor(graph)
   check(graph, needed)
-  return withRecording(request.create, () => sweep(request, graph, needed))
+  return withCasting(null, () => withRecording(request.create, () => sweep(request, graph, needed)))
 }
 
 /** Marks every place from which an input asked for can be reached. */

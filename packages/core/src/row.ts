@@ -49,6 +49,12 @@ export type Diff<N extends Arity, P, S extends Saves> =
 /** How `compile` may fuse an op: by the kind of its loop, never by its name. */
 export type Fuse = 'map' | 'view' | 'reduce' | 'contract' | 'index' | 'source' | 'opaque'
 
+/**
+ * What `autocast` does with floating-point operands, float64 ones excepted: `low` takes them, and whole numbers that they meet, in
+ * its dtype; `full` takes those of that dtype in float32; `any` computes in the type they have.
+ */
+export type Precision = 'low' | 'full' | 'any'
+
 /** What an author writes for a primitive; see {@link defineOp}. */
 export interface PrimitiveSpec<Name extends string, N extends Arity, P, S extends Saves> {
   /** The op's one name: function, table key, kernel, sample, docs. A plugin's begins with its domain, `acme/swirl`. */
@@ -79,6 +85,8 @@ export interface PrimitiveSpec<Name extends string, N extends Arity, P, S extend
    * written to it. For ops that are too rare, or too sequential, for each backend to have its own.
    */
   readonly host?: HostKernel<N, P>
+  /** Unless given: `low` of contractions, `full` of opaque ops, `any` of all others. */
+  readonly precision?: Precision
 }
 
 /**
@@ -107,6 +115,8 @@ export interface CompositeSpec<Name extends string, N extends Arity, P, S extend
   readonly saves?: S
   /** Kernels by backend name that override the decomposition. */
   readonly kernels?: Readonly<Record<string, Kernel<never>>>
+  /** `any` unless given. It holds for the op as a whole: what it is made of is computed in the dtypes that come. */
+  readonly precision?: Precision
 }
 
 /* A row erased of its type parameters, as interpreters and rules handle it. */
@@ -140,13 +150,14 @@ export class Row<Name extends string = string, N extends Arity = Arity, P = unkn
   readonly host: AnyHost | null
   readonly batch: AnyBatch | null
   readonly flops: AnyFlops | null
+  readonly precision: Precision
   /** The kernel last looked up and the backend it belongs to: eager mode's inline cache. */
   backend: Backend | null = null
   kernel: Kernel | null = null
   /** Keeps the parameter type; never set. */
   declare readonly params: P
 
-  constructor(name: Name, arity: N, fuse: Fuse | 'composite', saves: Saves, infer: AnyInfer | null, diff: AnyDiff, decompose: AnyDecompose | null, vjp: AnyPullback | null, kernels: Readonly<Record<string, Kernel<never>>> | null, host: AnyHost | null, batch: AnyBatch | null, flops: AnyFlops | null) {
+  constructor(name: Name, arity: N, fuse: Fuse | 'composite', saves: Saves, infer: AnyInfer | null, diff: AnyDiff, decompose: AnyDecompose | null, vjp: AnyPullback | null, kernels: Readonly<Record<string, Kernel<never>>> | null, host: AnyHost | null, batch: AnyBatch | null, flops: AnyFlops | null, precision: Precision) {
     this.name = name
     this.arity = arity
     this.fuse = fuse
@@ -159,6 +170,7 @@ export class Row<Name extends string = string, N extends Arity = Arity, P = unkn
     this.host = host
     this.batch = batch
     this.flops = flops
+    this.precision = precision
   }
 }
 
@@ -189,9 +201,9 @@ export type AnyRow = Row<string, any, any>
 export function defineOp<const Name extends string, N extends Arity, F extends Fuse, P = void, S extends Saves = 'none'>(
   spec: PrimitiveSpec<Name, N, P, S> & { readonly arity: N; readonly fuse: F; readonly saves?: S },
 ): Primitive<Name, N, P, F> {
-  const { name, arity, fuse, saves = 'none', infer, diff, decompose = null, kernels = null, host = null, batch = null, flops = null } = spec
+  const { name, arity, fuse, saves = 'none', infer, diff, decompose = null, kernels = null, host = null, batch = null, flops = null, precision = fuse === 'contract' ? 'low' : fuse === 'opaque' ? 'full' : 'any' } = spec
   if (diff.kind === 'custom' && diff.why === '') fail('value', name, 'a custom derivative needs a sentence in `why` that says why no weaker word is true')
-  return new Row<Name, N, P>(name, arity, fuse, saves, infer as AnyInfer, diff as unknown as AnyDiff, decompose as AnyDecompose | null, null, kernels, host as AnyHost | null, batch as AnyBatch | null, flops as AnyFlops | null) as Primitive<Name, N, P, F>
+  return new Row<Name, N, P>(name, arity, fuse, saves, infer as AnyInfer, diff as unknown as AnyDiff, decompose as AnyDecompose | null, null, kernels, host as AnyHost | null, batch as AnyBatch | null, flops as AnyFlops | null, precision) as Primitive<Name, N, P, F>
 }
 
 /**
@@ -209,6 +221,6 @@ export function defineOp<const Name extends string, N extends Arity, F extends F
 export function defineComposite<const Name extends string, N extends Arity, P = void, S extends Saves = 'none'>(
   spec: CompositeSpec<Name, N, P, S>,
 ): Row<Name, N, P> {
-  const { name, arity, saves = 'none', infer = null, decompose, vjp = null, kernels = null } = spec
-  return new Row<Name, N, P>(name, arity, 'composite', vjp ? saves : 'x', infer as AnyInfer | null, { kind: 'composite' }, decompose as AnyDecompose, vjp as AnyPullback | null, kernels, null, null, null)
+  const { name, arity, saves = 'none', infer = null, decompose, vjp = null, kernels = null, precision = 'any' } = spec
+  return new Row<Name, N, P>(name, arity, 'composite', vjp ? saves : 'x', infer as AnyInfer | null, { kind: 'composite' }, decompose as AnyDecompose, vjp as AnyPullback | null, kernels, null, null, null, precision)
 }

@@ -7,7 +7,7 @@ import { type DType, isFloat, type TypedArray } from './dtype.ts'
 import { fail } from './errors.ts'
 import { format, nest, type Nested } from './format.ts'
 import { fromHalf } from './half.ts'
-import { current } from './interpreter.ts'
+import { assignments, current } from './interpreter.ts'
 import { leaf, type Node, saver } from './node.ts'
 import { describe, type Shape, sizeOf } from './shape.ts'
 
@@ -86,6 +86,8 @@ export class Tensor implements Abstract {
   set grad(value: Tensor | null) {
     if (!this.node) fail('grad', 'grad', 'this tensor does not require grad. Set requiresGrad = true first')
     this.node.grad = value
+    // what is set while tracing means nothing afterwards
+    current.grads?.add(this.node)
   }
 
   /**
@@ -159,7 +161,9 @@ export class Variable extends Tensor {
       fail('shape', 'assign', `the variable is ${describe(this)}, the new value ${describe(value)}. Reshape or cast the value, or make a new Variable`)
     }
     if (value.backend !== this.backend) fail('backend', 'assign', `the variable is on ${this.backend.name}, the new value on ${value.backend.name}. Move it with await to(value, backend)`)
+    const chosen = assignments.trial === null ? value : assignments.trial.choose(value, this)
+    if (chosen === null) return
     saver?.assigning(this)
-    current.assign(this, value)
+    current.assign(this, chosen)
   }
 }

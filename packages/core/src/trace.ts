@@ -25,6 +25,12 @@ class Symbolic extends Tensor {
   }
 }
 
+/** Whether an op is written down as what it is made of. */
+export type Inlines = (row: AnyRow, xs: readonly Tensor[], params: unknown) => boolean
+
+/** The number by which a graph that is being traced knows a tensor; `null` of one from outside. */
+export const idOf = (x: Tensor): Id | null => x instanceof Symbolic ? x.id : null
+
 class Trace implements Interpreter {
   recording = true
   readonly outer: Interpreter
@@ -37,10 +43,10 @@ class Trace implements Interpreter {
   /** Leaves whose `.grad` was set while tracing: what they hold then means nothing afterwards. */
   readonly grads = new Set<Node>()
   private fences = 0
-  private readonly inlines: (row: AnyRow) => boolean
+  private readonly inlines: Inlines
   private next = 0
 
-  constructor(outer: Interpreter, inlines: (row: AnyRow) => boolean) {
+  constructor(outer: Interpreter, inlines: Inlines) {
     this.outer = outer
     this.inlines = inlines
   }
@@ -51,7 +57,7 @@ class Trace implements Interpreter {
 
   bind(row: AnyRow, xs: Tensor[], params: unknown): Tensor | Tensor[] {
     const inputs = xs.map(x => this.symbol(x))
-    if (row.decompose !== null && this.inlines(row)) return bindComposite(this, row, inputs, params, null)
+    if (row.decompose !== null && this.inlines(row, inputs, params)) return bindComposite(this, row, inputs, params, null)
     const backend = xs[0]?.backend ?? (params as { readonly backend?: Backend } | undefined)?.backend ?? defaultBackend()
     const out = shapesOf(row, inputs, params)
     const list = Array.isArray(out) ? out : [out]
@@ -118,7 +124,7 @@ export interface InputSpec {
 /** Options of {@link trace}. */
 export interface TraceOptions {
   /** Which ops with a decomposition are written down as that; none unless given. */
-  readonly inlines?: (row: AnyRow) => boolean
+  readonly inlines?: Inlines
 }
 
 /**

@@ -76,7 +76,7 @@ export const broadcastToRow = /* @__PURE__ */ defineOp({
 
 /** yⱼ = Σᵢ xᵢⱼ,   x̄ᵢⱼ = ȳⱼ */
 export const sumToRow = /* @__PURE__ */ defineOp({
-  name: 'sumTo', arity: 1, fuse: 'reduce',
+  name: 'sumTo', arity: 1, fuse: 'reduce', precision: 'full',
   infer: ([x], p: { readonly shape: Shape }) => {
     if (!broadcastsTo(p.shape, x.shape)) {
       fail('shape', 'sumTo', `[${p.shape.join(',')}] does not broadcast to ${describe(x)}, so x cannot be summed to it. Use sum(x, axes) to reduce chosen axes`)

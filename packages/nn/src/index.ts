@@ -1,5 +1,6 @@
 // @bp/nn: layers, losses, optimisers and checkpoints, with the names and formulas of PyTorch.
 
+export { GradScaler, type GradScalerOptions, type GradScalerState } from './amp/gradScaler.ts'
 export * as activations from './fourEquations/activations.ts'
 export { backpropagate, feedForward, type Backpropagated, type DenseLayer, type ForwardCache, type LayerGradient } from './fourEquations/backpropagation.ts'
 export * as costs from './fourEquations/costs.ts'
@@ -30,6 +31,7 @@ export { MultiheadAttention, TransformerEncoderLayer, type TransformerOptions } 
 export * from './losses.ts'
 export { functionalCall } from './functional.ts'
 export { Module, Parameter, type AnyModule, type LoadOptions, type LoadResult } from './module.ts'
+export { GradAccumulator, type GradAccumulatorState } from './optim/accumulate.ts'
 export { clipGradNorm, clipGradValue, getTotalNorm, type ClipOptions } from './optim/clip.ts'
 export { Optimizer, type AnyOptimizer, type Closure, type Group, type Hyper, type Now, type OptimizerOptions, type OptimizerState, type ParameterGroup, type ParametersOrGroups, type Rules } from './optim/optimizer.ts'
 export { LRScheduler, type Place, type Schedule, type ScheduleRule, type ScheduleState } from './optim/scheduler.ts'
@@ -52,4 +54,6 @@ export { decodeCheckpoint, encodeCheckpoint, readCheckpointProgress, type Checkp
 export { crc32c } from './crc32c.ts'
 export { decodeSafetensors, encodeSafetensors, type Safetensors } from './safetensors.ts'
 export type { Json, State, Stateful } from './state.ts'
-export { memoryBreakdown, summary, type MemoryBreakdown, type MemoryRow, type Summary, type SummaryRow } from './summary.ts'
+export { memoryBreakdown, type MemoryBreakdown, type MemoryOptions, type MemoryRow } from './memoryBreakdown.ts'
+export type { LayerMemory } from './predictTape.ts'
+export { summary, type Summary, type SummaryRow } from './summary.ts'

@@ -1,9 +1,8 @@
-// What a model is made of: its layers, their output shapes and parameters, and the memory that training it takes.
+// What a model is made of: its layers, their output shapes and parameters.
 
-import { type DType, type Shape, tapeMemory, Tensor } from '@bp/core'
-import { bytesPerElement, flopsOfGraph, type Graph, type InputSpec, sizeOf, trace } from '@bp/core/extend'
-import type { AnyModule, Module, Parameter } from './module.ts'
-import type { AnyOptimizer } from './optim/optimizer.ts'
+import { type DType, type Shape, Tensor } from '@bp/core'
+import { bytesPerElement, flopsOfGraph, type Graph, type InputSpec, trace } from '@bp/core/extend'
+import type { AnyModule, Parameter } from './module.ts'
 
 /** One layer of a {@link Summary}. */
 export interface SummaryRow {
@@ -76,7 +75,7 @@ function tracing(model: AnyModule, specs: readonly InputSpec[], restore: readonl
 }
 
 /** The tensors in a result, however nested. */
-const tensorsIn = (result: unknown): Tensor[] =>
+export const tensorsIn = (result: unknown): Tensor[] =>
   result instanceof Tensor ? [result] : typeof result === 'object' && result !== null ? Object.values(result).flatMap(tensorsIn) : []
 
 /** The parameters in a module's fields that are not in a module below it. */
@@ -86,7 +85,7 @@ function ownParameters(module: AnyModule): Parameter[] {
 }
 
 /** Reports each result of a module's forward; returns how to stop. */
-function watch(module: AnyModule, see: (ys: unknown) => void): () => void {
+export function watch(module: AnyModule, see: (ys: unknown) => void): () => void {
   const forward = module.forward.bind(module) as (...args: unknown[]) => unknown
   Object.defineProperty(module, 'forward', {
     configurable: true,
@@ -114,52 +113,8 @@ function layerTable(rows: readonly SummaryRow[], { totalParameters, trainablePar
 }
 
 /** Lines up columns: text to the left, numbers to the right. */
-function table(rows: readonly (readonly string[])[]): string {
+export function table(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]!.map((_, i) => Math.max(...rows.map(row => row[i]!.length)))
   const right = (text: string): boolean => /^[\d,.]+( B)?$/.test(text) || text === 'parameters' || text === 'predicted' || text === 'measured'
   return rows.map(row => row.map((text, i) => right(text) ? text.padStart(widths[i]!) : text.padEnd(widths[i]!)).join('  ').trimEnd()).join('\n')
-}
-
-/** One line of a {@link MemoryBreakdown}. */
-export interface MemoryRow {
-  readonly what: string
-  /** How it grows: P parameters, m batch, L layers, d their width, n inputs. */
-  readonly formula: string
-  readonly predictedBytes: number
-  readonly measuredBytes: number
-}
-
-/** What training holds in memory at the end of a forward pass. */
-export interface MemoryBreakdown {
-  readonly rows: readonly MemoryRow[]
-  toString(): string
-}
-
-/**
- * The memory of one training step, predicted by formula and measured from the storages themselves. Call it after a step, so
- * that gradients and optimiser states exist, with a fresh loss whose graph is still there.
- *
- * Activations are predicted as the outputs of all layers, m·Σ nˡ, and measured as what the graph of the loss keeps alive:
- * an op may save less than its output (relu in place of its input) or more (the indices of a pooling).
- */
-export function memoryBreakdown(model: Module, optimiser: AnyOptimizer, loss: Tensor, input: Tensor): MemoryBreakdown {
-  const parameters = model.parameters()
-  const bytes = (tensors: readonly Tensor[]): number => tensors.reduce((n, x) => n + (x.storage ? x.backend.bytes(x.storage) : 0), 0)
-  const size = parameters.reduce((n, p) => n + p.size * bytesPerElement(p.dtype), 0)
-  const states = optimiser.stateVariables()
-  const perParameter = parameters.length > 0 ? Math.round(states.reduce((n, s) => n + s.size, 0) / count(parameters)) : 0
-  const layers = summary(model, input.shape, input.dtype).rows.reduce((n, row) => n + sizeOf(row.outputShape ?? [0]), 0)
-  const grads = parameters.flatMap(p => p.grad ?? [])
-  const rows: MemoryRow[] = [
-    { what: 'parameters', formula: 'P', predictedBytes: size, measuredBytes: bytes(parameters) },
-    { what: 'gradients', formula: 'P', predictedBytes: size, measuredBytes: bytes(grads) },
-    { what: 'optimiser states', formula: `${perParameter}·P`, predictedBytes: perParameter * size, measuredBytes: bytes(states) },
-    { what: 'activations', formula: 'm·L·d', predictedBytes: layers * bytesPerElement(input.dtype), measuredBytes: tapeMemory(loss, [...parameters, input]).bytes },
-    { what: 'input', formula: 'm·n', predictedBytes: input.size * bytesPerElement(input.dtype), measuredBytes: bytes([input]) },
-  ]
-  const number = (n: number): string => `${n.toLocaleString('en')} B`
-  return {
-    rows,
-    toString: () => table([['memory', 'formula', 'predicted', 'measured'], ...rows.map(row => [row.what, row.formula, number(row.predictedBytes), number(row.measuredBytes)])]),
-  }
 }

@@ -1,7 +1,7 @@
 // Kernels of eager mode: in TypeScript where there is little to do, as a program of one op where there is much.
 
 import { BpError } from '@bp/core'
-import { type AnyRow, Aval, defineOp, describe, keyOf } from '@bp/core/extend'
+import { type AnyRow, Aval, defineOp, describe, keyOf, throughFloat32 } from '@bp/core/extend'
 import type { MapName } from '@bp/ops/extend'
 import type { CpuKernels } from '../backend.ts'
 import { type CpuKernel, type CpuOperand, type CpuStorage, create } from '../storage.ts'
@@ -18,8 +18,12 @@ const byVectors = ['exp', 'log', 'expm1', 'log1p', 'tanh', 'sigmoid', 'erf', 're
 /** A table of kernels, those that are worth it with programs. */
 export function withPrograms<T extends CpuKernels>(table: T, worth: Thresholds, programs: FindPrograms): T {
   const better: Record<string, CpuKernel<never>> = {}
-  for (const name of byVectors) if (table[name]) better[name] = byChunks(name, table[name], worth.chunks, programs)
-  for (const [name, costs] of Object.entries(works)) if (table[name]) better[name] = asProgram(name, table[name], costs, worth.nanoseconds, programs)
+  for (const name of byVectors) if (table[name]) better[name] = throughFloat32(byChunks(name, table[name], worth.chunks, programs))
+  for (const [name, costs] of Object.entries(works)) {
+    if (!table[name]) continue
+    const kernel = asProgram(name, table[name], costs, worth.nanoseconds, programs)
+    better[name] = name === 'gather' ? kernel : throughFloat32(kernel)
+  }
   return { ...table, ...better }
 }
 

@@ -21,6 +21,7 @@ import type { Region } from './region.ts'
 import { blocksOf, specials, specialTasks } from './specials.ts'
 import { outsOf, stepsOf } from './steps.ts'
 import type { Task } from './task.ts'
+import { widen } from './widen.ts'
 
 interface At {
   readonly address: number
@@ -36,8 +37,9 @@ export interface Manner {
 }
 
 /** Makes a program of a graph of primitives. */
-export function lower(engine: Engine, graph: Graph, { alone = false, shared }: Manner = {}): Executable | null {
-  if (isEmpty(graph)) return null
+export function lower(engine: Engine, narrow: Graph, { alone = false, shared }: Manner = {}): Executable | null {
+  if (isEmpty(narrow)) return null
+  const graph = widen(narrow)
   const first = stepsOf(graph, specials)
   if (shared && first.steps.some(({ kind }) => kind === 'island')) return null
   const kept = keepLess(graph, first)
@@ -63,13 +65,15 @@ export function lower(engine: Engine, graph: Graph, { alone = false, shared }: M
 }
 
 /** What the program of a graph would take up. */
-export function plan(engine: Engine, graph: Graph): MemoryPlan | null {
-  if (isEmpty(graph)) return null
+export function plan(engine: Engine, narrow: Graph): MemoryPlan | null {
+  if (isEmpty(narrow)) return null
+  const graph = widen(narrow)
+  const asked = new Set(narrow.nodes.flatMap(({ outputs }) => outputs))
   const kept = keepLess(graph, stepsOf(graph, specials))
   const planning = new Planning(engine, kept, fixedPlaces(engine, graph))
   planning.give()
   const variables = new Set(graph.variables.map(({ id }) => id))
-  const groups = kept.groups.map(group => group.steps.flatMap(outsOf))
+  const groups = kept.groups.map(group => group.steps.flatMap(outsOf).filter(id => asked.has(id)))
   return { bytes: planning.bytes, groups, kept: groups.flat().filter(id => !variables.has(firstIn(kept.inPlace, id))) }
 }
 

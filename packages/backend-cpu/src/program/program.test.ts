@@ -1,8 +1,8 @@
 // Programs against ops one by one: every kind of loop, product and window, over random shapes.
 
-import { broadcastTo, compile, full, grad, mul, type Tensor, tensor, use, Variable, zeros } from '@bp/core'
+import { autocast, broadcastTo, compile, full, grad, mul, sumTo, type Tensor, tensor, use, Variable, zeros } from '@bp/core'
 import { trace } from '@bp/core/extend'
-import { acos, add, asin, atan, concat, convolve, cos, equal, erf, exp, expm1, Generator, layerNorm, less, lessEqual, log, log1p, matmul, maxPool, pad, pow, relu, reshape, sigmoid, sin, softmax, split, sum, take, tan, tanh, transpose } from '@bp/ops'
+import { acos, add, asin, atan, cast, concat, convolve, cos, equal, erf, exp, expm1, Generator, layerNorm, less, lessEqual, linear, log, log1p, matmul, maxPool, pad, pow, relu, reshape, sigmoid, sin, softmax, split, sum, take, tan, tanh, transpose } from '@bp/ops'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { backendOf } from '../backend.ts'
@@ -45,6 +45,12 @@ describe.each(dtypes)('in %s', dtype => {
       same((x, y) => mul(relu(mul(x, y)), sum(mul(x, x), axes, true)), [x, y])
       same(x => transpose(mul(x, x)), [x])
     }), { numRuns: 25 })
+  })
+
+  it('sums over axes of size 1 by dropping them: a bias’s gradient of one sample', () => {
+    const x = random([1, 1, 40], dtype)
+    same(x => add(sumTo(mul(x, x), [40]), 1), [x])
+    same(x => sumTo(transpose(mul(x, x), [0, 2, 1]), [40, 1]), [x])
   })
 
   it('makes rows in passes: softmax, layer normalisation and their gradients', () => {
@@ -241,5 +247,41 @@ describe('errors', () => {
   it('a budget that is too small is named with what is needed', () => {
     const f = compile((x: Tensor) => exp(sum(mul(exp(x), exp(mul(x, x))), 1)), { maxBytes: 100 })
     expect(() => f(zeros([100, 100]))).toThrow(/takes \d+ bytes for its values, more than maxBytes = 100; the least that recomputing reaches is \d+/)
+  })
+})
+
+describe('in float16', () => {
+  const x = random([40, 30], 'float32'), w = random([20, 30], 'float32'), b = random([20], 'float32')
+  const f = (x: Tensor, w: Tensor, b: Tensor): Tensor => autocast(() => sum(mul(softmax(linear(relu(linear(x, w, b)), transpose(w), x)), x)))
+
+  it('loops and kernels compute in float32 and round: nothing runs outside of WebAssembly', () => {
+    const compiled = compile(grad(f))
+    const want = grad(f)(x, w, b)
+    const got = compiled(x, w, b)
+    expect(compiled.explain(x, w, b)).not.toContain('TypeScript')
+    expect(compiled.dump(x, w, b)).toContain('roundHalf')
+    want.dataSync().forEach((value: number | bigint, i: number) => { expect(Math.abs(Number(got.dataSync()[i]) - Number(value))).toBeLessThanOrEqual(2e-3) })
+  })
+
+  it('inputs, constants, variables and results are converted at the ends', () => {
+    const half = (values: number[]): Tensor => tensor(values, { dtype: 'float16' })
+    const [v, c] = [new Variable(half([1, 2, 3])), half([0.1, 0.2, 0.3])]
+    const step = compile((z: Tensor) => {
+      v.assign(add(mul(v, 2), z))
+      return [mul(z, c), cast(v, 'float32'), less(z, c)] as const
+    })
+    step(half([0.5, 0.25, 0]))
+    const [product, now, smaller] = step(half([0.5, 0.25, 0]))
+    expect([product.dtype, v.dtype]).toEqual(['float16', 'float16'])
+    expect(product.toArray()).toEqual(mul(half([0.5, 0.25, 0]), c).toArray())
+    expect([now.toArray(), v.toArray(), smaller.toArray()]).toEqual([[5.5, 8.75, 12], [5.5, 8.75, 12], [false, false, true]])
+  })
+
+  it('a budget of bytes is kept', () => {
+    const compiled = compile(grad(f))
+    const least = compiled.bytes(x, w, b)
+    const tight = compile(grad(f), { maxBytes: least - 500 })
+    expect(tight.bytes(x, w, b)).toBeLessThanOrEqual(least - 500)
+    expect(tight(x, w, b).dataSync()).toEqual(compiled(x, w, b).dataSync())
   })
 })

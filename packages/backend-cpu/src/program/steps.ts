@@ -106,7 +106,11 @@ export function stepsOf(graph: Graph, specials: Specials): Steps {
       push({ kind: 'map', name: row.name, ins, out, aval })
     } else if ((row.name === 'sumTo' || row.name === 'amax') && inVectors(aval.dtype) && aval.dtype !== 'bool') {
       const how = row.name === 'amax' ? 'max' : 'sum'
-      push({ kind: 'reduce', name: row.name, how, ins: ins as [Ref], axes: reducedAxes(ins[0]!.layout.shape, aval.shape), out, aval })
+      const [x] = ins as [Ref]
+      const axes = reducedAxes(x.layout.shape, aval.shape)
+      // over axes of size 1 there is nothing to do but to drop them
+      if (axes.length === 0) refs.set(out, { ...x, layout: { ...x.layout, shape: aval.shape, strides: x.layout.strides.slice(x.layout.shape.length - aval.shape.length) } })
+      else push({ kind: 'reduce', name: row.name, how, ins: [x], axes, out, aval })
     } else if (specials.takes(node, argTypes)) {
       push({ kind: 'special', name: row.name, node, ins: ins.map((ref, i) => 'base' in ref && specials.strided(node, i, ref.layout) ? ref : densely(ref)), out, aval })
     } else {

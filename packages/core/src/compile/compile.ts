@@ -3,7 +3,7 @@
 import { type Backend, defaultBackend, type Program } from '../backend.ts'
 import { fail } from '../errors.ts'
 import { type Graph, printGraph } from '../graph.ts'
-import { current } from '../interpreter.ts'
+import { casting, current } from '../interpreter.ts'
 import { describe } from '../shape.ts'
 import { Tensor } from '../tensor.ts'
 import { trace } from '../trace.ts'
@@ -113,10 +113,10 @@ function measure({ program, graph, backend }: Entry, inputs: readonly Tensor[]):
   return parts
 }
 
-/** Where each tensor stands in the arguments, its shape and dtype. */
+/** Where each tensor stands in the arguments, its shape and dtype, and whether ops are cast. */
 function keyFor(args: readonly Tree[], inputs: readonly Tensor[]): string {
   const form = (tree: Tree): string => tree instanceof Tensor ? '.' : Array.isArray(tree) ? `[${tree.map(form).join()}]` : `{${Object.entries(tree).map(([key, child]) => `${key}:${form(child)}`).join()}}`
-  return `${args.every(arg => arg instanceof Tensor) ? '' : args.map(form).join()} ${inputs.map(describe).join()} ${defaultBackend().name}`
+  return `${args.every(arg => arg instanceof Tensor) ? '' : args.map(form).join()} ${inputs.map(describe).join()} ${defaultBackend().name}${casting === null ? '' : ' cast'}`
 }
 
 function build<A extends readonly Tree[]>(fn: (...args: A) => Tree, args: A, inputs: readonly Tensor[], maxBytes: number | undefined): Entry {

@@ -1,7 +1,7 @@
 // Activation functions made of map primitives, with PyTorch's formulas and its values at the kinks.
 
 import { add, mul, type Tensor, type TensorLike } from '@bp/core'
-import { bind, defineComposite, defineOp } from '@bp/core/extend'
+import { bind, defineComposite, defineOp, fullPrecision } from '@bp/core/extend'
 import { abs, div, floor, inferFloat, maximum, neg } from '../rows/arithmetic.ts'
 import { greater, greaterEqual, less, lessEqual, select } from '../rows/compare.ts'
 import { erf, exp, expm1, log1p, sigmoid, sqrt, tanh } from '../rows/exponential.ts'
@@ -21,7 +21,7 @@ export const siluRow = /* @__PURE__ */ defineComposite({ name: 'silu', arity: 1,
 
 /** y = log(1 + eˣ) = max(x, 0) + log(1 + e^−|x|),   x̄ = ȳ·σ(x) */
 export const softplusRow = /* @__PURE__ */ defineComposite({
-  name: 'softplus', arity: 1, saves: 'x', infer: sameAs,
+  name: 'softplus', arity: 1, precision: 'full', saves: 'x', infer: sameAs,
   decompose: ([x]) => add(maximum(x, 0), log1p(exp(neg(abs(x))))),
   vjp: ([ct], [x]) => [mul(ct!, sigmoid(x))],
 })
@@ -154,10 +154,10 @@ export function clamp(x: Tensor, min?: TensorLike, max?: TensorLike): Tensor {
 export const square = (x: Tensor): Tensor => mul(x, x)
 
 /** 1/√x. */
-export const rsqrt = (x: Tensor): Tensor => div(1, sqrt(x))
+export const rsqrt = (x: Tensor): Tensor => div(1, sqrt(fullPrecision(x)))
 
 /** 1/x. */
-export const reciprocal = (x: Tensor): Tensor => div(1, x)
+export const reciprocal = (x: Tensor): Tensor => div(1, fullPrecision(x))
 
 /** The smallest whole number ≥ x. */
 export const ceil = (x: Tensor): Tensor => neg(floor(neg(x)))

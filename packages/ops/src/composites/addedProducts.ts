@@ -1,7 +1,7 @@
 // Sums of a tensor and a product of two others, each with a factor: addmm and its relatives.
 
 import { add, mul, type Tensor } from '@bp/core'
-import { broadcastsTo, describe, fail } from '@bp/core/extend'
+import { besideProduct, broadcastsTo, describe, fail } from '@bp/core/extend'
 import { sum } from '../rows/reduce.ts'
 import { bmm, mm, mv, outer } from './products.ts'
 
@@ -18,7 +18,8 @@ function added(op: string, c: Tensor, product: Tensor, { beta = 1, alpha = 1 }: 
   if (!broadcastsTo(c.shape, product.shape)) fail('shape', op, `${describe(c)} does not broadcast to the product, ${describe(product)}. Reshape it, or use add, which broadcasts both`)
   const scaled = alpha === 1 ? product : mul(product, alpha)
   if (beta === 0) return scaled
-  return add(beta === 1 ? c : mul(c, beta), scaled)
+  const addend = besideProduct(product, c)
+  return add(beta === 1 ? addend : mul(addend, beta), scaled)
 }
 
 /**

@@ -1,7 +1,7 @@
 // Convolution and its transpose as users call them: padding by name, bias, inputs with and without a batch.
 
 import { add, type Tensor } from '@bp/core'
-import { describe, fail } from '@bp/core/extend'
+import { besideProduct, describe, fail } from '@bp/core/extend'
 import { conv, type ConvGeometry, convInput } from '../rows/contract.ts'
 import { padInterior, reshape } from '../rows/view.ts'
 import { pad } from './pad.ts'
@@ -26,7 +26,7 @@ export interface ConvolveOptions extends ConvolutionOptions {
 function addBias(op: string, y: Tensor, bias: Tensor | undefined): Tensor {
   if (!bias) return y
   if (bias.rank !== 1 || bias.size !== y.shape[1]) fail('shape', op, `the bias must be one number for each of the ${y.shape[1]} output channels, got ${describe(bias)}`)
-  return add(y, reshape(bias, [bias.size, ...new Array<number>(y.rank - 2).fill(1)]))
+  return add(y, reshape(besideProduct(y, bias), [bias.size, ...new Array<number>(y.rank - 2).fill(1)]))
 }
 
 /** How many spatial axes a kernel has. */

@@ -1,7 +1,7 @@
 // Distances and similarities: between pairs of vectors, and between all pairs of two sets or of one.
 
 import { add, broadcastTo, mul, tensor, type Tensor } from '@bp/core'
-import { broadcastShapes, describe, fail } from '@bp/core/extend'
+import { broadcastShapes, describe, fail, fullPrecision } from '@bp/core/extend'
 import { div, sub } from '../rows/arithmetic.ts'
 import { take } from '../rows/indexing.ts'
 import { sum } from '../rows/reduce.ts'
@@ -29,7 +29,7 @@ function lengthOf(op: string, x: Tensor, p: number): Tensor {
  */
 export function cdist(a: Tensor, b: Tensor, p = 2): Tensor {
   if (a.rank < 2 || b.rank < 2 || a.shape.at(-1) !== b.shape.at(-1)) fail('shape', 'cdist', `needs rows of one length, [..., n, d] and [..., m, d], got ${describe(a)} and ${describe(b)}`)
-  return lengthOf('cdist', sub(unsqueeze(a, -2), unsqueeze(b, -3)), p)
+  return lengthOf('cdist', sub(unsqueeze(fullPrecision(a), -2), unsqueeze(b, -3)), p)
 }
 
 /**
@@ -48,7 +48,7 @@ export function pdist(x: Tensor, p = 2): Tensor {
   const n = x.shape[0]!
   const pairs = Array.from({ length: n }, (_, i) => Array.from({ length: n - 1 - i }, (_, j) => [i, i + 1 + j] as const)).flat()
   const rows = (side: 0 | 1): Tensor => take(x, tensor(Int32Array.from(pairs, pair => pair[side]), { backend: x.backend }))
-  return lengthOf('pdist', sub(rows(0), rows(1)), p)
+  return lengthOf('pdist', sub(fullPrecision(rows(0)), rows(1)), p)
 }
 
 /** Options of {@link pairwiseDistance}. */
@@ -72,7 +72,7 @@ export interface PairwiseDistanceOptions {
  */
 export function pairwiseDistance(a: Tensor, b: Tensor, { p = 2, eps = 1e-6, keepDims = false }: PairwiseDistanceOptions = {}): Tensor {
   if (a.rank === 0 || b.rank === 0) fail('shape', 'pairwiseDistance', `needs vectors or rows of them, got ${describe(a)} and ${describe(b)}`)
-  return vectorNorm(add(sub(a, b), eps), { p, axes: -1, keepDims })
+  return vectorNorm(add(sub(fullPrecision(a), b), eps), { p, axes: -1, keepDims })
 }
 
 /** Options of {@link cosineSimilarity}. */
@@ -95,7 +95,7 @@ export interface CosineSimilarityOptions {
  */
 export function cosineSimilarity(a: Tensor, b: Tensor, { axis = 1, eps = 1e-8 }: CosineSimilarityOptions = {}): Tensor {
   const shape = broadcastShapes('cosineSimilarity', a.shape, b.shape)
-  const whole = (x: Tensor): Tensor => shape.length === 0 ? reshape(x, [1]) : broadcastTo(x, shape)
+  const whole = (x: Tensor): Tensor => shape.length === 0 ? reshape(fullPrecision(x), [1]) : broadcastTo(fullPrecision(x), shape)
   const unit = (x: Tensor): Tensor => div(x, clamp(vectorNorm(x, { axes: axis, keepDims: true }), eps))
   return sum(mul(unit(whole(a)), unit(whole(b))), axis)
 }

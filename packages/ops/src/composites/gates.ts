@@ -1,7 +1,7 @@
 // Activation functions with a gate, a learned slope or a random one, and the logarithm and the mirror of those that sum to 1.
 
 import { type DType, mul, type Tensor } from '@bp/core'
-import { describe, fail, normaliseAxis } from '@bp/core/extend'
+import { besideProduct, describe, fail, normaliseAxis } from '@bp/core/extend'
 import { neg } from '../rows/arithmetic.ts'
 import { greater, select } from '../rows/compare.ts'
 import { sigmoid } from '../rows/exponential.ts'
@@ -44,7 +44,7 @@ export function prelu(x: Tensor, slope: Tensor): Tensor {
   if (slope.rank > 1 || (slope.size !== 1 && slope.size !== channels)) {
     fail('shape', 'prelu', `the slope must be one number, or one for each of ${channels} channels (axis 1), got ${describe(slope)} for ${describe(x)}. Reshape it`)
   }
-  const w = reshape(slope, x.rank > 1 ? [slope.size, ...x.shape.slice(2).map(() => 1)] : [])
+  const w = reshape(besideProduct(x, slope), x.rank > 1 ? [slope.size, ...x.shape.slice(2).map(() => 1)] : [])
   return select(greater(x, 0), x, mul(w, x))
 }
 

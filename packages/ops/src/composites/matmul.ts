@@ -1,7 +1,7 @@
 // Matrix products by NumPy's rules and the linear layer, on the one contraction `dot`.
 
 import { add, broadcastTo, type Tensor } from '@bp/core'
-import { broadcastShapes, describe, fail, sameShape, sizeOf } from '@bp/core/extend'
+import { besideProduct, broadcastShapes, describe, fail, sameShape, sizeOf } from '@bp/core/extend'
 import { dot } from '../rows/contract.ts'
 import { reshape } from '../rows/view.ts'
 
@@ -56,5 +56,5 @@ function matrices(a: Tensor, b: Tensor, tb: boolean): Tensor {
 export function linear(x: Tensor, w: Tensor, b?: Tensor): Tensor {
   if (x.rank === 0 || x.shape.at(-1) !== w.shape.at(-1)) fail('shape', 'linear', `the input ${describe(x)} must end in ${w.shape.at(-1)}, the columns of the weight ${describe(w)}`)
   const y = w.rank === 1 ? matmul(x, w) : matmulTransposed(x, w)
-  return b ? add(y, b) : y
+  return b ? add(y, besideProduct(y, b)) : y
 }

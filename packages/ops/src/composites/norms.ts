@@ -1,7 +1,7 @@
 // Norms of vectors, and what is scaled by them; where a norm has a corner at 0, its derivative there is 0.
 
 import { add, mul, type Tensor } from '@bp/core'
-import { fail, normaliseAxes, normaliseAxis } from '@bp/core/extend'
+import { fail, fullPrecision, normaliseAxes, normaliseAxis } from '@bp/core/extend'
 import { abs, div, sub } from '../rows/arithmetic.ts'
 import { cast, equal, less, notEqual, select } from '../rows/compare.ts'
 import { pow } from '../rows/exponential.ts'
@@ -31,7 +31,8 @@ export interface VectorNormOptions {
  * grad(x => vectorNorm(x))(tensor([0, 0])) // => tensor([0, 0], float32)
  * ```
  */
-export function vectorNorm(x: Tensor, { p = 2, axes, keepDims = false }: VectorNormOptions = {}): Tensor {
+export function vectorNorm(v: Tensor, { p = 2, axes, keepDims = false }: VectorNormOptions = {}): Tensor {
+  const x = fullPrecision(v)
   const list = normaliseAxes('vectorNorm', axes, x.rank)
   if (p === 0) return sum(cast(notEqual(x, 0), x.dtype), list, keepDims)
   if (p === 1) return sum(abs(x), list, keepDims)
@@ -73,7 +74,7 @@ export const norm = (x: Tensor, axes?: number | readonly number[], keepDims = fa
  * dist(tensor([1, 2]), tensor([4, 6])) // => tensor(5, float32)
  * ```
  */
-export const dist = (a: Tensor, b: Tensor, p = 2): Tensor => vectorNorm(sub(a, b), { p })
+export const dist = (a: Tensor, b: Tensor, p = 2): Tensor => vectorNorm(sub(fullPrecision(a), b), { p })
 
 /**
  * x with every slice of an axis whose p-norm is above `maxNorm` scaled down to it.

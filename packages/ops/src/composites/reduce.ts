@@ -1,7 +1,7 @@
 // Reductions made of sums, products and maxima: extremes with their places, logic, counts, and sums that skip NaN.
 
 import { full, mul, type Tensor } from '@bp/core'
-import { normaliseAxes, normaliseAxis } from '@bp/core/extend'
+import { fullPrecision, normaliseAxes, normaliseAxis } from '@bp/core/extend'
 import { div } from '../rows/arithmetic.ts'
 import { cast, equal, less, logicalNot, notEqual, select } from '../rows/compare.ts'
 import { amax, argMax, droppedShape, opposite, sum } from '../rows/reduce.ts'
@@ -24,7 +24,7 @@ import { pick } from './ties.ts'
  */
 export function prod(x: Tensor, axes?: number | readonly number[], keepDims = false): Tensor {
   const list = normaliseAxes('prod', axes, x.rank)
-  const y = list.reduce(productAlong, x)
+  const y = list.reduce(productAlong, fullPrecision(x))
   return keepDims ? y : reshape(y, droppedShape(x, list))
 }
 

@@ -22,7 +22,7 @@ function shift(x: Tensor, axes: readonly number[]): Tensor {
 
 /** yᵢ = e^(xᵢ − max x) / Σₖ e^(xₖ − max x),   x̄ = y ⊙ (ȳ − Σ ȳ·y) */
 export const softmaxRow = /* @__PURE__ */ defineComposite({
-  name: 'softmax', arity: 1, saves: 'y', infer: ([x]) => x.aval,
+  name: 'softmax', arity: 1, precision: 'full', saves: 'y', infer: ([x]) => x.aval,
   decompose: ([x], p: AxisParams) => {
     const e = exp(sub(x, shift(x, [p.axis])))
     return div(e, sum(e, p.axis, true))
@@ -32,7 +32,7 @@ export const softmaxRow = /* @__PURE__ */ defineComposite({
 
 /** y = x − log Σₖ e^xₖ,   x̄ = ȳ − e^y · Σ ȳ */
 export const logSoftmaxRow = /* @__PURE__ */ defineComposite({
-  name: 'logSoftmax', arity: 1, saves: 'y', infer: ([x]) => x.aval,
+  name: 'logSoftmax', arity: 1, precision: 'full', saves: 'y', infer: ([x]) => x.aval,
   decompose: ([x], p: AxisParams) => {
     const shifted = sub(x, shift(x, [p.axis]))
     return sub(shifted, log(sum(exp(shifted), p.axis, true)))
@@ -42,7 +42,7 @@ export const logSoftmaxRow = /* @__PURE__ */ defineComposite({
 
 /** y = log Σ e^x over axes (kept at size 1),   x̄ = ȳ · e^(x − y) */
 export const logSumExpRow = /* @__PURE__ */ defineComposite({
-  name: 'logSumExp', arity: 1, saves: 'xy',
+  name: 'logSumExp', arity: 1, precision: 'full', saves: 'xy',
   decompose: ([x], p: { readonly axes: readonly number[] }) => {
     const top = shift(x, p.axes)
     return add(top, log(sum(exp(sub(x, top)), p.axes, true)))
@@ -55,7 +55,7 @@ export const logSumExpRow = /* @__PURE__ */ defineComposite({
  * t̄ = −log softmax(x)·ȳ
  */
 export const softmaxCrossEntropyRow = /* @__PURE__ */ defineComposite({
-  name: 'softmaxCrossEntropy', arity: 2, saves: 'x',
+  name: 'softmaxCrossEntropy', arity: 2, precision: 'full', saves: 'x',
   decompose: ([x, t]) => neg(sum(mul(t, logSoftmax(x)), -1)),
   vjp: ([ct], [x, t], _ys, _p, want) => {
     const g = broadcastTo(reshape(ct!, [...ct!.shape, 1]), x.shape)

@@ -121,7 +121,7 @@ export interface StandardiseParams {
  * (Ioffe & Szegedy 2015, "Batch Normalization", §3, simplified as in Ba et al. 2016, "Layer Normalization").
  */
 export const standardiseRow = /* @__PURE__ */ defineComposite({
-  name: 'standardise', arity: 1, saves: 'xy', infer: ([x]) => x.aval,
+  name: 'standardise', arity: 1, precision: 'full', saves: 'xy', infer: ([x]) => x.aval,
   decompose: ([x], p: StandardiseParams) => div(sub(x, mean(x, p.axes, true)), deviation(x, p)),
   vjp: ([ct], [x], [y], p) => {
     const centred = sub(sub(ct!, mean(ct!, p.axes, true)), mul(y!, mean(mul(ct!, y!), p.axes, true)))

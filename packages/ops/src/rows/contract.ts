@@ -1,7 +1,7 @@
 // Contractions: the matrix product and the three faces of convolution.
 
 import { broadcastTo, type Tensor } from '@bp/core'
-import { type Abstract, Aval, bind, defineOp, describe, fail, pairOf, reshape, sameShape, sizeOf, transpose } from '@bp/core/extend'
+import { type Abstract, Aval, bind, defineOp, describe, fail, meetsInProduct, pairOf, reshape, sameShape, sizeOf, transpose } from '@bp/core/extend'
 
 /** Which operands of `dot` are read transposed. */
 export interface DotParams {
@@ -48,7 +48,7 @@ function innerAxes(a: Abstract, b: Abstract, k: number, l: number, p: DotParams)
 }
 
 /** The matrix product of matrices or equal stacks of them; `ta` and `tb` read an operand transposed. */
-export const dot = (a: Tensor, b: Tensor, ta = false, tb = false): Tensor => bind(dotRow, pairOf(a, b), { ta, tb })
+export const dot = (a: Tensor, b: Tensor, ta = false, tb = false): Tensor => bind(dotRow, meetsInProduct() ? [a, b] : pairOf(a, b), { ta, tb })
 
 /** The geometry of a convolution, one entry per spatial axis. */
 export interface ConvGeometry {

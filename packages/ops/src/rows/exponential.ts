@@ -7,25 +7,25 @@ import { cast, equal, less, lessEqual, select } from './compare.ts'
 
 /** y = eˣ,   dy/dx = y */
 export const expRow = /* @__PURE__ */ defineOp({
-  name: 'exp', arity: 1, fuse: 'map', saves: 'y', infer: ([x]) => inferFloat('exp', x),
+  name: 'exp', arity: 1, fuse: 'map', precision: 'full', saves: 'y', infer: ([x]) => inferFloat('exp', x),
   diff: { kind: 'map', d: [(_x, y) => y] },
 })
 
 /** y = log x,   dy/dx = 1/x */
 export const logRow = /* @__PURE__ */ defineOp({
-  name: 'log', arity: 1, fuse: 'map', saves: 'x', infer: ([x]) => inferFloat('log', x),
+  name: 'log', arity: 1, fuse: 'map', precision: 'full', saves: 'x', infer: ([x]) => inferFloat('log', x),
   diff: { kind: 'map', d: [x => div(1, x)] },
 })
 
 /** y = eˣ − 1,   dy/dx = y + 1 */
 export const expm1Row = /* @__PURE__ */ defineOp({
-  name: 'expm1', arity: 1, fuse: 'map', saves: 'y', infer: ([x]) => inferFloat('expm1', x),
+  name: 'expm1', arity: 1, fuse: 'map', precision: 'full', saves: 'y', infer: ([x]) => inferFloat('expm1', x),
   diff: { kind: 'map', d: [(_x, y) => add(y, 1)] },
 })
 
 /** y = log(1 + x),   dy/dx = 1/(1 + x) */
 export const log1pRow = /* @__PURE__ */ defineOp({
-  name: 'log1p', arity: 1, fuse: 'map', saves: 'x', infer: ([x]) => inferFloat('log1p', x),
+  name: 'log1p', arity: 1, fuse: 'map', precision: 'full', saves: 'x', infer: ([x]) => inferFloat('log1p', x),
   diff: { kind: 'map', d: [x => div(1, add(1, x))] },
 })
 
@@ -61,7 +61,7 @@ export const reluRow = /* @__PURE__ */ defineOp({
 
 /** y = aᵇ,   ∂y/∂a = b·aᵇ⁻¹ (0 where b = 0),   ∂y/∂b = y·log a (0 where a = 0 and b ≥ 0) */
 export const powRow = /* @__PURE__ */ defineOp({
-  name: 'pow', arity: 2, fuse: 'map', saves: 'xy', infer: ([a, b]) => inferFloats('pow', a, b),
+  name: 'pow', arity: 2, fuse: 'map', precision: 'full', saves: 'xy', infer: ([a, b]) => inferFloats('pow', a, b),
   diff: { kind: 'map', d: [
     (a, b) => select(equal(b, 0), 0, mul(b, pow(a, sub(b, 1)))),
     (a, b, y) => mul(y, select(equal(a, 0), select(lessEqual(0, b), 0, log(a)), log(select(equal(a, 0), 1, a)))),

@@ -52,7 +52,7 @@ export const argMaxRow = /* @__PURE__ */ defineOp({
 
 /** y = the indices that sort x along an axis, stable; NaN counts as the largest */
 export const argSortRow = /* @__PURE__ */ defineOp({
-  name: 'argSort', arity: 1, fuse: 'opaque',
+  name: 'argSort', arity: 1, fuse: 'opaque', precision: 'any',
   infer: ([x], _p: { readonly axis: number; readonly descending: boolean }) => new Aval(x.shape, 'int32'),
   diff: { kind: 'zero' },
   batch: ([x], _batched, _size, p) => argSort(x, p.axis + 1, p.descending),

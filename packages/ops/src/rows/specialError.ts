@@ -129,7 +129,7 @@ const erfcxDerivative = (x: Tensor, order: number): Tensor => bind(erfcxRow, [x]
 
 /** y = erf⁻¹ x,   dy/dx = √π/2 · e^(y²) */
 export const erfinvRow = /* @__PURE__ */ defineOp({
-  name: 'erfinv', arity: 1, fuse: 'map', saves: 'y', infer: ([x]) => inferFloat('erfinv', x), host: /* @__PURE__ */ hostMap(erfinvOf),
+  name: 'erfinv', arity: 1, fuse: 'map', precision: 'full', saves: 'y', infer: ([x]) => inferFloat('erfinv', x), host: /* @__PURE__ */ hostMap(erfinvOf),
   diff: { kind: 'map', d: [(_x, y) => mul(Math.sqrt(Math.PI) / 2, exp(mul(y, y)))] },
 })
 

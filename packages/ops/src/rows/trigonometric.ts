@@ -19,19 +19,19 @@ export const cosRow = /* @__PURE__ */ defineOp({
 
 /** y = tan x,   dy/dx = 1 + y² */
 export const tanRow = /* @__PURE__ */ defineOp({
-  name: 'tan', arity: 1, fuse: 'map', saves: 'y', infer: ([x]) => inferFloat('tan', x),
+  name: 'tan', arity: 1, fuse: 'map', precision: 'full', saves: 'y', infer: ([x]) => inferFloat('tan', x),
   diff: { kind: 'map', d: [(_x, y) => add(1, mul(y, y))] },
 })
 
 /** y = arcsin x,   dy/dx = 1/√(1 − x²) */
 export const asinRow = /* @__PURE__ */ defineOp({
-  name: 'asin', arity: 1, fuse: 'map', saves: 'x', infer: ([x]) => inferFloat('asin', x),
+  name: 'asin', arity: 1, fuse: 'map', precision: 'full', saves: 'x', infer: ([x]) => inferFloat('asin', x),
   diff: { kind: 'map', d: [x => div(1, sqrt(sub(1, mul(x, x))))] },
 })
 
 /** y = arccos x,   dy/dx = −1/√(1 − x²) */
 export const acosRow = /* @__PURE__ */ defineOp({
-  name: 'acos', arity: 1, fuse: 'map', saves: 'x', infer: ([x]) => inferFloat('acos', x),
+  name: 'acos', arity: 1, fuse: 'map', precision: 'full', saves: 'x', infer: ([x]) => inferFloat('acos', x),
   diff: { kind: 'map', d: [x => div(-1, sqrt(sub(1, mul(x, x))))] },
 })
 

@@ -5,6 +5,7 @@ import type { Func, Local } from '../module.ts'
 import type { Simd } from '../simd.ts'
 import { erf } from './error.ts'
 import { exp, expm1, sigmoid, tanh } from './exponential.ts'
+import { roundHalf } from './half.ts'
 import { acos, asin, atan } from './inverse.ts'
 import { log, log1p } from './logarithm.ts'
 import { pow } from './power.ts'
@@ -36,7 +37,7 @@ const table: Readonly<Record<string, FloatFunction>> = {
 
 type Elementary = (simd: Simd, func: Func, x: Vector, y: Vector) => V128
 
-const elementary: Readonly<Record<string, Elementary>> = { exp, expm1, sigmoid, tanh, erf, log, log1p, sin, cos, tan, asin, acos, atan, pow }
+const elementary: Readonly<Record<string, Elementary>> = { exp, expm1, sigmoid, tanh, erf, log, log1p, sin, cos, tan, asin, acos, atan, pow, roundHalf: (_simd, func, x) => roundHalf(func, x) }
 
 /** Whether there is a vector function of this name for floats and doubles. */
 export const hasMath = (name: string): boolean => Object.hasOwn(table, name) || Object.hasOwn(elementary, name)

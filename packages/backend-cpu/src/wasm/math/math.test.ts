@@ -1,5 +1,6 @@
 // The vector functions against JavaScript's own in double precision: every exponent, both signs, and the special values.
 
+import { decodeFloat16, encodeFloat16 } from '@bp/core'
 import { describe, expect, it } from 'vitest'
 import { erf } from '../../erf.ts'
 import { scalar } from '../../scalar.ts'
@@ -106,4 +107,14 @@ describe.each([32, 64] as const)('of %s bits', bits => {
       expect(worst.ulps, `at ${operands.map(xs => xs[worst.at]).join()}, got ${ys[worst.at]}, exact ${want(worst.at)}`).toBeLessThanOrEqual(bound + 1e-9)
     })
   })
+})
+
+it('rounds to float16 as its bits are made: every float16, what lies between neighbours, and every float', () => {
+  const halves = Array.from(decodeFloat16(Uint16Array.from({ length: 0x10000 }, (_, i) => i)))
+  const between = halves.flatMap((x, i) => i % 0x8000 < 0x7bff ? [(x + halves[i + 1]!) / 2, (3 * x + halves[i + 1]!) / 4] : [])
+  const xs = Float32Array.from([...samples(32), ...halves, ...between, 65519.996, 65520, -65520, 65536, 3e38].flatMap((x, i, all) => i === all.length - 1 ? [x, ...new Array<number>(3 - (all.length - 1) % 4).fill(x)] : [x]))
+  const ys = apply('roundHalf', [xs], false)
+  const want = decodeFloat16(encodeFloat16(xs))
+  const wrong = xs.findIndex((_, i) => !Object.is(ys[i], want[i]))
+  expect(wrong < 0 ? null : [xs[wrong], ys[wrong], want[wrong]]).toBeNull()
 })

@@ -7,7 +7,7 @@ import { less, select } from '../../rows/compare.ts'
 import { log } from '../../rows/exponential.ts'
 import { clamp, softplus } from '../activations.ts'
 import { mean } from '../statistics.ts'
-import { checkAlike, type LossOptions, reduce } from './reduction.ts'
+import { alike, type LossOptions, reduce } from './reduction.ts'
 
 /** Options of {@link binaryCrossEntropy}. */
 export interface BinaryCrossEntropyOptions extends LossOptions {
@@ -35,10 +35,10 @@ function cutLog(x: Tensor): Tensor {
  * t̄ = ȳ·(log(1 − x) − log x): PyTorch's derivative, which at x = 0 and 1 is large instead of infinite
  */
 export const binaryCrossEntropyRow = /* @__PURE__ */ defineComposite({
-  name: 'binaryCrossEntropy', arity: 2, saves: 'x',
+  name: 'binaryCrossEntropy', arity: 2, precision: 'full', saves: 'x',
   decompose: ([x, t]) => {
-    checkAlike('binaryCrossEntropy', x, t)
-    return neg(add(mul(t, cutLog(x)), mul(sub(1, t), cutLog(sub(1, x)))))
+    const [p, y] = alike('binaryCrossEntropy', x, t)
+    return neg(add(mul(y, cutLog(p)), mul(sub(1, y), cutLog(sub(1, p)))))
   },
   vjp: ([ct], [x, t], _ys, _p, want) => [
     want[0] ? mul(ct!, div(sub(x, t), clamp(mul(x, sub(1, x)), 1e-12))) : null,
@@ -73,8 +73,8 @@ export function binaryCrossEntropy(x: Tensor, target: Tensor, { weight, ...optio
  * binaryCrossEntropyWithLogits(tensor([0, 1000]), tensor([1, 0]), { reduction: 'none' }) // => tensor([0.693147, 1000], float32)
  * ```
  */
-export function binaryCrossEntropyWithLogits(x: Tensor, target: Tensor, { weight, posWeight, ...options }: BinaryCrossEntropyWithLogitsOptions = {}): Tensor {
-  checkAlike('binaryCrossEntropyWithLogits', x, target)
+export function binaryCrossEntropyWithLogits(logits: Tensor, probabilities: Tensor, { weight, posWeight, ...options }: BinaryCrossEntropyWithLogitsOptions = {}): Tensor {
+  const [x, target] = alike('binaryCrossEntropyWithLogits', logits, probabilities)
   const losses = posWeight
     ? add(mul(mul(posWeight, target), softplus(neg(x))), mul(sub(1, target), softplus(x)))
     : sub(softplus(x), mul(x, target))
@@ -112,6 +112,6 @@ export function multilabelSoftMarginLoss(x: Tensor, target: Tensor, { weight, ..
  * ```
  */
 export function softMarginLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
-  checkAlike('softMarginLoss', x, target)
-  return reduce(softplus(neg(mul(x, target))), options)
+  const [z, y] = alike('softMarginLoss', x, target)
+  return reduce(softplus(neg(mul(z, y))), options)
 }

@@ -1,7 +1,7 @@
 // Losses of scores against one class of several: cross-entropy and its parts.
 
 import { add, mul, type Tensor } from '@bp/core'
-import { describe, fail, isFloat, sameShape } from '@bp/core/extend'
+import { describe, fail, fullPrecision, isFloat, sameShape } from '@bp/core/extend'
 import { div, neg, sub } from '../../rows/arithmetic.ts'
 import { cast, equal, logicalNot, select } from '../../rows/compare.ts'
 import { take } from '../../rows/indexing.ts'
@@ -90,7 +90,7 @@ export function nllLoss(x: Tensor, target: Tensor, options: NllLossOptions = {})
   const ignored = equal(target, ignoreIndex)
   const index = select(ignored, 0, target)
   const factors = weight && take(weight, index)
-  const picked = neg(squeeze(takeAlong(x, unsqueeze(index, 1), 1), 1))
+  const picked = neg(squeeze(takeAlong(fullPrecision(x), unsqueeze(index, 1), 1), 1))
   return reduceCounted(factors ? mul(picked, factors) : picked, factors, ignored, options)
 }
 

@@ -1,7 +1,7 @@
 // Connectionist temporal classification: the likelihood of a sequence of labels under all its alignments.
 
 import { add, broadcastTo, full, mul, tensor, type Tensor } from '@bp/core'
-import { describe, fail, isFloat, sameShape } from '@bp/core/extend'
+import { describe, fail, fullPrecision, isFloat, sameShape } from '@bp/core/extend'
 import { div, maximum, minimum, neg, sub } from '../../rows/arithmetic.ts'
 import { cast, equal, less, logicalAnd, logicalNot, logicalOr, select } from '../../rows/compare.ts'
 import { take } from '../../rows/indexing.ts'
@@ -56,7 +56,7 @@ export function ctcLoss(logProbs: Tensor, target: Tensor, options: CtcLossOption
   if (!(blank >= 0 && blank < classes)) fail('value', 'ctcLoss', `the blank ${blank} is outside 0 … ${classes - 1}, the classes of ${describe(logProbs)}`)
   const inputLengths = lengthsOf('inputLengths', options.inputLengths, n, steps, target)
   const targetLengths = lengthsOf('targetLengths', options.targetLengths, n, target.shape[1]!, target)
-  const last = alphas(logProbs, cast(target, 'int32'), inputLengths, blank)
+  const last = alphas(fullPrecision(logProbs), cast(target, 'int32'), inputLengths, blank)
   const end = mul(targetLengths, 2)
   const ending = takeAlong(last, stack([end, maximum(sub(end, 1), 0)], 1), 1)
   const ends = select(logicalAnd(equal(iota(2, 'int32', target.backend), 1), unsqueeze(equal(targetLengths, 0), 1)), never, ending)

@@ -1,7 +1,7 @@
 // Losses of embeddings: pairs that should point the same way or not, triplets of an anchor, a like and an unlike one.
 
 import { add, mul, type Tensor } from '@bp/core'
-import { describe, fail, sameShape } from '@bp/core/extend'
+import { describe, fail, fullPrecision, sameShape } from '@bp/core/extend'
 import { div, minimum, sub } from '../../rows/arithmetic.ts'
 import { equal, select } from '../../rows/compare.ts'
 import { sqrt } from '../../rows/exponential.ts'
@@ -31,8 +31,9 @@ const tiny = 1e-12
  */
 export function cosineEmbeddingLoss(a: Tensor, b: Tensor, target: Tensor, { margin = 0, ...options }: CosineEmbeddingLossOptions = {}): Tensor {
   if (!sameShape(a.shape, b.shape) || a.rank !== target.rank + 1 || !sameShape(a.shape.slice(0, -1), target.shape)) fail('shape', 'cosineEmbeddingLoss', `needs pairs [n, d] with targets [n], or [d] and a scalar, got ${describe(a)}, ${describe(b)} and ${describe(target)}`)
+  const [p, q] = [fullPrecision(a), fullPrecision(b)]
   const squares = (x: Tensor): Tensor => add(sum(square(x), -1), tiny)
-  const cosine = div(sum(mul(a, b), -1), sqrt(mul(squares(a), squares(b))))
+  const cosine = div(sum(mul(p, q), -1), sqrt(mul(squares(p), squares(q))))
   const alike = select(equal(target, 1), sub(1, cosine), 0)
   return reduce(add(alike, select(equal(target, -1), clamp(sub(cosine, margin), 0), 0)), options)
 }

@@ -12,7 +12,7 @@ import { squeeze, unsqueeze } from '../arrange.ts'
 import { logSoftmax } from '../softmax.ts'
 import { binaryCrossEntropyWithLogits } from './binary.ts'
 import { checkTarget, checkWeight, reduceCounted, single } from './classification.ts'
-import { checkAlike, type LossOptions, reduce } from './reduction.ts'
+import { alike, type LossOptions, reduce } from './reduction.ts'
 
 /** Options of {@link focalLoss}. */
 export interface FocalLossOptions extends LossOptions {
@@ -39,11 +39,11 @@ export interface FocalLossOptions extends LossOptions {
  * focalLoss(tensor([[0, 0]]), tensor([1], { dtype: 'int32' })) // => tensor(0.173287, float32)
  * ```
  */
-export function focalLoss(x: Tensor, target: Tensor, options: FocalLossOptions = {}): Tensor {
+export function focalLoss(logits: Tensor, targets: Tensor, options: FocalLossOptions = {}): Tensor {
   const { gamma = 2, alpha = 0.25 } = options
   if (!(gamma >= 0)) fail('value', 'focalLoss', `gamma must be 0 or positive, got ${gamma}`)
-  if (!isFloat(target.dtype)) return ofClasses(x, target, gamma, options)
-  checkAlike('focalLoss', x, target)
+  if (!isFloat(targets.dtype)) return ofClasses(logits, targets, gamma, options)
+  const [x, target] = alike('focalLoss', logits, targets)
   const focused = faded(binaryCrossEntropyWithLogits(x, target, { reduction: 'none' }), add(mul(sigmoid(x), sub(1, target)), mul(sigmoid(neg(x)), target)), gamma)
   return reduce(alpha === null ? focused : mul(focused, add(mul(target, 2 * alpha - 1), 1 - alpha)), options)
 }

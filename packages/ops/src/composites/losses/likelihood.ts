@@ -1,7 +1,7 @@
 // Losses that are negative log-likelihoods or divergences of distributions: Poisson, Gauss, Kullback and Leibler.
 
 import { add, mul, type Tensor } from '@bp/core'
-import { broadcastsTo, describe, fail, sameShape, toTensor } from '@bp/core/extend'
+import { broadcastsTo, describe, fail, fullPrecision, sameShape, toTensor } from '@bp/core/extend'
 import { div, sub } from '../../rows/arithmetic.ts'
 import { equal, less, lessEqual, select } from '../../rows/compare.ts'
 import { exp, log } from '../../rows/exponential.ts'
@@ -9,7 +9,7 @@ import { sum } from '../../rows/reduce.ts'
 import { detach } from '../../rows/view.ts'
 import { square } from '../activations.ts'
 import { unsqueeze } from '../arrange.ts'
-import { checkAlike, type LossOptions, reduce } from './reduction.ts'
+import { alike, type LossOptions, reduce } from './reduction.ts'
 
 /** Options of {@link klDiv}. */
 export interface KlDivOptions {
@@ -30,8 +30,8 @@ export interface KlDivOptions {
  * ```
  */
 export function klDiv(x: Tensor, target: Tensor, { reduction = 'mean', logTarget = false }: KlDivOptions = {}): Tensor {
-  checkAlike('klDiv', x, target)
-  const losses = logTarget ? mul(exp(target), sub(target, x)) : sub(xLogX(target), mul(target, x))
+  const [logs, y] = alike('klDiv', x, target)
+  const losses = logTarget ? mul(exp(y), sub(y, logs)) : sub(xLogX(y), mul(y, logs))
   if (reduction !== 'batchmean') return reduce(losses, { reduction })
   return x.rank === 0 ? sum(losses) : div(sum(losses), x.shape[0]!)
 }
@@ -63,9 +63,9 @@ export interface PoissonNllLossOptions extends LossOptions {
  * ```
  */
 export function poissonNllLoss(x: Tensor, target: Tensor, { logInput = true, full = false, eps = 1e-8, ...options }: PoissonNllLossOptions = {}): Tensor {
-  checkAlike('poissonNllLoss', x, target)
-  const losses = logInput ? sub(exp(x), mul(target, x)) : sub(x, mul(target, log(add(x, eps))))
-  return reduce(full ? add(losses, stirling(target)) : losses, options)
+  const [z, y] = alike('poissonNllLoss', x, target)
+  const losses = logInput ? sub(exp(z), mul(y, z)) : sub(z, mul(y, log(add(z, eps))))
+  return reduce(full ? add(losses, stirling(y)) : losses, options)
 }
 
 /** y·log y − y + log(2πy)/2 where y > 1, else 0. */
@@ -96,9 +96,9 @@ export interface GaussianNllLossOptions extends LossOptions {
  */
 export function gaussianNllLoss(x: Tensor, target: Tensor, variance: Tensor | number, { full = false, eps = 1e-6, ...options }: GaussianNllLossOptions = {}): Tensor {
   if (!broadcastsTo(target.shape, x.shape)) fail('shape', 'gaussianNllLoss', `the target ${describe(target)} must have the shape of the input ${describe(x)}`)
-  const given = typeof variance === 'number' ? toTensor(variance, x) : varianceOf(x, variance)
+  const given = fullPrecision(typeof variance === 'number' ? toTensor(variance, x) : varianceOf(x, variance))
   const v = select(less(given, eps), add(eps, sub(given, detach(given))), given)
-  const losses = mul(0.5, add(log(v), div(square(sub(x, target)), v)))
+  const losses = mul(0.5, add(log(v), div(square(sub(fullPrecision(x), target)), v)))
   return reduce(full ? add(losses, 0.5 * Math.log(2 * Math.PI)) : losses, options)
 }
 

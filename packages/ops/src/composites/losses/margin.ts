@@ -1,7 +1,7 @@
 // Losses that ask for a margin: between two scores, or between the right classes and the others.
 
 import { add, mul, type Tensor } from '@bp/core'
-import { describe, fail, sameShape } from '@bp/core/extend'
+import { describe, fail, fullPrecision, sameShape } from '@bp/core/extend'
 import { div, neg, sub } from '../../rows/arithmetic.ts'
 import { cast, equal, less, logicalAnd, select } from '../../rows/compare.ts'
 import { relu } from '../../rows/exponential.ts'
@@ -32,7 +32,7 @@ export interface MarginRankingLossOptions extends LossOptions {
  * ```
  */
 export const marginRankingLoss = (a: Tensor, b: Tensor, target: Tensor, { margin = 0, ...options }: MarginRankingLossOptions = {}): Tensor =>
-  reduce(clamp(add(mul(neg(target), sub(a, b)), margin), 0), options)
+  reduce(clamp(add(mul(neg(target), sub(fullPrecision(a), b)), margin), 0), options)
 
 /** Options of {@link hingeEmbeddingLoss}. */
 export interface HingeEmbeddingLossOptions extends LossOptions {
@@ -52,8 +52,9 @@ export interface HingeEmbeddingLossOptions extends LossOptions {
  */
 export function hingeEmbeddingLoss(x: Tensor, target: Tensor, { margin = 1, ...options }: HingeEmbeddingLossOptions = {}): Tensor {
   if (!sameShape(x.shape, target.shape)) fail('shape', 'hingeEmbeddingLoss', `input and target must have one shape, got ${describe(x)} and ${describe(target)}`)
-  const apart = select(equal(target, 1), 0, clamp(sub(margin, x), 0))
-  return reduce(add(apart, select(equal(target, -1), 0, x)), options)
+  const distance = fullPrecision(x)
+  const apart = select(equal(target, 1), 0, clamp(sub(margin, distance), 0))
+  return reduce(add(apart, select(equal(target, -1), 0, distance)), options)
 }
 
 /** Options of {@link multiMarginLoss}. */
@@ -83,7 +84,7 @@ export function multiMarginLoss(x: Tensor, target: Tensor, { p = 1, margin = 1, 
   if (x.rank > 2 || target.rank > 1 || target.size !== n) fail('shape', 'multiMarginLoss', `needs scores [n, classes] and n class indices, or [classes] and one, got ${describe(x)} and ${describe(target)}`)
   if (weight && !sameShape(weight.shape, [classes])) fail('shape', 'multiMarginLoss', `the weight must have one factor for each of the ${classes} classes, got ${describe(weight)}`)
   checkClasses('multiMarginLoss', x, classes, target, () => false, 'Leave out what should not count')
-  const scores = reshape(x, [n, classes])
+  const scores = reshape(fullPrecision(x), [n, classes])
   const index = reshape(target, [n, 1])
   const hinge = relu(add(sub(margin, takeAlong(scores, index, 1)), scores))
   const terms = p === 1 ? hinge : square(hinge)
@@ -109,7 +110,7 @@ export function multilabelMarginLoss(x: Tensor, target: Tensor, options: LossOpt
   const classes = x.shape.at(-1) ?? 1
   const n = x.rank === 2 ? x.shape[0]! : 1
   checkClasses('multilabelMarginLoss', x, classes, target, index => index < 0, 'End a row of labels with -1')
-  const scores = reshape(x, [n, classes])
+  const scores = reshape(fullPrecision(x), [n, classes])
   const index = cast(reshape(target, [n, classes]), 'int32')
   const listed = equal(cumSum(cast(less(index, 0), 'int32'), 1), 0)
   const places = select(listed, index, 0)

@@ -1,7 +1,7 @@
 // What all losses share: how the losses of the elements become one number, and what input and target must have in common.
 
 import { mul, type Tensor } from '@bp/core'
-import { describe, fail, sameShape } from '@bp/core/extend'
+import { describe, fail, fullPrecision, sameShape } from '@bp/core/extend'
 import { div } from '../../rows/arithmetic.ts'
 import { sum } from '../../rows/reduce.ts'
 import { mean } from '../statistics.ts'
@@ -29,7 +29,9 @@ export function reduceWeighted(op: string, losses: Tensor, { weight, ...options 
 /** The mean, the sum, or the losses themselves. */
 export const reduce = (loss: Tensor, { reduction = 'mean' }: LossOptions): Tensor => reduction === 'mean' ? mean(loss) : reduction === 'sum' ? sum(loss) : loss
 
-/** Throws where input and target have not one shape and one dtype. */
-export function checkAlike(op: string, x: Tensor, target: Tensor): void {
-  if (!sameShape(x.shape, target.shape) || x.dtype !== target.dtype) fail('shape', op, `input and target must be alike, got ${describe(x)} and ${describe(target)}. Reshape or cast the target`)
+/** Input and target in full precision. Throws where they have not one shape and, then, one dtype. */
+export function alike(op: string, x: Tensor, target: Tensor): [x: Tensor, target: Tensor] {
+  const [a, b] = [fullPrecision(x), fullPrecision(target)]
+  if (!sameShape(a.shape, b.shape) || a.dtype !== b.dtype) fail('shape', op, `input and target must be alike, got ${describe(x)} and ${describe(target)}. Reshape or cast the target`)
+  return [a, b]
 }

@@ -5,7 +5,7 @@ import { fail } from '@bp/core/extend'
 import { abs, div, sub } from '../../rows/arithmetic.ts'
 import { less, select } from '../../rows/compare.ts'
 import { square } from '../activations.ts'
-import { checkAlike, type LossOptions, reduce, reduceWeighted, type WeightedLossOptions } from './reduction.ts'
+import { alike, type LossOptions, reduce, reduceWeighted, type WeightedLossOptions } from './reduction.ts'
 
 /**
  * (x − y)².
@@ -18,8 +18,7 @@ import { checkAlike, type LossOptions, reduce, reduceWeighted, type WeightedLoss
  * ```
  */
 export function mseLoss(x: Tensor, target: Tensor, options: WeightedLossOptions = {}): Tensor {
-  checkAlike('mseLoss', x, target)
-  return reduceWeighted('mseLoss', square(sub(x, target)), options)
+  return reduceWeighted('mseLoss', square(sub(...alike('mseLoss', x, target))), options)
 }
 
 /**
@@ -33,8 +32,7 @@ export function mseLoss(x: Tensor, target: Tensor, options: WeightedLossOptions 
  * ```
  */
 export function l1Loss(x: Tensor, target: Tensor, options: WeightedLossOptions = {}): Tensor {
-  checkAlike('l1Loss', x, target)
-  return reduceWeighted('l1Loss', abs(sub(x, target)), options)
+  return reduceWeighted('l1Loss', abs(sub(...alike('l1Loss', x, target))), options)
 }
 
 /** Options of {@link huberLoss}. */
@@ -58,8 +56,7 @@ export interface HuberLossOptions extends LossOptions {
 export function huberLoss(x: Tensor, target: Tensor, options: HuberLossOptions = {}): Tensor {
   const { delta = 1, weight } = options
   if (!(delta > 0)) fail('value', 'huberLoss', `delta must be positive, got ${delta}`)
-  checkAlike('huberLoss', x, target)
-  const off = sub(x, target)
+  const off = sub(...alike('huberLoss', x, target))
   const size = abs(off)
   const losses = select(less(size, delta), mul(0.5, square(off)), mul(delta, sub(size, delta / 2)))
   return reduce(weight ? mul(losses, weight) : losses, options)
