@@ -17,7 +17,7 @@ export function bindComposite(interpreter: Interpreter, row: AnyRow, xs: Tensor[
   const decompose = row.decompose!
   const apart = kernel === null && row.vjp === null && row.diff.kind === 'composite'
   const recording = interpreter.recording
-  const fuser = kernel === null && interpreter.outer === null ? xs[0]?.backend.fuser : undefined
+  const fuser = kernel === null && row.fuse !== 'opaque' && interpreter.outer === null ? xs[0]?.backend.fuser : undefined
   const fused = fuser ? fuser.forward(row, xs, params, apart && recording) : null
   if (fused !== null) {
     if (recording) record(row, params, xs, fused)

@@ -117,6 +117,8 @@ export interface CompositeSpec<Name extends string, N extends Arity, P, S extend
   readonly kernels?: Readonly<Record<string, Kernel<never>>>
   /** `any` unless given. It holds for the op as a whole: what it is made of is computed in the dtypes that come. */
   readonly precision?: Precision
+  /** `'opaque'` where eager mode is to run the ops one by one, never as one program: for what is long, and as long as its operands. */
+  readonly fuse?: 'opaque'
 }
 
 /* A row erased of its type parameters, as interpreters and rules handle it. */
@@ -221,6 +223,6 @@ export function defineOp<const Name extends string, N extends Arity, F extends F
 export function defineComposite<const Name extends string, N extends Arity, P = void, S extends Saves = 'none'>(
   spec: CompositeSpec<Name, N, P, S>,
 ): Row<Name, N, P> {
-  const { name, arity, saves = 'none', infer = null, decompose, vjp = null, kernels = null, precision = 'any' } = spec
-  return new Row<Name, N, P>(name, arity, 'composite', vjp ? saves : 'x', infer as AnyInfer | null, { kind: 'composite' }, decompose as AnyDecompose, vjp as AnyPullback | null, kernels, null, null, null, precision)
+  const { name, arity, saves = 'none', infer = null, decompose, vjp = null, kernels = null, fuse = 'composite', precision = 'any' } = spec
+  return new Row<Name, N, P>(name, arity, fuse, vjp ? saves : 'x', infer as AnyInfer | null, { kind: 'composite' }, decompose as AnyDecompose, vjp as AnyPullback | null, kernels, null, null, null, precision)
 }

@@ -3,7 +3,10 @@
 import { eluRow, geluRow, hardSigmoidRow, hardSwishRow, leakyReluRow, mishRow, siluRow, softplusRow } from './composites/activations.ts'
 import { binaryCrossEntropyRow } from './composites/losses/binary.ts'
 import { avgPoolRow, maxPoolRow } from './composites/pooling.ts'
+import { gruLayerRow, gruResetFirstLayerRow, lstmLayerRow, rnnLayerRow } from './composites/recurrence.ts'
+import { gruStepRow, lstmStepRow } from './composites/recurrentSteps.ts'
 import { logSoftmaxRow, logSumExpRow, softmaxCrossEntropyRow, softmaxRow } from './composites/softmax.ts'
+import { unbindRow } from './composites/stacking.ts'
 import { standardiseRow } from './composites/statistics.ts'
 
 /** Every composite under its own name. */
@@ -12,6 +15,8 @@ export const composites = {
   standardise: standardiseRow,
   gelu: geluRow, silu: siluRow, softplus: softplusRow, elu: eluRow, leakyRelu: leakyReluRow, mish: mishRow, hardSigmoid: hardSigmoidRow, hardSwish: hardSwishRow,
   maxPool: maxPoolRow, avgPool: avgPoolRow,
+  unbind: unbindRow,
+  lstmStep: lstmStepRow, gruStep: gruStepRow, rnnLayer: rnnLayerRow, lstmLayer: lstmLayerRow, gruLayer: gruLayerRow, gruResetFirstLayer: gruResetFirstLayerRow,
 }
 
 /** The type of {@link composites}. */

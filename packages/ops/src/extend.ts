@@ -7,6 +7,8 @@ export { conv, convInput, convSize, convWeight, dot, type ConvGeometry, type Con
 export type { AvgPoolParams } from './composites/pooling.ts'
 export { cubic } from './composites/interpolate.ts'
 export { batched, perAxis } from './composites/spatial.ts'
+export { gruLayerRow, gruResetFirstLayerRow, lengthsOf, lstmLayerRow, recur, type Recurred, type RecurrenceKind, type RecurrenceOperand, type RecurrenceParams, rnnLayerRow } from './composites/recurrence.ts'
+export { type Activation, type CellRule, gruOf, gruResetFirstOf, lstmOf, rnnOf } from './composites/recurrentSteps.ts'
 export { pick, resample, type Taps } from './composites/resample.ts'
 export type { AxisParams } from './composites/softmax.ts'
 export type { StandardiseParams } from './composites/statistics.ts'

@@ -8,6 +8,7 @@ import { elementwiseFunctions } from './functions/elementwise.ts'
 import { linalgFunctions } from './functions/linalg.ts'
 import { lossFunctions } from './functions/losses.ts'
 import { productFunctions } from './functions/products.ts'
+import { recurrentFunctions } from './functions/recurrent.ts'
 import { reduceFunctions } from './functions/reduce.ts'
 import { visionFunctions } from './functions/vision.ts'
 import type { OperandSpec } from './sample.ts'
@@ -29,6 +30,7 @@ export const functionSamples: Readonly<Record<string, readonly FunctionSample[]>
   ...linalgFunctions,
   ...lossFunctions,
   ...productFunctions,
+  ...recurrentFunctions,
   ...reduceFunctions,
   ...visionFunctions,
 }

@@ -179,6 +179,16 @@ export const compositeSamples: SamplesOf<Composites> = {
   mish: [{ operands: [operand([2, 5], away(-2, 2, [0]))] }],
   hardSigmoid: [{ operands: [operand([2, 8], away(-5, 5, [-3, 3]))] }],
   hardSwish: [{ operands: [operand([2, 8], away(-5, 5, [-3, 3]))] }],
+  unbind: [{ operands: [operand([3, 2])], params: { axis: 0 } }, { operands: [operand([2, 3, 2])], params: { axis: 1 } }],
+  lstmStep: [
+    { operands: [operand([2, 8]), operand([2, 8]), operand([2, 2])], params: {} },
+    { operands: [operand([1, 12]), operand([1, 12]), operand([1, 3]), operand([3]), operand([3]), operand([3])], params: { coupled: true } },
+  ],
+  gruStep: [{ operands: [operand([2, 6]), operand([2, 6]), operand([2, 2])], params: {} }, { operands: [operand([1, 9]), operand([1, 9]), operand([1, 3]), operand([3])], params: {} }],
+  rnnLayer: [{ operands: [operand([3, 2, 2]), operand([2, 2]), operand([2, 2])], params: { rule: {}, reverse: false, given: ['x', 'ih', 'hh'] } }],
+  lstmLayer: [{ operands: [operand([2, 2, 1]), operand([8, 1]), operand([8, 2]), operand([2, 2]), operand([2, 2])], params: { rule: { clip: 5 }, reverse: true, given: ['x', 'ih', 'hh', 'h', 'c'] } }],
+  gruLayer: [{ operands: [operand([3, 2, 1]), operand([6, 1]), operand([6, 2]), operand([6]), fixed([2], 'int32', given(1, 3))], params: { rule: {}, reverse: true, given: ['x', 'ih', 'hh', 'biasHh', 'lengths'] } }],
+  gruResetFirstLayer: [{ operands: [operand([2, 1, 2]), operand([6, 2]), operand([6, 2]), operand([6])], params: { rule: {}, reverse: false, given: ['x', 'ih', 'hh', 'biasHh'] } }],
   maxPool: [
     { operands: [operand([1, 2, 4, 4], distinct(-2, 2))], params: { kernel: [2, 2], stride: [2, 2], padding: [[0, 0], [0, 0]], dilation: [1, 1] } },
     { operands: [operand([1, 1, 5, 5], distinct(-2, 2))], params: { kernel: [3, 3], stride: [2, 1], padding: [[1, 1], [0, 1]], dilation: [1, 1] } },

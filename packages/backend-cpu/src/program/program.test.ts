@@ -53,6 +53,12 @@ describe.each(dtypes)('in %s', dtype => {
     same(x => sumTo(transpose(mul(x, x), [0, 2, 1]), [40, 1]), [x])
   })
 
+  it('sums over axes of size 1, as the bias of a batch of one does', () => {
+    const x = random([1, 5], dtype), b = random([5], dtype)
+    same(grad((b: Tensor, x: Tensor) => sum(tanh(add(x, b)))), [b, x])
+    same(x => sum(x, 0), [x])
+  })
+
   it('makes rows in passes: softmax, layer normalisation and their gradients', () => {
     for (const shape of [[3, 5], [64, 100], [2, 3, 33]]) {
       const x = random(shape, dtype), w = random(shape.slice(-1), dtype)

@@ -3,7 +3,7 @@
 import type { DType, Shape } from '@bp/core'
 import { Aval, type Graph, type GraphNode, type Id, sizeOf } from '@bp/core/extend'
 import { isVectorOp } from './elementwise.ts'
-import { dense, isDense, type Layout } from './space.ts'
+import { dense, isDense, type Layout, reshapeLayout } from './space.ts'
 import { inVectors } from './vector.ts'
 import { isView, viewLayout } from './views.ts'
 
@@ -94,9 +94,9 @@ export function stepsOf(graph: Graph, specials: Specials): Steps {
     if (row.name === 'fill') {
       const { value } = params as { readonly value: number }
       refs.set(out, { constant: aval.dtype === 'bool' ? Number(value !== 0) : value, dtype: aval.dtype, layout: { offset: 0, shape: aval.shape, strides: aval.shape.map(() => 0) } })
-    } else if (isView(node)) {
+    } else if (isView(node) || dropsOnes(node, ins)) {
       const [x] = ins as [Ref]
-      const layout = viewLayout(node, x.layout)
+      const layout = isView(node) ? viewLayout(node, x.layout) : reshapeLayout(x.layout, aval.shape)
       if (layout) refs.set(out, { ...x, layout })
       else {
         copy(x, x.layout.shape, out)
@@ -107,10 +107,7 @@ export function stepsOf(graph: Graph, specials: Specials): Steps {
     } else if ((row.name === 'sumTo' || row.name === 'amax') && inVectors(aval.dtype) && aval.dtype !== 'bool') {
       const how = row.name === 'amax' ? 'max' : 'sum'
       const [x] = ins as [Ref]
-      const axes = reducedAxes(x.layout.shape, aval.shape)
-      // over axes of size 1 there is nothing to do but to drop them
-      if (axes.length === 0) refs.set(out, { ...x, layout: { ...x.layout, shape: aval.shape, strides: x.layout.strides.slice(x.layout.shape.length - aval.shape.length) } })
-      else push({ kind: 'reduce', name: row.name, how, ins: [x], axes, out, aval })
+      push({ kind: 'reduce', name: row.name, how, ins: [x], axes: reducedAxes(x.layout.shape, aval.shape), out, aval })
     } else if (specials.takes(node, argTypes)) {
       push({ kind: 'special', name: row.name, node, ins: ins.map((ref, i) => 'base' in ref && specials.strided(node, i, ref.layout) ? ref : densely(ref)), out, aval })
     } else {
@@ -122,6 +119,9 @@ export function stepsOf(graph: Graph, specials: Specials): Steps {
   const updates = graph.updates.map(({ id }) => settle(id))
   return { steps, avals, outputs, updates, eras }
 }
+
+/** Whether a reduction runs over axes of size 1 alone, and so leaves every element as it is. */
+const dropsOnes = ({ row, avals }: GraphNode, [x]: readonly Ref[]): boolean => (row.name === 'sumTo' || row.name === 'amax') && sizeOf(x!.layout.shape) === sizeOf(avals[0]!.shape)
 
 /** The axes of x along which y has size 1, or none: what a sum to y's shape runs over. */
 function reducedAxes(x: Shape, y: Shape): number[] {

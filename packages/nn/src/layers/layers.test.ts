@@ -35,7 +35,7 @@ test.each(drawing)('%s draws the same in a compiled step, and anew in each', (..
 test('every layer and loss has a row', () => {
   const rows = new Set([...layers, ...losses, ...drawing].map(([name]) => name.split(',')[0]))
   const isLayer = (value: unknown): boolean => typeof value === 'function' && value.prototype instanceof nn.Module
-  // their tests are elsewhere: containers and wrappers, attention, and the base of BatchNorm1d to 3d
-  const elsewhere = /^(Module|ModuleDict|ModuleList|Sequential|Residual|StochasticDepth|WeightNorm|LoRA|BatchNorm|.*Attention|Transformer.*)$/
+  // their tests are elsewhere: containers and wrappers, recurrent layers, attention, positions, and the base of BatchNorm1d to 3d
+  const elsewhere = /^(Module|ModuleDict|ModuleList|Sequential|Residual|StochasticDepth|WeightNorm|LoRA|BatchNorm|(RNN|LSTM|GRU)(Cell)?|.*Positions|.*Attention|Transformer.*)$/
   expect(Object.entries(nn).flatMap(([name, value]) => isLayer(value) && !rows.has(name) && !elsewhere.test(name) ? name : [])).toEqual([])
 })

@@ -1,88 +1,51 @@
-// Multi-head attention and the encoder layer of a transformer.
+// A whole transformer: an encoder of one sequence and a decoder of another that attends to it.
 
-import { add, type Tensor, zeros } from '@bp/core'
-import { describe, fail } from '@bp/core/extend'
-import { gelu, linear, relu, reshape, scaledDotProductAttention, split, transpose, type AttentionOptions } from '@bp/ops'
+import { noGrad, type Tensor } from '@bp/core'
 import { xavierUniform } from '../init.ts'
-import { Module, Parameter } from '../module.ts'
-import { Dropout } from './dropout.ts'
-import { type LayerOptions, Linear } from './linear.ts'
+import { Module } from '../module.ts'
 import { LayerNorm } from './norm.ts'
+import { type DecoderMasks, TransformerDecoder, TransformerDecoderLayer } from './transformerDecoder.ts'
+import { type EncoderMasks, TransformerEncoder, TransformerEncoderLayer, type TransformerOptions } from './transformerEncoder.ts'
+
+/** Options of {@link Transformer}. */
+export interface WholeTransformerOptions extends TransformerOptions {
+  /** 6 unless given. */
+  readonly numEncoderLayers?: number
+  /** 6 unless given. */
+  readonly numDecoderLayers?: number
+}
+
+/** Masks of both parts of a {@link Transformer}. */
+export interface TransformerMasks extends DecoderMasks, Pick<EncoderMasks, 'srcMask' | 'srcKeyPaddingMask'> {
+  /** A place of the source sees itself and what comes before. */
+  readonly srcIsCausal?: boolean | undefined
+}
 
 /**
- * Self-attention by several heads at once: [n, length, dim] → the same (Vaswani et al. 2017). Parameters are named as in
- * PyTorch's `MultiheadAttention`.
+ * An encoder and a decoder, each normalised at its end (Vaswani et al. 2017): source [n, s, dim] and target [n, l, dim] → [n, l, dim].
+ * PyTorch's `nn.Transformer`, with the batch first; matrices begin by Glorot's rule.
+ *
+ * @example
+ * ```ts
+ * import { ones } from '@bp/core'
+ * import { Transformer } from '@bp/nn'
+ * const model = new Transformer(4, 2, { numEncoderLayers: 1, numDecoderLayers: 1, feedForward: 8 })
+ * model.forward(ones([2, 5, 4]), ones([2, 3, 4]), { tgtIsCausal: true }).shape // => [2, 3, 4]
+ * ```
  */
-export class MultiheadAttention extends Module<[x: Tensor, options?: AttentionOptions]> {
-  readonly in_proj_weight: Parameter
-  readonly in_proj_bias: Parameter
-  readonly out_proj: Linear
-  readonly heads: number
+export class Transformer extends Module<[source: Tensor, target: Tensor, masks?: TransformerMasks]> {
+  readonly encoder: TransformerEncoder
+  readonly decoder: TransformerDecoder
 
-  constructor(dim: number, heads: number, options: LayerOptions = {}) {
+  constructor(dim = 512, heads = 8, { numEncoderLayers = 6, numDecoderLayers = 6, ...layer }: WholeTransformerOptions = {}) {
     super()
-    if (dim % heads !== 0) fail('value', 'MultiheadAttention', `${dim} features do not divide into ${heads} heads`)
-    this.in_proj_weight = new Parameter(xavierUniform([3 * dim, dim], options))
-    this.in_proj_bias = new Parameter(zeros([3 * dim], options.dtype))
-    this.out_proj = new Linear(dim, dim, options)
-    this.out_proj.bias?.assign(zeros([dim], options.dtype))
-    this.heads = heads
+    const norm = (): LayerNorm => new LayerNorm(dim, { ...layer, eps: layer.layerNormEps ?? 1e-5 })
+    this.encoder = new TransformerEncoder(() => new TransformerEncoderLayer(dim, heads, layer), numEncoderLayers, norm())
+    this.decoder = new TransformerDecoder(() => new TransformerDecoderLayer(dim, heads, layer), numDecoderLayers, norm())
+    noGrad(() => { for (const p of this.parameters()) if (p.rank > 1) p.assign(xavierUniform(p.shape, layer)) })
   }
 
-  override forward(x: Tensor, options: AttentionOptions = {}): Tensor {
-    if (x.rank !== 3) fail('shape', 'MultiheadAttention', `needs [n, length, dim], got ${describe(x)}`)
-    const [n, length, dim] = x.shape as [number, number, number]
-    const heads = (t: Tensor): Tensor => transpose(reshape(t, [n, length, this.heads, dim / this.heads]), [0, 2, 1, 3])
-    const [q, k, v] = split(linear(x, this.in_proj_weight, this.in_proj_bias), dim, 2).map(heads) as [Tensor, Tensor, Tensor]
-    const seen = scaledDotProductAttention(q, k, v, options)
-    return this.out_proj.forward(reshape(transpose(seen, [0, 2, 1, 3]), [n, length, dim]))
-  }
-}
-
-/** Options of {@link TransformerEncoderLayer}. */
-export interface TransformerOptions extends LayerOptions {
-  /** Width of the feed-forward part; 2048 unless given. */
-  readonly feedForward?: number
-  /** 0.1 unless given. */
-  readonly dropout?: number
-  readonly activation?: 'relu' | 'gelu'
-  /** Normalises before each part instead of after it. */
-  readonly normFirst?: boolean
-}
-
-/** Self-attention and a feed-forward part, each with dropout, residual and layer normalisation. */
-export class TransformerEncoderLayer extends Module<[x: Tensor, options?: AttentionOptions]> {
-  readonly self_attn: MultiheadAttention
-  readonly linear1: Linear
-  readonly linear2: Linear
-  readonly norm1: LayerNorm
-  readonly norm2: LayerNorm
-  private readonly dropout: Dropout
-  private readonly activation: (x: Tensor) => Tensor
-  private readonly normFirst: boolean
-
-  constructor(dim: number, heads: number, options: TransformerOptions = {}) {
-    super()
-    const { feedForward = 2048, dropout = 0.1, activation = 'relu', normFirst = false, ...layer } = options
-    this.self_attn = new MultiheadAttention(dim, heads, layer)
-    this.linear1 = new Linear(dim, feedForward, layer)
-    this.linear2 = new Linear(feedForward, dim, layer)
-    const { dtype = 'float32' } = layer
-    this.norm1 = new LayerNorm(dim, { dtype })
-    this.norm2 = new LayerNorm(dim, { dtype })
-    this.dropout = new Dropout(dropout, layer)
-    this.activation = activation === 'gelu' ? gelu : relu
-    this.normFirst = normFirst
-  }
-
-  override forward(x: Tensor, options: AttentionOptions = {}): Tensor {
-    const attend = (t: Tensor): Tensor => this.dropout.forward(this.self_attn.forward(t, options))
-    const think = (t: Tensor): Tensor => this.dropout.forward(this.linear2.forward(this.dropout.forward(this.activation(this.linear1.forward(t)))))
-    if (this.normFirst) {
-      const y = add(x, attend(this.norm1.forward(x)))
-      return add(y, think(this.norm2.forward(y)))
-    }
-    const y = this.norm1.forward(add(x, attend(x)))
-    return this.norm2.forward(add(y, think(y)))
+  override forward(source: Tensor, target: Tensor, { srcMask, srcKeyPaddingMask, srcIsCausal, ...masks }: TransformerMasks = {}): Tensor {
+    return this.decoder.forward(target, this.encoder.forward(source, { srcMask, srcKeyPaddingMask, isCausal: srcIsCausal }), masks)
   }
 }

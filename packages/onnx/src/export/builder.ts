@@ -6,8 +6,8 @@ import { type AttributeProto, attributeType, type NodeProto, type TensorProto } 
 import { dtypeCodes, writeTensor } from '../proto/tensor.ts'
 import { isFixed, type Size } from './twin.ts'
 
-/** An attribute: a whole number, a list of them, a text, or a float where it is wrapped as such. */
-export type AttributeValue = number | readonly number[] | string | Float
+/** An attribute: a whole number or a text, a list of either, or a float where it is wrapped as such. */
+export type AttributeValue = number | readonly number[] | string | readonly string[] | Float
 
 /** Marks a number as a float attribute. */
 export class Float {
@@ -20,9 +20,13 @@ export class Float {
 
 function attribute(name: string, value: AttributeValue): AttributeProto {
   if (value instanceof Float) return { name, type: attributeType('FLOAT'), f: value.value }
-  if (typeof value === 'string') return { name, type: attributeType('STRING'), s: new TextEncoder().encode(value) }
-  return typeof value === 'number' ? { name, type: attributeType('INT'), i: value } : { name, type: attributeType('INTS'), ints: [...value] }
+  const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
+  if (typeof value === 'string') return { name, type: attributeType('STRING'), s: bytes(value) }
+  if (typeof value === 'number') return { name, type: attributeType('INT'), i: value }
+  return areTexts(value) ? { name, type: attributeType('STRINGS'), strings: value.map(bytes) } : { name, type: attributeType('INTS'), ints: [...value] }
 }
+
+const areTexts = (list: readonly number[] | readonly string[]): list is readonly string[] => typeof list[0] === 'string'
 
 /** Where the batch size of a running model can be read: an input and its axis. */
 export interface BatchSource {

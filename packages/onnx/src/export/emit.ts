@@ -14,8 +14,8 @@ export interface Emission {
   readonly where: string
 }
 
-/** Writes an op and returns the name of its result, or `null` where this case is better decomposed. */
-export type Emitter = (b: Builder, e: Emission) => string | null
+/** Writes an op and returns the name of its result, or of all its results, or `null` where this case is better decomposed. */
+export type Emitter = (b: Builder, e: Emission) => string | string[] | null
 
 /** Emitters by row name. */
 export type Emitters = Readonly<Record<string, Emitter>>

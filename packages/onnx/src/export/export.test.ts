@@ -3,8 +3,9 @@
 import { type DType, grad, type Tensor, tensor, use, Variable } from '@bp/core'
 import { bind, defineComposite, defineOp } from '@bp/core/extend'
 import { cpu } from '@bp/backend-cpu'
-import { BatchNorm2d, Conv2d, Embedding, Flatten, LayerNorm, Linear, MaxPool2d, Module, ReLU, Sequential, TransformerEncoderLayer } from '@bp/nn'
+import { BatchNorm2d, Conv2d, Embedding, Flatten, GRU, LayerNorm, Linear, LSTM, MaxPool2d, Module, ReLU, RNN, Sequential, TransformerEncoderLayer } from '@bp/nn'
 import * as ops from '@bp/ops'
+import { gruResetFirstLayerRow, gruResetFirstOf, lstmLayerRow, lstmOf, recur } from '@bp/ops/extend'
 import proto from 'onnx-proto'
 import * as runtime from 'onnxruntime-node'
 import { describe, expect, test } from 'vitest'
@@ -93,6 +94,52 @@ describe('modules', () => {
 
   test('an embedding and layer normalisation', async () => {
     await expectRoundTrip(new Sequential(new Embedding(7, 4), new LayerNorm(4)), [index([2, 3], 7, 'int64')])
+  })
+
+  /** A recurrent layer's outputs and last states alone. */
+  const recurrent = (model: LSTM | GRU | RNN): Program => {
+    class Whole extends Module<[x: Tensor, lengths?: Tensor], Tensor[]> {
+      readonly layer = model
+      override forward(x: Tensor, lengths?: Tensor): Tensor[] {
+        const options = { lengths }
+        return (this.layer instanceof LSTM ? this.layer.forward(x, undefined, options) : this.layer.forward(x, undefined, options)).flat()
+      }
+    }
+    return new Whole()
+  }
+  const sequences: Input = { shape: [2, 5, 3] }
+  const lengths = index([2], 6, 'int32')
+
+  test.each<readonly [string, LSTM | GRU | RNN, readonly string[], readonly Input[]]>([
+    ['LSTM', new LSTM(3, 4, { numLayers: 2, bidirectional: true, batchFirst: true }), ['LSTM', 'LSTM', 'LSTM', 'LSTM'], [sequences]],
+    ['GRU of many lengths', new GRU(3, 4, { bidirectional: true, batchFirst: true }), ['GRU', 'GRU'], [sequences, { ...lengths, low: 1 }]],
+    ['RNN with relu, without biases', new RNN(3, 4, { nonlinearity: 'relu', bias: false, batchFirst: true }), ['RNN'], [sequences]],
+    ['LSTM with a projection, step by step', new LSTM(3, 4, { projSize: 2, batchFirst: true }), [], [sequences]],
+  ])('a recurrent network: %s', async (_name, model, operators, inputs) => {
+    const program = recurrent(model)
+    await expectRoundTrip(program, inputs)
+    const bytes = exportOnnx(program, inputs)
+    expect(operatorsOf(bytes).filter(name => ['LSTM', 'GRU', 'RNN'].includes(name))).toEqual(operators)
+    expect(importOnnx(bytes).namedParameters()).toHaveLength(model.parameters().length)
+  })
+
+  test('a cell with peepholes, clipped, coupled or that resets first comes back as it was', async () => {
+    const w = (...shape: number[]): Tensor => generator.normal(shape, { std: 0.5 })
+    const peepholes = [w(4), w(4), w(4)] as const
+    const lstm = { ih: w(16, 3), hh: w(16, 4), biasIh: w(16), biasHh: w(16), peepholes }
+    const gru = { ih: w(12, 3), hh: w(12, 4) }
+    const initial = [w(2, 4), w(2, 4)]
+    const programs: readonly (readonly [string, (x: Tensor) => Tensor])[] = [
+      ['LSTM', x => recur({ row: lstmLayerRow, of: lstmOf }, { clip: 3 }, x, lstm, { initial }).last[1]!],
+      ['LSTM', x => recur({ row: lstmLayerRow, of: lstmOf }, { coupled: true, output: ops.relu }, x, { ...lstm, peepholes: undefined }, { reverse: true }).y],
+      ['GRU', x => recur({ row: gruResetFirstLayerRow, of: gruResetFirstOf }, {}, x, gru).y],
+    ]
+    for (const [operator, program] of programs) {
+      await expectRoundTrip(program, [{ shape: [5, 2, 3], fixed: true }])
+      expect(operatorsOf(exportOnnx(program, [{ shape: [5, 2, 3] }]))).toContain(operator)
+    }
+    const odd = (x: Tensor): Tensor => recur({ row: lstmLayerRow, of: lstmOf }, { output: ops.gelu }, x, lstm).y
+    await expectRoundTrip(odd, [{ shape: [5, 2, 3], fixed: true }])
   })
 
   test('training mode is left as it was', () => {

@@ -10,6 +10,7 @@ import { compositeEmitters } from './composites.ts'
 import type { Emission, Emitters } from './emit.ts'
 import { Fuser } from './fuse.ts'
 import { maps } from './maps.ts'
+import { recurrentEmitters } from './recurrent.ts'
 import { isFixed, type Size, traceTwin, type Twin, type TwinAval, type TwinNode } from './twin.ts'
 import { views } from './views.ts'
 
@@ -42,7 +43,7 @@ export interface ExportOptions {
 
 type Exportable = Module<never, Tensor | Tensor[]> | ((...xs: Tensor[]) => Tensor | readonly Tensor[])
 
-const emitters: Emitters = { ...maps, ...views, ...compositeEmitters }
+const emitters: Emitters = { ...maps, ...views, ...compositeEmitters, ...recurrentEmitters }
 
 /** Two batch sizes to compare. Both are even, for programs that halve the batch; halves and thirds of them differ. */
 const batches: Size = [6, 10]
@@ -175,7 +176,7 @@ class Writer {
     const emission: Emission = { node, inputs, xs, ys: node.outputs.map(id => twin.avals.get(id)!), where }
     const emitter = Object.hasOwn(emitters, row.name) ? emitters[row.name] : undefined
     const result = emitter?.(this.b, emission) ?? null
-    if (result !== null) return [result]
+    if (result !== null) return [result].flat()
     if (row.decompose === null) return fail('value', 'exportOnnx', `${where} has no counterpart in ONNX and no decomposition. Give its row a decompose in terms of ops that have one`)
     const sides = node.params
     let side = 0

@@ -11,7 +11,7 @@ const one = (f: (x: Tensor, number: (name: string, fallback: number) => number) 
   onTensors(1, ([x], attributes) => f(x!, (name, fallback) => attributes.float(name, fallback)))
 
 /** αx + β cut to [0, 1], with derivative 0 at both ends. */
-function hardSigmoid(x: Tensor, alpha: number, beta: number): Tensor {
+export function hardSigmoid(x: Tensor, alpha: number, beta: number): Tensor {
   const y = add(mul(x, alpha), beta)
   return select(logicalAnd(greater(y, 0), less(y, 1)), y, select(greater(y, 0), 1, select(equal(y, y), 0, y)))
 }

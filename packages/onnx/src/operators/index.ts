@@ -8,10 +8,11 @@ import { loss } from './loss.ts'
 import { matrix } from './matrix.ts'
 import { norm } from './norm.ts'
 import type { Operators } from './operator.ts'
+import { recurrentOperators } from './recurrent.ts'
 import { reduce } from './reduce.ts'
 import { resizing } from './resize.ts'
 import { sampling } from './sampling.ts'
 import { shape } from './shape.ts'
 
 /** Every operator under its ONNX name. Constant is not among them: it is read when a model is loaded. */
-export const operators: Operators = { ...elementwise, ...activation, ...reduce, ...shape, ...indexing, ...matrix, ...conv, ...norm, ...loss, ...resizing, ...sampling }
+export const operators: Operators = { ...elementwise, ...activation, ...reduce, ...shape, ...indexing, ...matrix, ...conv, ...norm, ...loss, ...resizing, ...sampling, ...recurrentOperators }

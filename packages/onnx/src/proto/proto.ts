@@ -12,7 +12,7 @@ export type TensorProto = onnx.ITensorProto
 export type ValueInfoProto = onnx.IValueInfoProto
 
 /** The number by which an attribute says what it holds. */
-export const attributeType = (kind: 'FLOAT' | 'INT' | 'STRING' | 'TENSOR' | 'INTS'): onnx.AttributeProto.AttributeType => proto.onnx.AttributeProto.AttributeType[kind]
+export const attributeType = (kind: 'FLOAT' | 'INT' | 'STRING' | 'TENSOR' | 'INTS' | 'STRINGS'): onnx.AttributeProto.AttributeType => proto.onnx.AttributeProto.AttributeType[kind]
 
 /** A 64-bit number as onnx-proto gives it: an object of two halves where the package `long` is found, else a number. */
 export type Int64 = number | { readonly low: number; readonly high: number } | null | undefined

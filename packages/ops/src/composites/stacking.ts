@@ -1,7 +1,7 @@
 // Putting tensors together and taking them apart along axes that have names in NumPy: stacks, splits, grids, products.
 
 import { broadcastTo, type Tensor } from '@bp/core'
-import { describe, fail, normaliseAxis } from '@bp/core/extend'
+import { bindMany, defineComposite, describe, fail, normaliseAxis } from '@bp/core/extend'
 import { take } from '../rows/indexing.ts'
 import { concat, narrow, padInterior, reshape } from '../rows/view.ts'
 import { split, stack } from './arrange.ts'
@@ -59,6 +59,13 @@ export const dstack = (xs: readonly Tensor[]): Tensor => concat(xs.map(atLeast3d
  */
 export const columnStack = (xs: readonly Tensor[]): Tensor => concat(xs.map(x => x.rank < 2 ? reshape(x, [x.size, 1]) : x), 1)
 
+/** yᵢ = entry i along an axis,   x̄ = the ȳᵢ side by side: written at once, where each entry would pad its own to all of x */
+export const unbindRow = /* @__PURE__ */ defineComposite({
+  name: 'unbind', arity: 1,
+  decompose: ([x], { axis }: { readonly axis: number }) => Array.from({ length: x.shape[axis]! }, (_, i) => reshape(narrow(x, axis, i, 1), x.shape.toSpliced(axis, 1))),
+  vjp: (cts, _xs, _ys, { axis }) => [stack(cts, axis)],
+})
+
 /**
  * The entries of an axis, without that axis.
  *
@@ -71,7 +78,7 @@ export const columnStack = (xs: readonly Tensor[]): Tensor => concat(xs.map(x =>
  */
 export function unbind(x: Tensor, axis = 0): Tensor[] {
   const at = normaliseAxis('unbind', axis, x.rank)
-  return Array.from({ length: x.shape[at]! }, (_, i) => reshape(narrow(x, at, i, 1), x.shape.toSpliced(at, 1)))
+  return x.shape[at] === 0 ? [] : bindMany(unbindRow, [x], { axis: at })
 }
 
 /**
