@@ -32,7 +32,7 @@ const specs = {
 type Options = OptionValues<typeof specs>
 
 /** Sizes that take much the same time a step. */
-const sizes = { transformer: { dim: 128, layers: 2 } } as const
+const sizes = { transformer: { dim: 128, layers: 2 }, lstm: { dim: 256, layers: 1 } } as const
 
 /** Runs the command line. */
 export async function chars(argv: readonly string[], say: (text: string) => void): Promise<number> {
@@ -79,7 +79,7 @@ function introduction({ model }: CharRun, { model: kind, dim, layers, context, b
   const parameters = model.parameters().reduce((n, { size }) => n + size, 0)
   return [
     `Moby-Dick: ${count(train.length)} characters to learn from, the last ${count(validation.length)} to be judged on, ${alphabet.length} different ones.`,
-    `${kind}: ${layers} layers of ${dim}, ${count(parameters)} parameters, windows of ${context}; batch ${batch}, rate ${lr}, seed ${seed}, ${count(steps)} steps.`,
+    `${kind}: ${layers} ${layers === 1 ? 'layer' : 'layers'} of ${dim}, ${count(parameters)} parameters, windows of ${context}; batch ${batch}, rate ${lr}, seed ${seed}, ${count(steps)} steps.`,
     'Losses in bits a character, speed in characters a second:',
   ].join('\n')
 }

@@ -1,11 +1,11 @@
 // Networks that read characters and say, at each place, how likely every character is to come next.
 
 import { add, type Tensor } from '@bp/core'
-import { Embedding, LayerNorm, Linear, Module, TransformerEncoderLayer } from '@bp/nn'
+import { Embedding, LayerNorm, Linear, LSTM, Module, TransformerEncoderLayer } from '@bp/nn'
 import { type Generator, iota } from '@bp/ops'
 
 /** The kinds of networks. */
-export const modelKinds = ['transformer'] as const
+export const modelKinds = ['transformer', 'lstm'] as const
 
 /** How large a network is. */
 export interface ModelOptions {
@@ -46,7 +46,25 @@ export class CharTransformer extends Module {
   }
 }
 
-/** The network that the options ask for, its first values drawn from the generator. */
-export function charModel(alphabetSize: number, options: ModelOptions, generator: Generator): CharModel {
-  return new CharTransformer(alphabetSize, options, generator)
+/** Long short-term memory (Hochreiter & Schmidhuber 1997), which begins every window with an empty one. */
+export class CharLSTM extends Module {
+  private readonly characters: Embedding
+  private readonly lstm: LSTM
+  private readonly head: Linear
+
+  constructor(alphabetSize: number, { dim, layers }: ModelOptions, generator: Generator) {
+    super()
+    this.characters = new Embedding(alphabetSize, dim, { generator })
+    this.lstm = new LSTM(dim, dim, { numLayers: layers, batchFirst: true, generator })
+    this.head = new Linear(dim, alphabetSize, { generator })
+  }
+
+  override forward(x: Tensor): Tensor {
+    return this.head.forward(this.lstm.forward(this.characters.forward(x))[0])
+  }
 }
+
+const models = { transformer: CharTransformer, lstm: CharLSTM }
+
+/** The network that the options ask for, its first values drawn from the generator. */
+export const charModel = (alphabetSize: number, options: ModelOptions, generator: Generator): CharModel => new models[options.model](alphabetSize, options, generator)
