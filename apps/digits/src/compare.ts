@@ -3,7 +3,7 @@
 import { crossEntropy, type Module } from '@bp/nn'
 import { trainStep } from '@bp/train'
 import type { Images } from './data.ts'
-import { type Batch, begin, rate, shuffled, type TrainOptions } from './train.ts'
+import { type Batch, begin, falling, shuffled, type TrainOptions } from './train.ts'
 
 /** Steps before any is timed: engines compile while functions run. */
 const warmUp = 20
@@ -13,18 +13,19 @@ const median = (times: readonly number[]): number => [...times].sort((a, b) => a
 
 /** Takes the first steps of a run both ways, and says how long one takes, and by what factor compiling makes it faster. */
 export function compare(options: TrainOptions, train: Images): string {
+  const data = shuffled(train, options)
   const ways = [true, false].map(compile => {
     const { model, optimiser } = begin(options)
-    return { optimiser, step: trainStep<Module, Batch>(model, { loss: crossEntropy, optimiser, compile }), times: [] as number[], losses: [] as number[] }
+    return { schedule: falling(optimiser, options, data), step: trainStep<Module, Batch>(model, { loss: crossEntropy, optimiser, compile }), times: [] as number[], losses: [] as number[] }
   })
-  for (let epoch = 0, i = 0; i < warmUp + timed; epoch++) {
-    for (const batch of shuffled(train, options, epoch)) {
+  for (let i = 0; i < warmUp + timed;) {
+    for (const batch of data) {
       if (i === warmUp + timed) break
-      for (const { optimiser, step, times, losses } of ways) {
-        optimiser.groups[0]!.lr = rate(options, train, i)
+      for (const { schedule, step, times, losses } of ways) {
         const begun = performance.now()
         losses.push(step(batch).loss.item())
         times.push(performance.now() - begun)
+        schedule.step()
       }
       i++
     }

@@ -1,10 +1,11 @@
 // The run: the network, its data in a new order each epoch, the rate, and fit, which can be stopped at any step and gone on from exactly.
 
 import { noGrad, type Tensor } from '@bp/core'
-import { Adam, crossEntropy, type Module, readCheckpointProgress } from '@bp/nn'
+import { DataLoader, ndarray, type NdArray, TensorDataset } from '@bp/data'
+import { Adam, CosineAnnealingLR, crossEntropy, type Module, readCheckpointProgress } from '@bp/nn'
 import { Generator } from '@bp/ops'
-import { Accuracy, type Callback, type CheckpointStore, fit, type FitResult, type Run } from '@bp/train'
-import { type Images, inBatches, pick, toBatch } from './data.ts'
+import { Accuracy, type Callback, type CheckpointStore, fit, type FitResult, LearningRateScheduler } from '@bp/train'
+import { type Images, inBatches, toBatch } from './data.ts'
 import { digitsNetwork } from './model.ts'
 
 /** What a run is trained by. */
@@ -17,6 +18,8 @@ export interface TrainOptions {
 
 /** Images and labels, f32[n,1,28,28] and i32[n]. */
 export type Batch = readonly [x: Tensor, y: Tensor]
+
+type Sample = [x: NdArray, y: NdArray]
 
 /** How a run is made, beside what it is trained by. */
 export interface Surroundings {
@@ -38,28 +41,23 @@ export function begin({ seed, lr }: TrainOptions): { readonly model: ReturnType<
   return { model, optimiser: new Adam(model.parameters(), { lr }) }
 }
 
-/** All images in batches, in an order that depends on the seed and the number of the epoch alone. */
-export function* shuffled(train: Images, { batch, seed }: TrainOptions, epoch: number): Iterable<Batch> {
-  const order = new Generator(seed + 1)
-  let places: number[] = []
-  for (let drawn = 0; drawn <= epoch; drawn++) places = order.permutation(train.labels.length)
-  for (let at = 0; at < places.length; at += batch) yield toBatch(pick(train, places.slice(at, at + batch)))
-}
+/** The images in batches, in a new order each epoch. */
+export const shuffled = ({ pixels, labels }: Images, { batch, seed }: TrainOptions): DataLoader<Sample> =>
+  new DataLoader(new TensorDataset(ndarray(pixels, [labels.length, 1, 28, 28]), labels), { batchSize: batch, shuffle: true, seed })
 
-/** Half a cosine from the first rate down to 0 over all steps: a function of the step alone, so nothing of it is saved. */
-export const rate = ({ lr, epochs, batch }: TrainOptions, train: Images, step: number): number =>
-  lr * (1 + Math.cos(Math.PI * step / (epochs * Math.ceil(train.labels.length / batch)))) / 2
+/** Half a cosine from the first rate down to 0 over all steps. */
+export const falling = (optimiser: Adam, { epochs }: TrainOptions, loader: DataLoader<Sample>): CosineAnnealingLR => new CosineAnnealingLR(optimiser, epochs * loader.length)
 
 /** Trains a network to the end, or until the signal. */
 export async function train(options: TrainOptions, { train, test, eager = false, store, resume = false, signal, callbacks = [] }: Surroundings): Promise<FitResult & { readonly model: ReturnType<typeof digitsNetwork>; readonly optimiser: Adam }> {
   const { model, optimiser } = begin(options)
-  const setRate = (run: Run): void => { optimiser.groups[0]!.lr = rate(options, train, run.step) }
+  const data = shuffled(train, options)
   const result = await fit<Module, Batch>(model, {
-    optimiser, loss: crossEntropy, compile: !eager, epochs: options.epochs, stepsPerEpoch: Math.ceil(train.labels.length / options.batch),
-    data: epoch => shuffled(train, options, epoch), metrics: { accuracy: new Accuracy() },
+    data, optimiser, loss: crossEntropy, compile: !eager, epochs: options.epochs, metrics: { accuracy: new Accuracy() },
+    scheduler: new LearningRateScheduler(falling(optimiser, options, data), { every: 'step' }),
     ...test && { validation: [...inBatches(test, 250)].map(toBatch) },
     ...store && { checkpoint: { store }, resume }, ...signal && { signal }, about: { ...options },
-    callbacks: [{ onStepEnd: setRate }, ...callbacks],
+    callbacks,
   })
   return { ...result, model, optimiser }
 }

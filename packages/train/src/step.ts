@@ -1,8 +1,8 @@
 // One update of a model as one function: forward, backward, clipping and the optimiser's step, op by op or compiled.
 
-import { add, compile, type Compiled, type CompileOptions, mul, noGrad, type Tensor, type Tree, Variable, zerosLike } from '@bp/core'
-import { fail, live, outside } from '@bp/core/extend'
-import { type AnyModule, type AnyOptimizer, clipGradNorm, clipGradValue, type Parameter } from '@bp/nn'
+import { add, compile, type Compiled, type CompileOptions, mul, noGrad, type Tensor, type Tree } from '@bp/core'
+import { fail, live } from '@bp/core/extend'
+import { type AnyModule, type AnyOptimizer, clipGradNorm, clipGradValue, GradAccumulator } from '@bp/nn'
 import { detach } from '@bp/ops'
 import { type ForwardOptions, forwardOf, type Outcome, samplesIn } from './outcome.ts'
 
@@ -80,29 +80,26 @@ export function trainStep<M extends AnyModule, B>(model: M, options: StepOptions
   const { optimiser, scaler, samples = samplesIn } = options
   const forward = forwardOf('trainStep', model, options)
   const params = [...new Set([...model.parameters(), ...optimiser.parameters()])]
-  const sums = new Map<Parameter, Variable>()
-  let share = 1
+  const accumulator = new GradAccumulator(params)
+  let count = 1
 
   const clear = (): void => { for (const p of params) if (p.requiresGrad) p.grad = null }
-  const backward = (batch: B, weigh: (loss: Tensor) => Tensor): Outcome => {
+  const backward = (batch: B): Outcome => {
     clear()
     const outcome = forward(batch)
-    const loss = weigh(outcome.loss)
-    ;(scaler ? scaler.scale(loss) : loss).backward()
+    ;(scaler ? scaler.scale(outcome.loss) : outcome.loss).backward()
     return withoutGraph(outcome)
   }
-  const whole = (batch: B): Update => ({ outcome: backward(batch, loss => loss), ...update(options) })
+  const whole = (batch: B): Update => ({ outcome: backward(batch), ...update(options) })
   const part = (batch: B): Outcome => {
-    const outcome = backward(batch, loss => mul(loss, live(() => share, loss.dtype)))
-    noGrad(() => { for (const p of params) if (p.grad) { const sum = sumOf(sums, p); sum.assign(add(sum, p.grad)) } })
-    clear()
+    const outcome = backward(batch)
+    accumulator.add(live(() => count))
     return outcome
   }
   const finish = (): Update => {
-    for (const [p, sum] of sums) p.grad = sum
+    accumulator.finish()
     const done = update(options)
     clear()
-    for (const sum of sums.values()) sum.assign(zerosLike(sum))
     return done
   }
 
@@ -118,7 +115,7 @@ export function trainStep<M extends AnyModule, B>(model: M, options: StepOptions
       return { loss: outcome!.loss, outcomes: [outcome!], ...gradNorm && { gradNorm }, samples: total }
     }
     const outcomes = batches.map((batch, i) => {
-      share = counts[i]! / total
+      count = counts[i]!
       return runPart(batch)
     })
     const { gradNorm } = runFinish()
@@ -145,13 +142,6 @@ function update<M, B>({ optimiser, scaler, clipNorm, clipValue, ema }: StepOptio
   } else optimiser.step()
   ema?.update()
   return gradNorm ? { gradNorm } : {}
-}
-
-/** The variable in which a parameter's gradients are summed. */
-function sumOf(sums: Map<Parameter, Variable>, p: Parameter): Variable {
-  let sum = sums.get(p)
-  if (!sum) sums.set(p, sum = outside(() => new Variable(zerosLike(p))))
-  return sum
 }
 
 /** Outcomes are kept by metrics; a graph must not be kept with them. */
