@@ -161,7 +161,11 @@ describe('programs of any form', () => {
         for (let i = 0; i < 2; i++) {
           const [want, got] = [free, tight].map(({ f, w }) => numbers([...f(x), w]))
           if (name === 'plain') expect(got).toEqual(want)
-          else got!.forEach((value, k) => { expect(Math.abs(value - want![k]!)).toBeLessThanOrEqual(1e-4 * Math.max(1, Math.abs(want![k]!))) })
+          else {
+            // sums in another order differ by rounding of the largest values that meet
+            const scale = want!.reduce((most, value) => Math.max(most, Math.abs(value)), 1)
+            got!.forEach((value, k) => { expect(Math.abs(value - want![k]!)).toBeLessThanOrEqual(1e-4 * scale) })
+          }
         }
       }
     }), { numRuns: 20 })
