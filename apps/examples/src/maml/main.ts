@@ -38,7 +38,7 @@ export function maml(argv: readonly string[], say: (text: string) => void): numb
       if (step % 10_000 === 0 || step === steps) say(`${method}: step ${step.toLocaleString('en')}, loss of the last ${tasks} waves ${loss.toFixed(3)}`)
     })
     const rate = method === 'maml' ? inner : bestRate(network, rates, evaluate)
-    return { name: `${method}, rate ${rate}`, points: learningCurve(network, { ...evaluate, rate }) }
+    return { name: `${method === 'maml' ? 'MAML' : method}, rate ${rate}`, points: learningCurve(network, { ...evaluate, rate }) }
   })
   say(`\nMean squared error on ${judged.tasks} new waves after gradient steps on ${points} points (± half of the 95 % confidence interval):`)
   say(`\n${table([
@@ -46,7 +46,7 @@ export function maml(argv: readonly string[], say: (text: string) => void): numb
     ...Array.from({ length: judged.steps + 1 }, (_, i) => [String(i), ...curves.map(curve => `${curve.points[i]!.error.toFixed(3)} ± ${curve.points[i]!.interval.toFixed(3)}`)]),
   ])}`)
   mkdirSync(dirname(options.out), { recursive: true })
-  writeFileSync(options.out, plot(`Learning a sine wave from ${points} points`, { name: 'gradient steps' }, { name: 'mean squared error', log: true }, curves.map(curve => ({ name: curve.name, points: curve.points.map(({ error }, i) => [i, error] as const) }))))
+  writeFileSync(options.out, plot(`Learning a sine wave from ${points} points`, { name: 'gradient steps' }, { name: 'mean squared error', log: true }, curves.toReversed().map(curve => ({ name: curve.name, points: curve.points.map(({ error }, i) => [i, error] as const) }))))
   say(`\nPlotted in ${options.out}`)
   return 0
 }
