@@ -33,7 +33,7 @@ export class CharTransformer extends Module {
     super()
     this.characters = new Embedding(alphabetSize, dim, { generator })
     this.places = new Embedding(context, dim, { generator })
-    this.blocks = Array.from({ length: layers }, () => new TransformerEncoderLayer(dim, heads, { feedForward: 4 * dim, dropout: 0, activation: 'gelu', normFirst: true, generator }))
+    this.blocks = Array.from({ length: layers }, () => new TransformerEncoderLayer(dim, heads, { feedForward: 4 * dim, dropout: 0, activation: 'gelu', normFirst: true, batchFirst: true, generator }))
     this.norm = new LayerNorm(dim)
     this.head = new Linear(dim, alphabetSize, { generator })
     // unit deviation is too much for what every block adds to

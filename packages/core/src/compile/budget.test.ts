@@ -50,7 +50,7 @@ const networks: Record<string, (options?: CompileOptions) => Training> = {
   },
   'a transformer': (options = {}) => {
     const generator = new Generator(3)
-    const block = (): Module => new TransformerEncoderLayer(16, 2, { feedForward: 64, dropout: 0.1, activation: 'gelu', normFirst: true, generator })
+    const block = (): Module => new TransformerEncoderLayer(16, 2, { feedForward: 64, dropout: 0.1, activation: 'gelu', normFirst: true, batchFirst: true, generator })
     const model = new Sequential(new Embedding(30, 16, { generator }), ...Array.from({ length: 3 }, block), new LayerNorm(16), new Linear(16, 30, { generator }))
     const tokens = tensor(Int32Array.from({ length: 96 }, (_, i) => i * 13 % 30), { shape: [4, 24] })
     return training(model, new AdamW(model.parameters(), { lr: 1e-3, eps: 1e-2 }), tokens, classes(96, 30), options)
