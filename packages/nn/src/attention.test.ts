@@ -1,6 +1,6 @@
 // Attention, transformers and positions give PyTorch's numbers, mask what they are told to, and compile.
 
-import { compile, grad, mul, type Tensor, tensor, use } from '@bp/core'
+import { compile, grad, mul, ones, type Tensor, tensor, use } from '@bp/core'
 import { cpu } from '@bp/backend-cpu'
 import { detach, Generator, narrow, rotaryEmbedding, square, sub, sum, transpose } from '@bp/ops'
 import { describe, expect, test } from 'vitest'
@@ -152,15 +152,17 @@ describe('attention', () => {
     expect(() => model.forward(q, k, v, { keyPaddingMask: wave(3, 4) })).toThrowErrorMatchingInlineSnapshot(`[BpError: MultiheadAttention: keyPaddingMask must be [n, keys] = [2,5], got f64[3,4]]`)
     expect(() => new MultiheadAttention(5, 2)).toThrowErrorMatchingInlineSnapshot(`[BpError: MultiheadAttention: 5 features do not divide into 2 heads]`)
     expect(() => new TransformerEncoder(() => new TransformerEncoderLayer(4, 2), 0)).toThrowErrorMatchingInlineSnapshot(`[BpError: TransformerEncoder: needs at least one layer, got 0]`)
-    expect(() => new LearnedPositions(2, 4).forward(narrow(q, 0, 0, 1))).toThrowErrorMatchingInlineSnapshot(`[BpError: LearnedPositions: has 2 places of 4 features, got f64[1,3,4]]`)
+    expect(() => new LearnedPositions(2, 4, { batchFirst: true }).forward(narrow(q, 0, 0, 1))).toThrowErrorMatchingInlineSnapshot(`[BpError: LearnedPositions: has 2 places of 4 features, got f64[1,3,4]]`)
   })
 })
 
 test('positions are the published ones, and learned ones learn', () => {
   // sin and cos of 2 and of 2/100
   close(narrow(sinusoidalPositions(3, 4, 'float64'), 0, 2, 1), [Math.sin(2), Math.cos(2), Math.sin(0.02), Math.cos(0.02)])
-  close(new SinusoidalPositions().forward(mul(q, 0)), [0, 1, 0, 1, Math.sin(1), Math.cos(1)])
-  const learned = new LearnedPositions(5, 4, f64)
+  close(new SinusoidalPositions({ batchFirst: true }).forward(mul(q, 0)), [0, 1, 0, 1, Math.sin(1), Math.cos(1)])
+  close(transpose(new SinusoidalPositions().forward(transpose(q, [1, 0, 2])), [1, 0, 2]), numbers(new SinusoidalPositions({ batchFirst: true }).forward(q)))
+  expect(() => new SinusoidalPositions().forward(ones([4]))).toThrowErrorMatchingInlineSnapshot('[BpError: SinusoidalPositions: needs [length, n, dim], or [length, dim] for one sequence, got f32[4]]')
+  const learned = new LearnedPositions(5, 4, { batchFirst: true, ...f64 })
   total(learned.forward(q)).backward()
   close(narrow(learned.weight.grad!, 0, 3, 2), new Array<number>(8).fill(0))
   close(narrow(learned.weight.grad!, 0, 0, 3), numbers(sum(q, 0)))
