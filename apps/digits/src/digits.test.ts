@@ -2,6 +2,7 @@
 
 import { cpu } from '@bp/backend-cpu'
 import { use } from '@bp/core'
+import { UsageError } from '@bp/kit'
 import { encodeCheckpoint, encodeSafetensors } from '@bp/nn'
 import { exportOnnx } from '@bp/onnx'
 import type { CheckpointStore } from '@bp/train'
@@ -9,7 +10,7 @@ import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
 import { describe, expect, test } from 'vitest'
 import { compare } from './compare.ts'
 import { type Images, pick, pixelsPerImage, readDigits, split } from './data.ts'
-import { parseOptions, UsageError } from './options.ts'
+import { parseOptions } from './options.ts'
 import { accuracy, begin, optionsIn, predict, type Surroundings, train, type TrainOptions } from './train.ts'
 
 use(cpu())
@@ -102,7 +103,25 @@ describe('options', () => {
     expect(parseOptions([])).toMatchObject({ batch: 32, seed: 1, backend: 'cpu', resume: false })
     expect(parseOptions(['--epochs', '3', '--lr', '1e-3', '--resume'])).toMatchObject({ epochs: 3, lr: 0.001, resume: true, eager: false, compare: false })
     expect(parseOptions(['--eager', '--compare'])).toMatchObject({ eager: true, compare: true })
-    expect(parseOptions(['--help'])).toBeNull()
+    expect(parseOptions(['--help'])).toMatchInlineSnapshot(`
+      "Trains a convolutional network on 10,000 handwritten digits, exports it to ONNX, and reads it back.
+
+        npm start -- [options]
+
+        --epochs N   passes over the 8,500 training images            (4)
+        --batch N    images a step                                    (32)
+        --lr X       Adam's first rate; it falls to 0                 (0.003)
+        --seed N     of the first weights and the data order          (1)
+        --backend B  where to compute: cpu                            (cpu)
+        --out DIR    where to write the model                         (out/digits)
+        --resume     go on from the checkpoint in DIR
+        --eager      train op by op instead of by a compiled step
+        --compare    only time steps, compiled and op by op in turns
+        --help       this text
+
+      Ctrl-C stops after the present step and leaves a checkpoint; --resume goes on exactly from there.
+      "
+    `)
   })
 
   test.each([['--epochs', '0'], ['--batch', '1.5'], ['--lr', 'fast'], ['--seed', '-1'], ['--backend', 'abacus'], ['--colour', 'red'], ['--epochs']])('refuse %s %s', (...argv) => {

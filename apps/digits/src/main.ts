@@ -4,13 +4,14 @@ import { readFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { cpu } from '@bp/backend-cpu'
 import { BpError, use } from '@bp/core'
+import { UsageError } from '@bp/kit'
 import { crossEntropy, encodeSafetensors, memoryBreakdown, summary } from '@bp/nn'
 import { exportOnnx, importOnnx } from '@bp/onnx'
 import { type Callback, formatLog, ProgressBar } from '@bp/train'
 import { CheckpointFiles, writeWhole } from '@bp/train/node'
 import { compare } from './compare.ts'
 import { type Images, pick, readDigits, split, toBatch } from './data.ts'
-import { help, type Options, parseOptions, UsageError } from './options.ts'
+import { type Options, parseOptions } from './options.ts'
 import { accuracy, begin, optionsIn, predict, train, type TrainOptions } from './train.ts'
 
 const percent = (share: number): string => `${(100 * share).toFixed(2)} %`
@@ -26,8 +27,8 @@ function stopOnSignal(): void {
 
 async function main(argv: readonly string[]): Promise<number> {
   const given = parseOptions(argv)
-  if (!given) {
-    process.stdout.write(help)
+  if (typeof given === 'string') {
+    process.stdout.write(given)
     return 0
   }
   use(cpu())

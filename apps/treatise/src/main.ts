@@ -3,16 +3,11 @@
 import { writeFileSync } from 'node:fs'
 import { cpu } from '@bp/backend-cpu'
 import { use } from '@bp/core'
+import { plot, table } from '@bp/kit'
 import { type Cost, measureCost, plan } from './cost.ts'
 import { exponent, measureMemory } from './memory.ts'
-import { plot } from './plot.ts'
 
 const megabytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(2)
-
-const table = (rows: readonly (readonly string[])[]): string => {
-  const widths = rows[0]!.map((_, i) => Math.max(...rows.map(row => row[i]!.length)))
-  return rows.map(row => row.map((cell, i) => cell.padStart(widths[i]!)).join('  ')).join('\n')
-}
 
 const print = (text: string): void => { process.stdout.write(`${text}\n`) }
 
@@ -44,7 +39,7 @@ function cost(file: string | undefined): void {
   ]))
   if (file === undefined) return
   const line = (name: string, chosen: readonly Cost[], y: (row: Cost) => number) => ({ name, points: chosen.toSorted((a, b) => a.parameters - b.parameters).map(row => [row.parameters, y(row)] as const) })
-  writeFileSync(file, plot('What a gradient costs', 'parameters', 'forward passes', [
+  writeFileSync(file, plot('What a gradient costs', { name: 'parameters', log: true }, { name: 'forward passes', log: true }, [
     line('finite differences', rows, ({ parameters }) => 2 * parameters),
     line('backpropagation, by width', rows.filter(({ depth }) => depth === 8), ({ ratio }) => ratio),
     line('backpropagation, by depth', rows.filter(({ width }) => width === 128), ({ ratio }) => ratio),

@@ -1,6 +1,6 @@
 // Attention, transformers and positions give PyTorch's numbers, mask what they are told to, and compile.
 
-import { compile, grad, mul, type Tensor, tensor, use } from '@bp/core'
+import { compile, grad, mul, ones, type Tensor, tensor, use } from '@bp/core'
 import { cpu } from '@bp/backend-cpu'
 import { detach, Generator, narrow, rotaryEmbedding, square, sub, sum, transpose } from '@bp/ops'
 import { describe, expect, test } from 'vitest'
@@ -27,7 +27,7 @@ const padding = tensor([[false, false, true, false, true], [false, false, false,
 // the expected numbers of this block are PyTorch 2.15's, in float64
 describe('as in PyTorch: attention', () => {
   test('to another sequence, with the mean of the heads\' weights', () => {
-    const model = filled(new MultiheadAttention(4, 2, f64))
+    const model = filled(new MultiheadAttention(4, 2, { batchFirst: true, ...f64 }))
     const [y, weights] = model.forward(q, k, v)
     close(y, [-0.03819793, 0.44562175, 0.64901532, -0.68040872, 0.07249225, 0.31166596])
     close(weights!, [0.10576291, 0.33968646, 0.09383006, 0.34985557, 0.110865, 0.24252271])
@@ -35,7 +35,7 @@ describe('as in PyTorch: attention', () => {
   })
 
   test('with padding and hidden places, and the weights of every head', () => {
-    const model = filled(new MultiheadAttention(4, 2, f64))
+    const model = filled(new MultiheadAttention(4, 2, { batchFirst: true, ...f64 }))
     const attnMask = tensor([[false, true, false, false, true], [false, false, false, true, false], [true, false, false, false, false]])
     const [y, weights] = model.forward(q, k, v, { keyPaddingMask: padding, attnMask, averageAttnWeights: false })
     expect(weights!.shape).toEqual([2, 2, 3, 5])
@@ -48,14 +48,14 @@ describe('as in PyTorch: attention', () => {
   })
 
   test('with numbers added for every head', () => {
-    const model = filled(new MultiheadAttention(4, 2, f64))
+    const model = filled(new MultiheadAttention(4, 2, { batchFirst: true, ...f64 }))
     const [y, weights] = model.forward(q, k, v, { attnMask: wave(4, 3, 5) })
     close(y, [0.01554441, 0.42365472, 0.62399021, -0.62572667, 0.1155308, 0.35876898])
     expectLoss(model, [y, weights!], 0.83075104, { in_proj_weight: -0.09300602, in_proj_bias: -0.10668308, 'out_proj.weight': 1.4460262, 'out_proj.bias': -0.48541105 })
   })
 
   test('of keys and values of other sizes, without biases, the batch second', () => {
-    const model = filled(new MultiheadAttention(4, 2, { kdim: 3, vdim: 5, bias: false, batchFirst: false, ...f64 }))
+    const model = filled(new MultiheadAttention(4, 2, { kdim: 3, vdim: 5, bias: false, ...f64 }))
     const [y, weights] = model.forward(wave(3, 2, 4), wave(5, 2, 3), wave(5, 2, 5))
     close(y, [-0.61408068, 0.70899958, -0.31278543, -0.30009918, 0.30452775, -0.56834709])
     close(weights!, [0.14203522, 0.14944416, 0.41725562, 0.14486586, 0.14639914, 0.15257263])
@@ -63,7 +63,7 @@ describe('as in PyTorch: attention', () => {
   })
 
   test('with a learned key and one of zeros behind', () => {
-    const model = filled(new MultiheadAttention(4, 2, { addBiasKv: true, addZeroAttn: true, ...f64 }))
+    const model = filled(new MultiheadAttention(4, 2, { addBiasKv: true, addZeroAttn: true, batchFirst: true, ...f64 }))
     const [y, weights] = model.forward(q, k, v, { keyPaddingMask: padding })
     expect(weights!.shape).toEqual([2, 3, 7])
     close(y, [0.47621372, -0.30723789, -0.28479032, -0.42301881, 0.47301555, -0.34904556])
@@ -72,7 +72,7 @@ describe('as in PyTorch: attention', () => {
   })
 
   test('without a batch, of the past alone', () => {
-    const model = filled(new MultiheadAttention(4, 2, { batchFirst: false, ...f64 }))
+    const model = filled(new MultiheadAttention(4, 2, f64))
     const x = wave(3, 4)
     const [y, weights] = model.forward(x, x, x, { attnMask: generateSquareSubsequentMask(3), isCausal: true })
     expect([y.shape, weights!.shape]).toEqual([[3, 4], [3, 3]])
@@ -85,7 +85,7 @@ describe('as in PyTorch: attention', () => {
 
 // the expected numbers of this block are PyTorch 2.15's, in float64
 describe('as in PyTorch: transformers', () => {
-  const small = { feedForward: 6, dropout: 0, ...f64 }
+  const small = { batchFirst: true, feedForward: 6, dropout: 0, ...f64 }
 
   test('an encoder layer that normalises after its parts, and one that does so before', () => {
     const after = filled(new TransformerEncoderLayer(4, 2, { ...small, activation: 'gelu' }))
@@ -121,7 +121,7 @@ describe('as in PyTorch: transformers', () => {
 
 describe('attention', () => {
   test('takes weighted means: rows of weights sum to 1 whatever is hidden', () => {
-    const model = new MultiheadAttention(4, 2, { addBiasKv: true, addZeroAttn: true, generator: new Generator(1), ...f64 })
+    const model = new MultiheadAttention(4, 2, { addBiasKv: true, addZeroAttn: true, batchFirst: true, generator: new Generator(1), ...f64 })
     for (const masks of [{}, { isCausal: true }, { keyPaddingMask: padding }, { isCausal: true, keyPaddingMask: padding, attnMask: wave(3, 5) }]) {
       const [, weights] = model.forward(q, k, v, masks)
       close(sum(weights!, -1), new Array<number>(6).fill(1))
@@ -138,29 +138,31 @@ describe('attention', () => {
       close(product(9, 4), numbers(product(5, 0)))
       expect(Math.abs(product(9, 4).item() - product(9, 5).item())).toBeGreaterThan(1e-3)
     }
-    const model = new MultiheadAttention(8, 2, { rotary: true, generator: new Generator(3), ...f64 })
+    const model = new MultiheadAttention(8, 2, { rotary: true, batchFirst: true, generator: new Generator(3), ...f64 })
     const x = new Generator(4).normal([1, 5, 8], f64)
-    const plain = new MultiheadAttention(8, 2, f64)
+    const plain = new MultiheadAttention(8, 2, { batchFirst: true, ...f64 })
     plain.loadStateDict(model.stateDict())
     expect(String(model.forward(x))).not.toBe(String(plain.forward(x)))
   })
 
   test('what does not fit is refused', () => {
-    const model = new MultiheadAttention(4, 2, f64)
+    const model = new MultiheadAttention(4, 2, { batchFirst: true, ...f64 })
     expect(() => model.forward(q, k, shifted(2, 2, 4, 4))).toThrowErrorMatchingInlineSnapshot(`[BpError: MultiheadAttention: needs queries [n, l, 4], keys [n, s, 4] and values [n, s, 4], all or none with a batch, got f64[2,3,4], f64[2,5,4], f64[2,4,4]]`)
     expect(() => model.forward(q, k, v, { attnMask: wave(3, 4) })).toThrowErrorMatchingInlineSnapshot(`[BpError: MultiheadAttention: attnMask must be [3,5] or [n·heads, queries, keys] = [4,3,5], got f64[3,4]]`)
     expect(() => model.forward(q, k, v, { keyPaddingMask: wave(3, 4) })).toThrowErrorMatchingInlineSnapshot(`[BpError: MultiheadAttention: keyPaddingMask must be [n, keys] = [2,5], got f64[3,4]]`)
     expect(() => new MultiheadAttention(5, 2)).toThrowErrorMatchingInlineSnapshot(`[BpError: MultiheadAttention: 5 features do not divide into 2 heads]`)
     expect(() => new TransformerEncoder(() => new TransformerEncoderLayer(4, 2), 0)).toThrowErrorMatchingInlineSnapshot(`[BpError: TransformerEncoder: needs at least one layer, got 0]`)
-    expect(() => new LearnedPositions(2, 4).forward(narrow(q, 0, 0, 1))).toThrowErrorMatchingInlineSnapshot(`[BpError: LearnedPositions: has 2 places of 4 features, got f64[1,3,4]]`)
+    expect(() => new LearnedPositions(2, 4, { batchFirst: true }).forward(narrow(q, 0, 0, 1))).toThrowErrorMatchingInlineSnapshot(`[BpError: LearnedPositions: has 2 places of 4 features, got f64[1,3,4]]`)
   })
 })
 
 test('positions are the published ones, and learned ones learn', () => {
   // sin and cos of 2 and of 2/100
   close(narrow(sinusoidalPositions(3, 4, 'float64'), 0, 2, 1), [Math.sin(2), Math.cos(2), Math.sin(0.02), Math.cos(0.02)])
-  close(new SinusoidalPositions().forward(mul(q, 0)), [0, 1, 0, 1, Math.sin(1), Math.cos(1)])
-  const learned = new LearnedPositions(5, 4, f64)
+  close(new SinusoidalPositions({ batchFirst: true }).forward(mul(q, 0)), [0, 1, 0, 1, Math.sin(1), Math.cos(1)])
+  close(transpose(new SinusoidalPositions().forward(transpose(q, [1, 0, 2])), [1, 0, 2]), numbers(new SinusoidalPositions({ batchFirst: true }).forward(q)))
+  expect(() => new SinusoidalPositions().forward(ones([4]))).toThrowErrorMatchingInlineSnapshot('[BpError: SinusoidalPositions: needs [length, n, dim], or [length, dim] for one sequence, got f32[4]]')
+  const learned = new LearnedPositions(5, 4, { batchFirst: true, ...f64 })
   total(learned.forward(q)).backward()
   close(narrow(learned.weight.grad!, 0, 3, 2), new Array<number>(8).fill(0))
   close(narrow(learned.weight.grad!, 0, 0, 3), numbers(sum(q, 0)))
@@ -169,7 +171,7 @@ test('positions are the published ones, and learned ones learn', () => {
 test('a compiled training step does what the eager one does, dropout of weights included', () => {
   const source = new Generator(8).normal([2, 5, 4]), target = new Generator(9).normal([2, 3, 4])
   const losses = (compiled: boolean): number[] => {
-    const model = new Transformer(4, 2, { numEncoderLayers: 1, numDecoderLayers: 1, feedForward: 6, dropout: 0.2, rotary: true, generator: new Generator(1) })
+    const model = new Transformer(4, 2, { numEncoderLayers: 1, numDecoderLayers: 1, feedForward: 6, dropout: 0.2, rotary: true, batchFirst: true, generator: new Generator(1) })
     const optimiser = new Adam(model.parameters(), { lr: 0.01 })
     const eager = (s: Tensor, t: Tensor): Tensor => {
       optimiser.zeroGrad()
@@ -187,7 +189,7 @@ test('a compiled training step does what the eager one does, dropout of weights 
 })
 
 test('the gradient by the input does not reach what is hidden', () => {
-  const model = new MultiheadAttention(4, 2, { generator: new Generator(1), ...f64 })
+  const model = new MultiheadAttention(4, 2, { batchFirst: true, generator: new Generator(1), ...f64 })
   const first = grad((x: Tensor) => sum(square(narrow(model.forward(x, { causal: true }), 1, 0, 1))))(q)
   expect(numbers(narrow(first, 1, 1, 2)).every(g => g === 0)).toBe(true)
   expect(numbers(transpose(narrow(first, 1, 0, 1), [1, 0, 2])).some(g => g !== 0)).toBe(true)

@@ -1,6 +1,10 @@
 // @bp/nn: layers, losses, optimisers and checkpoints, with the names and formulas of PyTorch.
 
 export { GradScaler, type GradScalerOptions, type GradScalerState } from './amp/gradScaler.ts'
+export * as activations from './fourEquations/activations.ts'
+export { backpropagate, feedForward, type Backpropagated, type DenseLayer, type ForwardCache, type LayerGradient } from './fourEquations/backpropagation.ts'
+export * as costs from './fourEquations/costs.ts'
+export { softmaxJacobian, softmaxVjp } from './fourEquations/softmax.ts'
 export { calculateGain, fans, kaimingNormal, kaimingUniform, normal, truncNormal, uniform, xavierNormal, xavierUniform, type InitOptions, type KaimingOptions, type Nonlinearity, type TruncNormalOptions, type XavierOptions } from './init.ts'
 export { dirac, eye, orthogonal, sparse, type SparseOptions } from './initStructured.ts'
 export { CELU, ELU, GELU, GLU, Hardshrink, Hardsigmoid, Hardswish, Hardtanh, LeakyReLU, LogSigmoid, LogSoftmax, Mish, PReLU, ReLU, ReLU6, RReLU, SELU, Sigmoid, SiLU, Softmax, Softmax2d, Softmin, Softplus, Softshrink, Softsign, Tanh, Tanhshrink, Threshold } from './layers/activation.ts'

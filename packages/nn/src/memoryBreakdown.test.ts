@@ -28,7 +28,7 @@ describe('predicted from shapes as measured', () => {
     ['activations of several ops, too small to be fused', mlp(() => new GELU(), 16), random.normal([4, 16])],
     ['activations of several ops, fused', mlp(() => new GELU(), 128), random.normal([64, 128])],
     ['a convolutional network', cnn, random.normal([16, 1, 28, 28]), { loss: y => crossEntropy(y, classes) }],
-    ['an encoder layer', new TransformerEncoderLayer(16, 2, { feedForward: 32, dropout: 0 }), random.normal([2, 5, 16])],
+    ['an encoder layer', new TransformerEncoderLayer(16, 2, { feedForward: 32, dropout: 0, batchFirst: true }), random.normal([2, 5, 16])],
     ['a model that checkpoints', new Checkpointed(), random.normal([16, 32])],
     ['a frozen first half', new Sequential(mlp(() => new ReLU(), 8).requiresGrad(false), mlp(() => new ReLU(), 8)), random.normal([4, 8])],
   ])('%s', (_name, model, input, options) => {

@@ -299,7 +299,7 @@ describe('a summary', () => {
 
   test('counts parameters of modules with others below, and names layers that did not run', () => {
     class Net extends Module {
-      readonly attention = new MultiheadAttention(4, 2)
+      readonly attention = new MultiheadAttention(4, 2, { batchFirst: true })
       readonly spare = new Linear(2, 2)
       override forward(x: Tensor): Tensor {
         return this.attention.forward(x)

@@ -88,14 +88,14 @@ describe('layers', () => {
   test('a transformer layer has the gradients of finite differences', () => {
     const generator = new Generator(4)
     for (const normFirst of [false, true]) {
-      const model = new TransformerEncoderLayer(4, 2, { feedForward: 6, activation: 'gelu', normFirst, dropout: 0, generator, ...f64 })
+      const model = new TransformerEncoderLayer(4, 2, { feedForward: 6, activation: 'gelu', normFirst, dropout: 0, batchFirst: true, generator, ...f64 })
       const x = generator.normal([2, 3, 4], f64)
       checkParameters(model, () => sum(square(model.forward(x, { causal: true }))))
     }
   })
 
   test('attention that is causal does not see what comes after', () => {
-    const attention = new MultiheadAttention(4, 2, { generator: new Generator(5) })
+    const attention = new MultiheadAttention(4, 2, { batchFirst: true, generator: new Generator(5) })
     const x = new Generator(6).normal([1, 3, 4])
     const changed = tensor((x.dataSync() as Float32Array).map((value, i) => i >= 8 ? value + 1 : value), { shape: [1, 3, 4] })
     const first = (y: Tensor): number[] => Array.from(y.dataSync() as Float32Array).slice(0, 8)

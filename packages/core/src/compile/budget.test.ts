@@ -50,7 +50,7 @@ const networks: Record<string, (options?: CompileOptions) => Training> = {
   },
   'a transformer': (options = {}) => {
     const generator = new Generator(3)
-    const block = (): Module => new TransformerEncoderLayer(16, 2, { feedForward: 64, dropout: 0.1, activation: 'gelu', normFirst: true, generator })
+    const block = (): Module => new TransformerEncoderLayer(16, 2, { feedForward: 64, dropout: 0.1, activation: 'gelu', normFirst: true, batchFirst: true, generator })
     const model = new Sequential(new Embedding(30, 16, { generator }), ...Array.from({ length: 3 }, block), new LayerNorm(16), new Linear(16, 30, { generator }))
     const tokens = tensor(Int32Array.from({ length: 96 }, (_, i) => i * 13 % 30), { shape: [4, 24] })
     return training(model, new AdamW(model.parameters(), { lr: 1e-3, eps: 1e-2 }), tokens, classes(96, 30), options)
@@ -161,7 +161,11 @@ describe('programs of any form', () => {
         for (let i = 0; i < 2; i++) {
           const [want, got] = [free, tight].map(({ f, w }) => numbers([...f(x), w]))
           if (name === 'plain') expect(got).toEqual(want)
-          else got!.forEach((value, k) => { expect(Math.abs(value - want![k]!)).toBeLessThanOrEqual(1e-4 * Math.max(1, Math.abs(want![k]!))) })
+          else {
+            // sums in another order differ by rounding of the largest values that meet
+            const scale = want!.reduce((most, value) => Math.max(most, Math.abs(value)), 1)
+            got!.forEach((value, k) => { expect(Math.abs(value - want![k]!)).toBeLessThanOrEqual(1e-4 * scale) })
+          }
         }
       }
     }), { numRuns: 20 })

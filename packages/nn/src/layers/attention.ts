@@ -21,7 +21,7 @@ export interface MultiheadAttentionOptions extends LayerOptions {
   readonly kdim?: number
   /** Features of the values; those of the queries unless given. */
   readonly vdim?: number
-  /** Sequences are [n, length, features]; true unless given, where PyTorch's layer takes [length, n, features]. */
+  /** Sequences are [n, length, features] instead of [length, n, features]; false unless given, as in PyTorch. */
   readonly batchFirst?: boolean
   /** Turns queries and keys by their places (Su et al. 2021). */
   readonly rotary?: boolean | RotaryOptions
@@ -37,14 +37,15 @@ export interface AttendOptions extends AttentionMasks {
 
 /**
  * Attention by several heads at once (Vaswani et al. 2017, "Attention Is All You Need", §3.2.2). One sequence attends to itself:
- * [n, length, dim] → the same. Or queries [n, l, dim] attend to keys [n, s, kdim] with values [n, s, vdim] → the result [n, l, dim] and the
- * weights [n, l, s], as PyTorch's `nn.MultiheadAttention`; the batch may be left out. Parameters are named as there.
+ * [length, n, dim] → the same. Or queries [l, n, dim] attend to keys [s, n, kdim] with values [s, n, vdim] → the result [l, n, dim] and the
+ * weights [n, l, s], as PyTorch's `nn.MultiheadAttention`. With `batchFirst`, n comes first everywhere; the batch may be left out.
+ * Parameters are named as there.
  *
  * @example
  * ```ts
  * import { ones } from '@bp/core'
  * import { MultiheadAttention } from '@bp/nn'
- * const attention = new MultiheadAttention(4, 2)
+ * const attention = new MultiheadAttention(4, 2, { batchFirst: true })
  * attention.forward(ones([1, 3, 4]), { causal: true }).shape // => [1, 3, 4]
  * const [y, weights] = attention.forward(ones([1, 3, 4]), ones([1, 5, 4]), ones([1, 5, 4]))
  * weights.shape // => [1, 3, 5]
@@ -93,7 +94,7 @@ export class MultiheadAttention extends Module<[query: Tensor, key?: Tensor | At
   /** Queries, keys and values to the result and the weights, with or without a batch. */
   private attend(query: Tensor, key: Tensor, value: Tensor, options: AttendOptions): [y: Tensor, weights: Tensor | null] {
     if (query.rank === 2) {
-      const [y, weights] = this.attend(...sharing([query, key, value], x => unsqueeze(x, this.options.batchFirst ?? true ? 0 : 1)), options)
+      const [y, weights] = this.attend(...sharing([query, key, value], x => unsqueeze(x, this.options.batchFirst ? 0 : 1)), options)
       return [reshape(y, query.shape), weights && reshape(weights, weights.shape.slice(1))]
     }
     this.check(query, key, value)
@@ -149,12 +150,12 @@ export class MultiheadAttention extends Module<[query: Tensor, key?: Tensor | At
   }
 
   private batchInFront(x: Tensor): Tensor {
-    return this.options.batchFirst ?? true ? x : transpose(x, [1, 0, 2])
+    return this.options.batchFirst ? x : transpose(x, [1, 0, 2])
   }
 
   private check(query: Tensor, key: Tensor, value: Tensor): void {
     const dim = this.out_proj.weight.shape[1]!
-    const { kdim = dim, vdim = dim, batchFirst = true } = this.options
+    const { kdim = dim, vdim = dim, batchFirst = false } = this.options
     const batch = batchFirst ? 0 : 1
     const fits = [query, key, value].every((x, i) => x.rank === 3 && x.shape[2] === [dim, kdim, vdim][i] && x.shape[batch] === query.shape[batch]) && key.shape[1 - batch] === value.shape[1 - batch]
     const [q, k, v] = batchFirst ? ['[n, l, ', '[n, s, ', '[n, s, '] : ['[l, n, ', '[s, n, ', '[s, n, ']

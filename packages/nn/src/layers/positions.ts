@@ -29,28 +29,36 @@ export function sinusoidalPositions(length: number, dim: number, dtype: DType = 
 export interface PositionOptions extends LayerOptions {
   /** How much of the sum is dropped in training; 0 unless given. */
   readonly dropout?: number
+  /** Sequences are [n, length, dim] instead of [length, n, dim]; false unless given, as in the layers that they are for. */
+  readonly batchFirst?: boolean
 }
 
 /** What both layers of positions do: add a table's first rows, drop some of the sum. */
 abstract class Positions extends Module {
   private readonly dropout: Dropout
+  private readonly batchFirst: boolean
 
-  constructor({ dropout = 0, ...options }: PositionOptions = {}) {
+  constructor({ dropout = 0, batchFirst = false, ...options }: PositionOptions = {}) {
     super()
     this.dropout = new Dropout(dropout, options)
+    this.batchFirst = batchFirst
   }
 
   /** The table for sequences of a length and a number of features. */
   protected abstract table(x: Tensor, length: number, dim: number): Tensor
 
   override forward(x: Tensor): Tensor {
-    if (x.rank < 2) fail('shape', 'Positions', `needs [..., length, dim], got ${describe(x)}`)
-    return this.dropout.forward(add(x, this.table(x, x.shape.at(-2)!, x.shape.at(-1)!)))
+    const { batchFirst } = this
+    if (x.rank !== 2 && x.rank !== 3) fail('shape', this.constructor.name, `needs ${batchFirst ? '[n, length, dim]' : '[length, n, dim]'}, or [length, dim] for one sequence, got ${describe(x)}`)
+    const dim = x.shape.at(-1)!
+    const length = x.shape[batchFirst ? x.rank - 2 : 0]!
+    const table = this.table(x, length, dim)
+    return this.dropout.forward(add(x, batchFirst || x.rank === 2 ? table : reshape(table, [length, 1, dim])))
   }
 }
 
 /**
- * Adds {@link sinusoidalPositions} to sequences [..., length, dim] of any length.
+ * Adds {@link sinusoidalPositions} to sequences [length, n, dim] of any length; n may be left out.
  *
  * @example
  * ```ts
@@ -66,14 +74,14 @@ export class SinusoidalPositions extends Positions {
 }
 
 /**
- * Adds a learned vector for each place to sequences [..., length, dim] of at most `maxLength` (Radford et al. 2018; they begin normal, with a
- * deviation of 0.02, as there).
+ * Adds a learned vector for each place to sequences [length, n, dim] of at most `maxLength` (Radford et al. 2018; they begin normal, with
+ * a deviation of 0.02, as there); n may be left out.
  *
  * @example
  * ```ts
  * import { zeros } from '@bp/core'
  * import { LearnedPositions } from '@bp/nn'
- * new LearnedPositions(10, 4).forward(zeros([2, 3, 4])).shape // => [2, 3, 4]
+ * new LearnedPositions(10, 4, { batchFirst: true }).forward(zeros([2, 3, 4])).shape // => [2, 3, 4]
  * ```
  */
 export class LearnedPositions extends Positions {

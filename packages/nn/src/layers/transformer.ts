@@ -22,14 +22,14 @@ export interface TransformerMasks extends DecoderMasks, Pick<EncoderMasks, 'srcM
 }
 
 /**
- * An encoder and a decoder, each normalised at its end (Vaswani et al. 2017): source [n, s, dim] and target [n, l, dim] → [n, l, dim].
- * PyTorch's `nn.Transformer`, with the batch first; matrices begin by Glorot's rule.
+ * An encoder and a decoder, each normalised at its end (Vaswani et al. 2017): source [s, n, dim] and target [l, n, dim] → [l, n, dim],
+ * or n first with `batchFirst`. PyTorch's `nn.Transformer`; matrices begin by Glorot's rule.
  *
  * @example
  * ```ts
  * import { ones } from '@bp/core'
  * import { Transformer } from '@bp/nn'
- * const model = new Transformer(4, 2, { numEncoderLayers: 1, numDecoderLayers: 1, feedForward: 8 })
+ * const model = new Transformer(4, 2, { numEncoderLayers: 1, numDecoderLayers: 1, feedForward: 8, batchFirst: true })
  * model.forward(ones([2, 5, 4]), ones([2, 3, 4]), { tgtIsCausal: true }).shape // => [2, 3, 4]
  * ```
  */

@@ -26,14 +26,14 @@ export interface DecoderMasks {
 
 /**
  * Self-attention of the target, attention to the memory of an encoder and a feed-forward part, each with dropout, residual and layer
- * normalisation (Vaswani et al. 2017, §3.1): target [n, l, dim] and memory [n, s, dim] → [n, l, dim]. PyTorch's
- * `nn.TransformerDecoderLayer`, with the batch first.
+ * normalisation (Vaswani et al. 2017, §3.1): target [l, n, dim] and memory [s, n, dim] → [l, n, dim]. PyTorch's
+ * `nn.TransformerDecoderLayer`; with `batchFirst`, n comes first.
  *
  * @example
  * ```ts
  * import { ones } from '@bp/core'
  * import { TransformerDecoderLayer } from '@bp/nn'
- * const layer = new TransformerDecoderLayer(4, 2, { feedForward: 8 })
+ * const layer = new TransformerDecoderLayer(4, 2, { feedForward: 8, batchFirst: true })
  * layer.forward(ones([2, 3, 4]), ones([2, 5, 4]), { tgtIsCausal: true }).shape // => [2, 3, 4]
  * ```
  */
@@ -51,7 +51,7 @@ export class TransformerDecoderLayer extends Module<[target: Tensor, memory: Ten
 
   constructor(dim: number, heads: number, options: TransformerOptions = {}) {
     super()
-    const { feedForward = 2048, dropout = 0.1, activation = 'relu', normFirst = false, layerNormEps: eps = 1e-5, batchFirst = true, rotary = false, ...layer } = options
+    const { feedForward = 2048, dropout = 0.1, activation = 'relu', normFirst = false, layerNormEps: eps = 1e-5, batchFirst = false, rotary = false, ...layer } = options
     this.self_attn = new MultiheadAttention(dim, heads, { ...layer, dropout, batchFirst, rotary })
     this.multihead_attn = new MultiheadAttention(dim, heads, { ...layer, dropout, batchFirst })
     this.linear1 = new Linear(dim, feedForward, layer)
@@ -80,7 +80,7 @@ export class TransformerDecoderLayer extends Module<[target: Tensor, memory: Ten
  * ```ts
  * import { ones } from '@bp/core'
  * import { TransformerDecoder, TransformerDecoderLayer } from '@bp/nn'
- * const decoder = new TransformerDecoder(() => new TransformerDecoderLayer(4, 2, { feedForward: 8 }), 2)
+ * const decoder = new TransformerDecoder(() => new TransformerDecoderLayer(4, 2, { feedForward: 8, batchFirst: true }), 2)
  * decoder.forward(ones([2, 3, 4]), ones([2, 5, 4])).shape // => [2, 3, 4]
  * ```
  */

@@ -21,7 +21,7 @@ export interface TransformerOptions extends LayerOptions {
   readonly normFirst?: boolean
   /** Added to the variance in layer normalisation; 1e-5 unless given. */
   readonly layerNormEps?: number
-  /** Sequences are [n, length, dim]; true unless given, where PyTorch's layers take [length, n, dim]. */
+  /** Sequences are [n, length, dim] instead of [length, n, dim]; false unless given, as in PyTorch. */
   readonly batchFirst?: boolean
   /** Turns queries and keys of self-attention by their places (Su et al. 2021). */
   readonly rotary?: boolean | RotaryOptions
@@ -45,13 +45,13 @@ export const residual = (normFirst: boolean, norm: LayerNorm, x: Tensor, part: (
 
 /**
  * Self-attention and a feed-forward part, each with dropout, residual and layer normalisation (Vaswani et al. 2017, §3.1). PyTorch's
- * `nn.TransformerEncoderLayer`, with the batch first.
+ * `nn.TransformerEncoderLayer`.
  *
  * @example
  * ```ts
  * import { ones } from '@bp/core'
  * import { TransformerEncoderLayer } from '@bp/nn'
- * new TransformerEncoderLayer(4, 2, { feedForward: 8 }).forward(ones([2, 3, 4]), { causal: true }).shape // => [2, 3, 4]
+ * new TransformerEncoderLayer(4, 2, { feedForward: 8, batchFirst: true }).forward(ones([2, 3, 4]), { causal: true }).shape // => [2, 3, 4]
  * ```
  */
 export class TransformerEncoderLayer extends Module<[x: Tensor, options?: EncoderMasks]> {
@@ -66,7 +66,7 @@ export class TransformerEncoderLayer extends Module<[x: Tensor, options?: Encode
 
   constructor(dim: number, heads: number, options: TransformerOptions = {}) {
     super()
-    const { feedForward = 2048, dropout = 0.1, activation = 'relu', normFirst = false, layerNormEps: eps = 1e-5, batchFirst = true, rotary = false, ...layer } = options
+    const { feedForward = 2048, dropout = 0.1, activation = 'relu', normFirst = false, layerNormEps: eps = 1e-5, batchFirst = false, rotary = false, ...layer } = options
     this.self_attn = new MultiheadAttention(dim, heads, { ...layer, dropout, batchFirst, rotary })
     this.linear1 = new Linear(dim, feedForward, layer)
     this.linear2 = new Linear(feedForward, dim, layer)
@@ -97,7 +97,7 @@ export function stacked<L>(op: string, make: () => L, count: number): readonly L
  * ```ts
  * import { ones } from '@bp/core'
  * import { LayerNorm, TransformerEncoder, TransformerEncoderLayer } from '@bp/nn'
- * const encoder = new TransformerEncoder(() => new TransformerEncoderLayer(4, 2, { feedForward: 8 }), 2, new LayerNorm(4))
+ * const encoder = new TransformerEncoder(() => new TransformerEncoderLayer(4, 2, { feedForward: 8, batchFirst: true }), 2, new LayerNorm(4))
  * encoder.forward(ones([2, 3, 4])).shape // => [2, 3, 4]
  * ```
  */

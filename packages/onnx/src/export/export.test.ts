@@ -89,7 +89,7 @@ describe('modules', () => {
   })
 
   test('a transformer layer', async () => {
-    await expectRoundTrip(new TransformerEncoderLayer(8, 2, { feedForward: 16 }), [{ shape: [2, 5, 8] }])
+    await expectRoundTrip(new TransformerEncoderLayer(8, 2, { feedForward: 16, batchFirst: true }), [{ shape: [2, 5, 8] }])
   })
 
   test('an embedding and layer normalisation', async () => {
