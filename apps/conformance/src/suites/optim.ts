@@ -6,7 +6,7 @@ import { Parameter, ReduceLROnPlateau, SGD } from '@bp/nn'
 import { compareNumbers, Mismatch } from '../compare.ts'
 import { type ScheduleSpec, scheduleOf } from './schedules.ts'
 import type { Case, Outcome, Suite } from './suite.ts'
-import { optimizerOf } from './torch.ts'
+import { beforeVersion2, optimizerOf } from './torch.ts'
 
 interface Trajectory extends ScheduleSpec {
   readonly kind: 'optimizer' | 'schedule'
@@ -19,13 +19,9 @@ const tolerance = { rtol: 1e-9, atol: 1e-12 }
 export const optim: Suite = (path, compiled) => (JSON.parse(readFileSync(path, 'utf8')) as Trajectory[])
   .map((entry, i): Case => ({ name: `${entry.kind}/${entry.name}#${i}`, run: () => entry.kind === 'optimizer' ? runOptimizer(entry, compiled) : { maxError: runSchedule(entry) } }))
 
-/** Formulas that PyTorch changed without renaming an option. Files do not tell the version that wrote them, so either may hold. */
-const earlier: Readonly<Record<string, { readonly options: Readonly<Record<string, unknown>>; readonly note: string }>> = {
-  NAdam: { options: { legacy_product: true }, note: 'agrees with PyTorch before 2.0, which took μ twice in a product (corrected in pytorch/pytorch#92699)' },
-}
-
+/** Files do not tell the version that wrote them, so that either formula may hold. */
 function runOptimizer(entry: Trajectory, compiled: boolean): Outcome {
-  const before = earlier[entry.name]
+  const before = beforeVersion2[entry.name.toLowerCase()]
   try {
     return { maxError: follow(entry, entry.options, compiled) }
   } catch (error) {

@@ -8,7 +8,7 @@ import { importOnnx, type OnnxModule } from '@bp/onnx'
 import { detach, div } from '@bp/ops'
 import { compare, compareNumbers, Mismatch, type Tolerance } from '../compare.ts'
 import type { Case, Outcome, Suite } from './suite.ts'
-import { type LossSpec, lossOf, type OptimizerSpec, optimizerOf } from './torch.ts'
+import { beforeVersion2, type LossSpec, lossOf, type OptimizerSpec, optimizerOf } from './torch.ts'
 
 interface CaseFile extends Tolerance {
   readonly kind: 'vjp' | 'train'
@@ -83,7 +83,8 @@ function missing(name: string): never {
 
 function runTraining({ spec, model, data, names, maybeCompile }: Loaded): Outcome {
   const accumulate = spec.accumulate ?? 1
-  const optimiser = optimizerOf(spec.optimizer!, model.parameters())
+  const earlier = model.producer.name === 'pytorch' && /^[01]\./.test(model.producer.version) ? beforeVersion2[spec.optimizer!.name.toLowerCase()] : undefined
+  const optimiser = optimizerOf({ ...spec.optimizer!, ...earlier?.options }, model.parameters())
   const noise = new NoiseWatch(model.namedParameters(), spec.optimizer!)
   const losses: number[] = []
   const norms: number[] = []
@@ -125,7 +126,7 @@ function runTraining({ spec, model, data, names, maybeCompile }: Loaded): Outcom
     }
     errors.push(compareNumbers(`final/${name}`, got, want, spec))
   }
-  const note = loose > 0 ? `${loose} parameter elements have no gradient but rounding: only their drift was checked` : ''
+  const note = [...loose > 0 ? [`${loose} parameter elements have no gradient but rounding: only their drift was checked`] : [], ...earlier ? [earlier.note] : []].join('; ')
   return { maxError: Math.max(...errors), note }
 }
 

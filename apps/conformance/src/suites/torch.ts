@@ -74,6 +74,16 @@ export function camel(name: string): string {
   return renamed[own] ?? own
 }
 
+/** Options by which an optimiser follows formulas of earlier versions of PyTorch that were changed without renaming any. */
+export const beforeVersion2: Readonly<Record<string, OptionsWithNote>> = {
+  nadam: { options: { legacy_product: true }, note: 'follows PyTorch before 2.0, which took μ twice in a product (corrected in pytorch/pytorch#92699)' },
+}
+
+interface OptionsWithNote {
+  readonly options: Readonly<Record<string, unknown>>
+  readonly note: string
+}
+
 /** The optimiser that a case file names, with its options; `Unsupported` where it or an option is not there. */
 export function optimizerOf({ name, ...options }: OptimizerSpec, params: readonly Parameter[]): AnyOptimizer {
   const Known = optimizers[name.toLowerCase()]

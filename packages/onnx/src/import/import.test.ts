@@ -77,6 +77,10 @@ describe('training an imported model equals PyTorch', () => {
 })
 
 describe('what becomes of the values in a file', () => {
+  test('the program that wrote it is told', () => {
+    expect(load('vjp/linear').model.producer).toEqual({ name: 'pytorch', version: '1.13.0' })
+  })
+
   test('running statistics are buffers, and train() moves them while the file alone does not', () => {
     const { data, model } = load('vjp/batchnorm_train')
     expect(model.namedBuffers().map(([name]) => name)).toEqual(['running_mean', 'running_var'])

@@ -40,6 +40,7 @@ export interface NestedGraph {
 /** A checked graph. */
 export interface LoadedGraph {
   readonly producer: string
+  readonly producerVersion: string
   readonly inputs: readonly ModelValue[]
   readonly outputs: readonly ModelValue[]
   readonly initialisers: ReadonlyMap<string, Literal>
@@ -72,7 +73,7 @@ export function loadGraph(bytes: Uint8Array, external?: ExternalData): LoadedGra
   const inputs = (graph.input ?? []).filter(({ name }) => !initialisers.has(name ?? '')).map(info => readValue(info, 'input'))
   const nodes = (graph.node ?? []).map((node, i) => readNode(node, i, file))
   checkOrder(nodes, [...inputs.map(({ name }) => name), ...initialisers.keys()], (graph.output ?? []).map(({ name }) => name ?? ''))
-  return { producer: file.producer, inputs, outputs: (graph.output ?? []).map(info => readValue(info, 'output')), initialisers, nodes }
+  return { producer: file.producer, producerVersion: model.producerVersion ?? '', inputs, outputs: (graph.output ?? []).map(info => readValue(info, 'output')), initialisers, nodes }
 }
 
 function readInitialisers(graph: GraphProto, { external }: File): Map<string, Literal> {

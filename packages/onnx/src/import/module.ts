@@ -29,8 +29,15 @@ export interface Body {
 
 type Values = Map<string, Value | undefined>
 
+/** The program that wrote a file, as the file says; empty where it does not. */
+export interface Producer {
+  readonly name: string
+  readonly version: string
+}
+
 /** What {@link OnnxModule} is made of. */
 export interface ModelParts {
+  readonly producer: Producer
   readonly inputs: readonly ModelValue[]
   readonly outputs: readonly ModelValue[]
   readonly steps: readonly Step[]
@@ -45,6 +52,7 @@ export interface ModelParts {
  * as the file says; afterwards as in any other module, running statistics included.
  */
 export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
+  readonly producer: Producer
   /** The inputs to feed, in the order of {@link forward}. */
   readonly inputs: readonly ModelValue[]
   readonly outputs: readonly ModelValue[]
@@ -54,6 +62,7 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
 
   constructor(parts: ModelParts) {
     super()
+    this.producer = parts.producer
     this.inputs = parts.inputs
     this.outputs = parts.outputs
     this.parts = parts
