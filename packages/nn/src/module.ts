@@ -181,6 +181,7 @@ export abstract class Module<Args extends readonly unknown[] = [x: Tensor], Resu
    * all. Of tied weights one name is enough.
    */
   loadStateDict(state: ReadonlyMap<string, Tensor>, { strict = true }: LoadOptions = {}): LoadResult {
+    if (!(state instanceof Map)) fail('data', 'loadStateDict', 'the state must be a Map of tensors by name. Pass what stateDict() gave, the tensors of decodeSafetensors, or new Map(Object.entries(…))')
     const own = this.stateDict()
     const values = new Map<Variable, { readonly name: string; readonly value: Tensor }>()
     const different: string[] = []

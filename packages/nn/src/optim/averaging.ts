@@ -98,7 +98,9 @@ export class AveragedModel implements Stateful {
   }
 
   /** Goes on from a saved state. Throws, and changes nothing, where it is of another model. */
-  loadStateDict({ averaged, tensors }: AverageState): void {
+  loadStateDict(state: AverageState): void {
+    const { averaged, tensors } = (state as AverageState | null) ?? {} as Partial<AverageState>
+    if (typeof averaged !== 'number' || !(tensors instanceof Map)) return fail('data', 'loadStateDict', 'the state is none of averages. Load what stateDict of the averages gave')
     const found = this.averages.map(({ name, average }) => {
       const value = tensors.get(name)
       if (!value || describe(value) !== describe(average)) return fail('data', 'loadStateDict', `the averages hold ${value ? `${name} as ${describe(value)}, the model has ${describe(average)}` : `no ${name}`}. Load them for the same model`)

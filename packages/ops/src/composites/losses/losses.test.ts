@@ -62,6 +62,11 @@ describe('classification', () => {
     }
   })
 
+  test('the gradient by the logits is ŷ − y, also at logits of ±1e4', () => {
+    close(grad((x: Tensor) => ops.crossEntropy(x, int([1])))(t([[1e4, -1e4]])), [1, -1])
+    close(grad((x: Tensor) => ops.binaryCrossEntropyWithLogits(x, t([0, 1]), { reduction: 'sum' }))(t([1e4, -1e4])), [1, -1])
+  })
+
   test('smoothed labels spread over all classes, each by its weight', () => {
     const smooth = (row: readonly number[], c: number, w: readonly number[], e: number): number =>
       -row.reduce((s, p, i) => s + w[i]! * p * ((i === c ? 1 - e : 0) + e / 3), 0)
