@@ -3,6 +3,7 @@
 import { cpu } from '@bp/backend-cpu'
 import { ones, tensor, use } from '@bp/core'
 import { expect, test } from 'vitest'
+import { messageOf } from '../test/messages.ts'
 import {
   Adam, ASGD, clipGradNorm, clipGradValue, CosineAnnealingLR, crossEntropy, ctcLoss, EMA, Embedding, ExponentialLR, GRU, Linear, LSTM, mseLoss, MultiheadAttention,
   Parameter, ReduceLROnPlateau, RNN, SGD, TransformerEncoderLayer,
@@ -42,41 +43,32 @@ const mistakes: Readonly<Record<string, () => unknown>> = {
   'no state for averages': () => { new EMA(new Linear(1, 1)).loadStateDict(wrong(null)) },
 }
 
-const messageOf = (mistake: () => unknown): string => {
-  try {
-    mistake()
-  } catch (error) {
-    return String(error)
-  }
-  return 'nothing was thrown'
-}
-
 test('mistakes are named, with the way out', () => {
   expect(Object.fromEntries(Object.entries(mistakes).map(([name, mistake]) => [name, messageOf(mistake)]))).toMatchInlineSnapshot(`
     {
-      "a limit that is no number": "BpError: clipGradValue: the limit must be at least 0, got NaN",
-      "a list of states where there is one": "BpError: gru: the initial state must be a tensor, or left out for zeros",
-      "a mask of whole numbers": "BpError: MultiheadAttention: keyPaddingMask must be bool, true where nobody may look, or floating-point numbers that are added to the scores, got i32[1,3]. Convert it with cast(mask, 'bool')",
-      "a metric that is a tensor": "BpError: ReduceLROnPlateau: step needs the metric as a number, got object. Pass loss.item()",
-      "a model in place of its parameters": "BpError: SGD: needs a list of parameters or of groups. Pass model.parameters()",
-      "a model’s state for an optimiser": "BpError: loadStateDict: the state is none of an optimiser. Load what stateDict of SGD gave",
-      "a negative norm": "BpError: clipGradNorm: maxNorm must be at least 0, got -1",
-      "a row that no table has": "BpError: embedding: row -1 is outside 0 … 2, the rows of f32[3,2]. Give padding a row of its own, and name it as paddingIdx",
-      "a schedule of no steps": "BpError: CosineAnnealingLR: the rate of epoch 1 would be NaN, from 1 before. Check what the schedule was given",
-      "a schedule without its factor": "BpError: ExponentialLR: the rate of epoch 1 would be NaN, from 1 before. Check what the schedule was given",
-      "a size that is no number": "BpError: Linear: inFeatures must be a whole number ≥ 0, got undefined",
-      "a tensor in place of a parameter": "BpError: ASGD: its parameters must be Parameters, which a step can assign. Pass model.parameters(), or new Parameter(x) for a tensor",
-      "a tensor of lengths beyond the steps": "BpError: lstm: a length must be a whole number from 1 to the 5 steps of f32[5,2,3], got 6",
-      "an optimiser’s state for a model": "BpError: loadStateDict: the state must be a Map of tensors by name. Pass what stateDict() gave, the tensors of decodeSafetensors, or new Map(Object.entries(…))",
-      "an unknown activation": "BpError: Transformer: activation must be 'relu', 'gelu' or a function, got tanh",
-      "an unknown nonlinearity": "BpError: rnn: nonlinearity must be 'tanh' or 'relu', got gelu",
-      "an unknown reduction": "BpError: loss: reduction must be 'mean', 'sum' or 'none', got avg",
-      "inputs shorter than their length": "BpError: ctcLoss: inputLengths must be whole numbers from 0 to 4, got 9",
-      "names beside parameters": "BpError: Adam: its parameters must be Parameters, which a step can assign. Pass model.parameters(), or new Parameter(x) for a tensor",
-      "no parameters": "BpError: SGD: got no parameters. Pass model.parameters()",
-      "no state for averages": "BpError: loadStateDict: the state is none of averages. Load what stateDict of the averages gave",
-      "one state where there are two": "BpError: lstm: the initial state must be a pair of tensors [h, c], or left out for zeros",
-      "too much smoothing": "BpError: crossEntropy: labelSmoothing must be between 0 and 1, got 2",
+      "a limit that is no number": "clipGradValue: the limit must be at least 0, got NaN",
+      "a list of states where there is one": "gru: the initial state must be a tensor, or left out for zeros",
+      "a mask of whole numbers": "MultiheadAttention: keyPaddingMask must be bool, true where nobody may look, or floating-point numbers that are added to the scores, got i32[1,3]. Convert it with cast(mask, 'bool')",
+      "a metric that is a tensor": "ReduceLROnPlateau: step needs the metric as a number, got object. Pass loss.item()",
+      "a model in place of its parameters": "SGD: needs a list of parameters or of groups. Pass model.parameters()",
+      "a model’s state for an optimiser": "loadStateDict: the state is none of an optimiser. Load what stateDict of SGD gave",
+      "a negative norm": "clipGradNorm: maxNorm must be at least 0, got -1",
+      "a row that no table has": "embedding: row -1 is outside 0 … 2, the rows of f32[3,2]. Give padding a row of its own, and name it as paddingIdx",
+      "a schedule of no steps": "CosineAnnealingLR: the rate of epoch 1 would be NaN, from 1 before. Check what the schedule was given",
+      "a schedule without its factor": "ExponentialLR: the rate of epoch 1 would be NaN, from 1 before. Check what the schedule was given",
+      "a size that is no number": "Linear: inFeatures must be a whole number ≥ 0, got undefined",
+      "a tensor in place of a parameter": "ASGD: its parameters must be Parameters, which a step can assign. Pass model.parameters(), or new Parameter(x) for a tensor",
+      "a tensor of lengths beyond the steps": "lstm: a length must be a whole number from 1 to the 5 steps of f32[5,2,3], got 6",
+      "an optimiser’s state for a model": "loadStateDict: the state must be a Map of tensors by name. Pass what stateDict() gave, the tensors of decodeSafetensors, or new Map(Object.entries(…))",
+      "an unknown activation": "Transformer: activation must be 'relu', 'gelu' or a function, got tanh",
+      "an unknown nonlinearity": "rnn: nonlinearity must be 'tanh' or 'relu', got gelu",
+      "an unknown reduction": "loss: reduction must be 'mean', 'sum' or 'none', got avg",
+      "inputs shorter than their length": "ctcLoss: inputLengths must be whole numbers from 0 to 4, got 9",
+      "names beside parameters": "Adam: its parameters must be Parameters, which a step can assign. Pass model.parameters(), or new Parameter(x) for a tensor",
+      "no parameters": "SGD: got no parameters. Pass model.parameters()",
+      "no state for averages": "loadStateDict: the state is none of averages. Load what stateDict of the averages gave",
+      "one state where there are two": "lstm: the initial state must be a pair of tensors [h, c], or left out for zeros",
+      "too much smoothing": "crossEntropy: labelSmoothing must be between 0 and 1, got 2",
     }
   `)
 })

@@ -1,8 +1,9 @@
 // Losses against their formulas at numbers worked out by hand, at their corners, and their errors.
 
 import { cpu } from '@bp/backend-cpu'
-import { BpError, compile, grad, jvp, type Tensor, tensor, use, valueAndGrad } from '@bp/core'
+import { compile, grad, jvp, type Tensor, tensor, use, valueAndGrad } from '@bp/core'
 import { describe, expect, test } from 'vitest'
+import { message } from '../../../test/message.ts'
 import * as ops from '../../index.ts'
 
 use(cpu())
@@ -13,15 +14,6 @@ const close = (got: Tensor, want: readonly number[]): void => {
   const values = Array.from(got.dataSync(), Number)
   expect(values).toHaveLength(want.length)
   values.forEach((value, i) => { expect(value).toBeCloseTo(want[i]!, 10) })
-}
-const message = (f: () => unknown): string => {
-  try {
-    f()
-  } catch (error) {
-    expect(error).toBeInstanceOf(BpError)
-    return `${(error as BpError).code} | ${(error as BpError).message}`
-  }
-  return 'no error'
 }
 const none = { reduction: 'none' } as const
 const { log, exp, max, sqrt } = Math
