@@ -4,7 +4,7 @@ import { cpu } from '@bp/backend-cpu'
 import { add, compile, grad, gradcheck, ones, type Tensor, tensor, use, Variable, vmap } from '@bp/core'
 import { Generator, mul, relu, sum } from '@bp/ops'
 import { describe, expect, test } from 'vitest'
-import { addLoRA, Conv2d, Dropout, Embedding, functionalCall, Linear, LoRA, loraStateDict, manualSeed, mergeLoRA, Module, ModuleDict, ModuleList, mseLoss, MultiheadAttention, ReLU, Residual, Sequential, SGD, StochasticDepth, summary, WeightNorm } from './index.ts'
+import { addLoRA, Conv2d, Dropout, Embedding, functionalCall, Linear, LoRA, loraStateDict, manualSeed, mergeLoRA, Module, ModuleDict, ModuleList, mseLoss, MultiheadAttention, ReLU, Residual, Sequential, SGD, StochasticDepth, summary, TransformerEncoderLayer, WeightNorm } from './index.ts'
 
 use(cpu())
 
@@ -284,6 +284,16 @@ describe('low-rank adaptation', () => {
     for (const [, p] of loraStateDict(a)) p.assign(ones(p.shape))
     expect(b.loadStateDict(loraStateDict(a), { strict: false }).missing).not.toContain('2.lora_A')
     expectClose(b.forward(x), a.forward(x))
+  })
+
+  test('wraps the layers within others, of a transformer too', () => {
+    const model = new TransformerEncoderLayer(4, 2, { feedForward: 8, dropout: 0 })
+    const x = new Generator(1).normal([1, 3, 4])
+    const before = model.forward(x)
+    addLoRA(model, { rank: 1 })
+    expect([...loraStateDict(model).keys()]).toEqual(['self_attn.out_proj', 'linear1', 'linear2'].flatMap(name => [`${name}.lora_A`, `${name}.lora_B`]))
+    expectClose(model.forward(x), before)
+    expect(() => addLoRA(model)).toThrowErrorMatchingInlineSnapshot(`[BpError: addLoRA: the model has low-rank updates already. Take them into its weights with mergeLoRA first]`)
   })
 
   test('wraps embeddings and convolutions', () => {
