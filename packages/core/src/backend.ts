@@ -82,6 +82,8 @@ export interface Program<S extends object = object> {
   readonly dump: readonly { readonly pass: string; readonly text: string }[]
   /** Milliseconds of each part in one run, made for the measuring. */
   profile?(inputs: readonly S[], live: readonly number[]): { readonly name: string; readonly milliseconds: number }[]
+  /** Gives back what it holds at once, where that would else be some time after nobody holds the program; it is not run again. */
+  release?(): void
 }
 
 let chosen: Backend | null = null

@@ -1,22 +1,14 @@
 // The PyTorch surface: backward, gradients, accumulation, retained and created graphs, noGrad, versions.
 
 import { cpu } from '@bp/backend-cpu'
-import { add, backward, BpError, enableGrad, gradients, isGradEnabled, mul, noGrad, tapeMemory, type Tensor, tensor, use, Variable } from '@bp/core'
+import { add, backward, enableGrad, gradients, isGradEnabled, mul, noGrad, tapeMemory, type Tensor, tensor, use, Variable } from '@bp/core'
 import { argMax, cast, detach, exp, less, relu, sum, tanh } from '@bp/ops'
 import { describe, expect, test } from 'vitest'
+import { message } from '../test/message.ts'
 
 use(cpu())
 
 const leaf = (data: number | number[]): Tensor => tensor(data, { requiresGrad: true, dtype: 'float64' })
-const message = (f: () => unknown): string => {
-  try {
-    f()
-  } catch (error) {
-    expect(error).toBeInstanceOf(BpError)
-    return `${(error as BpError).code} | ${(error as BpError).message}`
-  }
-  return 'no error'
-}
 
 describe('backward', () => {
   test('accumulates over passes, until grad is set to null', () => {

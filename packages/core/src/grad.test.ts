@@ -1,22 +1,14 @@
 // Functions of functions: grad, valueAndGrad, vjp, jvp, their nestings, and that levels are never confused.
 
 import { cpu } from '@bp/backend-cpu'
-import { add, BpError, grad, gradients, jvp, mul, noGrad, type Tensor, tensor, use, valueAndGrad, Variable, vjp } from '@bp/core'
+import { add, grad, gradients, jvp, mul, noGrad, type Tensor, tensor, use, valueAndGrad, Variable, vjp } from '@bp/core'
 import { exp, matmul, sin, square, sum, tanh } from '@bp/ops'
 import { describe, expect, test } from 'vitest'
+import { message } from '../test/message.ts'
 
 use(cpu())
 
 const f64 = (data: number | number[] | number[][]): Tensor => tensor(data, { dtype: 'float64' })
-const message = (f: () => unknown): string => {
-  try {
-    f()
-  } catch (error) {
-    expect(error).toBeInstanceOf(BpError)
-    return `${(error as BpError).code} | ${(error as BpError).message}`
-  }
-  return 'no error'
-}
 
 /** Derivatives of a scalar function of a scalar, in reverse and in forward mode. */
 const reverse = (f: (x: Tensor) => Tensor) => (x: Tensor): Tensor => grad(f)(x)

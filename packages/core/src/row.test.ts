@@ -1,23 +1,15 @@
 // Rows that authors write: several results, derived pushforwards, composites with pullbacks, fused kernels, errors.
 
 import { cpu } from '@bp/backend-cpu'
-import { add, BpError, grad, gradients, jvp, mul, type Tensor, tensor, type TypedArray, use, vjp } from '@bp/core'
+import { add, grad, gradients, jvp, mul, type Tensor, tensor, type TypedArray, use, vjp } from '@bp/core'
 import { Aval, bind, bindMany, defineComposite, defineOp, type Kernel } from '@bp/core/extend'
 import { cos, div, exp, log, sin, sum } from '@bp/ops'
 import { describe, expect, test } from 'vitest'
+import { message } from '../test/message.ts'
 
 use(cpu())
 
 const f64 = (data: number | number[], requiresGrad = false): Tensor => tensor(data, { dtype: 'float64', requiresGrad })
-const message = (f: () => unknown): string => {
-  try {
-    f()
-  } catch (error) {
-    expect(error).toBeInstanceOf(BpError)
-    return `${(error as BpError).code} | ${(error as BpError).message}`
-  }
-  return 'no error'
-}
 
 /** (s, c) = (sin x, cos x), x̄ = s̄·c − c̄·s, and the sign of s as a third result without derivative */
 const sincos = defineOp({

@@ -1,20 +1,12 @@
 // Making, reading and printing tensors, and every error on the way; variables.
 
 import { cpu } from '@bp/backend-cpu'
-import { add, BpError, broadcastTo, full, mul, ones, onesLike, sumTo, Tensor, tensor, to, use, Variable, zeros, zerosLike } from '@bp/core'
+import { add, broadcastTo, full, mul, ones, onesLike, sumTo, Tensor, tensor, to, use, Variable, zeros, zerosLike } from '@bp/core'
 import { describe, expect, test } from 'vitest'
+import { message } from '../test/message.ts'
 
 use(cpu())
 
-const message = (f: () => unknown): string => {
-  try {
-    f()
-  } catch (error) {
-    expect(error).toBeInstanceOf(BpError)
-    return `${(error as BpError).code} | ${(error as BpError).message}`
-  }
-  return 'no error'
-}
 
 describe('tensor', () => {
   test.each([

@@ -1,10 +1,11 @@
 // Tracing: graphs print, run, update variables, differentiate, and keep composites whole.
 
 import { cpu } from '@bp/backend-cpu'
-import { add, BpError, grad, jvp, mul, type Tensor, tensor, use, Variable } from '@bp/core'
+import { add, grad, jvp, mul, type Tensor, tensor, use, Variable } from '@bp/core'
 import { printGraph, runGraph, trace } from '@bp/core/extend'
 import { exp, matmul, relu, softmax, sum } from '@bp/ops'
 import { describe, expect, test } from 'vitest'
+import { message } from '../test/message.ts'
 
 use(cpu())
 
@@ -100,15 +101,6 @@ describe('trace', () => {
   })
 
   test('errors', () => {
-    const message = (f: () => unknown): string => {
-      try {
-        f()
-      } catch (error) {
-        expect(error).toBeInstanceOf(BpError)
-        return `${(error as BpError).code} | ${(error as BpError).message}`
-      }
-      return 'no error'
-    }
     const graph = trace(x => mul(x, 2), [vector])
     let escaped: Tensor | undefined
     trace(x => escaped = mul(x, x), [vector])

@@ -67,6 +67,14 @@ test('a parameter takes them by assign', () => {
   expect(layer.forward(tensor([[3, 4]])).toArray()).toEqual([[4, 5]])
 })
 
+test('a seed gives the same layers again', () => {
+  nn.manualSeed(9)
+  const first = String(new nn.Linear(3, 3).weight)
+  expect(String(new nn.Linear(3, 3).weight)).not.toBe(first)
+  nn.manualSeed(9)
+  expect(String(new nn.Linear(3, 3).weight)).toBe(first)
+})
+
 test('initialisers say what they cannot do', () => {
   expect(() => nn.fans([3])).toThrowErrorMatchingInlineSnapshot(`[BpError: fans: needs a weight with at least two axes, got [3]. Use uniform or normal for vectors]`)
   expect(() => nn.eye([3])).toThrowErrorMatchingInlineSnapshot(`[BpError: eye: needs the shape of a matrix, got [3]]`)

@@ -99,6 +99,7 @@ export type LoRATargets = (name: string, module: Module) => boolean
  * ```
  */
 export function addLoRA(model: AnyModule, options: LoRAOptions = {}, targets: LoRATargets = (_name, module) => module instanceof Linear): Parameter[] {
+  if (model.modules().some(module => module instanceof LoRA)) fail('value', 'addLoRA', 'the model has low-rank updates already. Take them into its weights with mergeLoRA first')
   model.requiresGrad(false)
   const wrapped = new Map<AnyModule, LoRA>()
   replace(model, (name, module) => {

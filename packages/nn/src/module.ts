@@ -181,6 +181,7 @@ export abstract class Module<Args extends readonly unknown[] = [x: Tensor], Resu
    * all. Of tied weights one name is enough.
    */
   loadStateDict(state: ReadonlyMap<string, Tensor>, { strict = true }: LoadOptions = {}): LoadResult {
+    if (!isMap(state)) fail('data', 'loadStateDict', 'the state must be a Map of tensors by name. Pass what stateDict() gave, the tensors of decodeSafetensors, or new Map(Object.entries(…))')
     const own = this.stateDict()
     const values = new Map<Variable, { readonly name: string; readonly value: Tensor }>()
     const different: string[] = []
@@ -273,6 +274,8 @@ function walk(value: unknown, name: string, visitor: Visitor, put: Put = () => u
   else if (value instanceof Map) children([...value].map(([key, child]) => [String(key), child] as const), (key, other) => { value.set(key, other) })
   else if (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype) children(Object.entries(value), (key, other) => { Reflect.set(value, key, other) })
 }
+
+const isMap = (value: unknown): boolean => value instanceof Map
 
 const isModule = (value: unknown): value is AnyModule => value instanceof Module
 

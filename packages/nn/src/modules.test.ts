@@ -1,10 +1,10 @@
-// Modules as trees: names, tied weights, replaced parameters, containers, residual branches, weight norm, low-rank updates.
+// Modules as trees: names, modes, states, tied weights, replaced parameters, containers, residual branches, weight norm, low-rank updates.
 
 import { cpu } from '@bp/backend-cpu'
-import { add, compile, grad, gradcheck, ones, type Tensor, tensor, use, vmap } from '@bp/core'
-import { Generator, mul, sum } from '@bp/ops'
+import { add, compile, grad, gradcheck, ones, type Tensor, tensor, use, Variable, vmap } from '@bp/core'
+import { Generator, mul, relu, sum } from '@bp/ops'
 import { describe, expect, test } from 'vitest'
-import { addLoRA, Conv2d, Embedding, functionalCall, Linear, LoRA, loraStateDict, manualSeed, mergeLoRA, Module, ModuleDict, ModuleList, mseLoss, MultiheadAttention, ReLU, Residual, Sequential, SGD, StochasticDepth, summary, WeightNorm } from './index.ts'
+import { addLoRA, Conv2d, Dropout, Embedding, functionalCall, Linear, LoRA, loraStateDict, manualSeed, mergeLoRA, Module, ModuleDict, ModuleList, mseLoss, MultiheadAttention, ReLU, Residual, Sequential, SGD, StochasticDepth, summary, TransformerEncoderLayer, WeightNorm } from './index.ts'
 
 use(cpu())
 
@@ -28,6 +28,48 @@ class Tied extends Module {
     return this.head.forward(this.embed.forward(x))
   }
 }
+
+describe('a module', () => {
+  class Block extends Module {
+    readonly layers = [new Linear(2, 2), new Linear(2, 2)]
+    readonly byName = { last: new Linear(2, 1, { bias: false }) }
+    readonly steps = new Variable(tensor(0))
+    readonly tied = this.layers[0]!
+    override forward(x: Tensor): Tensor {
+      return this.byName.last.forward(relu(this.layers.reduce((y, layer) => layer.forward(y), x)))
+    }
+  }
+
+  test('names parameters by their fields, shared ones once, and keeps buffers apart', () => {
+    const block = new Block()
+    expect(block.namedParameters().map(([name]) => name)).toEqual(['layers.0.weight', 'layers.0.bias', 'layers.1.weight', 'layers.1.bias', 'byName.last.weight'])
+    expect(block.namedBuffers().map(([name]) => name)).toEqual(['steps'])
+    expect([...block.stateDict().keys()]).toEqual(['layers.0.weight', 'layers.0.bias', 'layers.1.weight', 'layers.1.bias', 'byName.last.weight', 'steps', 'tied.weight', 'tied.bias'])
+  })
+
+  test('train and eval reach every submodule', () => {
+    const model = new Sequential(new Linear(1, 1), new Sequential(new Dropout()))
+    model.eval()
+    expect(model.namedModules().map(([, module]) => module.training)).toEqual([false, false, false, false])
+  })
+
+  test('loadStateDict lists everything that does not fit, and then changes nothing', () => {
+    const model = new Linear(2, 1, { generator: new Generator(1) })
+    const before = String(model.weight)
+    const state = new Map([['weight', tensor([[1, 2, 3]])], ['extra', tensor(1)]])
+    expect(() => { model.loadStateDict(state) }).toThrowErrorMatchingInlineSnapshot('[BpError: loadStateDict: missing: bias; unexpected: extra; different: weight (f32[1,3], the module has f32[1,2]). Load into the same architecture, or pass { strict: false } to skip missing and unexpected names]')
+    expect(String(model.weight)).toBe(before)
+    model.loadStateDict(new Map([['bias', tensor([5])]]), { strict: false })
+    expect(model.bias!.item()).toBe(5)
+  })
+
+  test('frozen parameters get no gradient', () => {
+    const model = new Sequential(new Linear(1, 1), new Linear(1, 1))
+    model.layers[0]!.requiresGrad(false)
+    sum(model.forward(tensor([[1]]))).backward()
+    expect(model.parameters().map(p => p.grad !== null)).toEqual([false, false, true, true])
+  })
+})
 
 describe('the tree of modules', () => {
   test('is listed, applied to from the inside out, and printed', () => {
@@ -242,6 +284,16 @@ describe('low-rank adaptation', () => {
     for (const [, p] of loraStateDict(a)) p.assign(ones(p.shape))
     expect(b.loadStateDict(loraStateDict(a), { strict: false }).missing).not.toContain('2.lora_A')
     expectClose(b.forward(x), a.forward(x))
+  })
+
+  test('wraps the layers within others, of a transformer too', () => {
+    const model = new TransformerEncoderLayer(4, 2, { feedForward: 8, dropout: 0 })
+    const x = new Generator(1).normal([1, 3, 4])
+    const before = model.forward(x)
+    addLoRA(model, { rank: 1 })
+    expect([...loraStateDict(model).keys()]).toEqual(['self_attn.out_proj', 'linear1', 'linear2'].flatMap(name => [`${name}.lora_A`, `${name}.lora_B`]))
+    expectClose(model.forward(x), before)
+    expect(() => addLoRA(model)).toThrowErrorMatchingInlineSnapshot(`[BpError: addLoRA: the model has low-rank updates already. Take them into its weights with mergeLoRA first]`)
   })
 
   test('wraps embeddings and convolutions', () => {

@@ -16,6 +16,7 @@ export interface Batches<B> {
 /** Begins a pass. */
 export function batchesOf<B>(data: Data<B>, pass: number): Batches<B> {
   const source = typeof data === 'function' ? data(pass) : data
+  if (!isIterable(source)) return fail('data', 'fit', `data must be batches that can be iterated, or a function that returns such, got ${typeof source}. Await a promise first`)
   // a loader that can do both may have samples that come as promises only
   const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
   return {
@@ -23,6 +24,8 @@ export function batchesOf<B>(data: Data<B>, pass: number): Batches<B> {
     close: () => iterator.return?.(),
   }
 }
+
+const isIterable = (source: unknown): source is object => typeof source === 'object' && source !== null && (Symbol.asyncIterator in source || Symbol.iterator in source)
 
 /** The error where a pass gives nothing. */
 export const noBatches = (op: string): never =>

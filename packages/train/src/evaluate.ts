@@ -49,8 +49,8 @@ export function evaluator<M extends AnyModule, B>(model: M, options: EvaluateOpt
     const modes = model.namedModules().map(([, module]) => ({ module, training: module.training }))
     for (const metric of Object.values(metrics)) metric.reset()
     let [sum, count] = [0, 0]
-    model.eval()
     const batches = batchesOf(data, 0)
+    model.eval()
     try {
       for (;;) {
         const next = batches.next()

@@ -333,3 +333,14 @@ describe('errors say what to do', () => {
     expect({ [name]: error!.message }).toMatchSnapshot()
   })
 })
+
+describe('data that cannot be passed through', () => {
+  test('are refused, and leave the modes of a model as they were', async () => {
+    const model = network()
+    const data = (): never => { throw new Error('no data') }
+    await expect(evaluate(model, data, { loss: crossEntropy })).rejects.toThrow('no data')
+    expect(model.modules().every(({ training }) => training)).toBe(true)
+    const promised = Promise.resolve(corners(4, 2)) as never
+    await expect(fit(model, small(model, { data: promised }))).rejects.toThrowErrorMatchingInlineSnapshot(`[BpError: fit: data must be batches that can be iterated, or a function that returns such, got object. Await a promise first]`)
+  })
+})

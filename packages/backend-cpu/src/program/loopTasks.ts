@@ -89,8 +89,11 @@ function totalsOf(emit: Emit, name: string, members: readonly Member[], partials
   })
 }
 
-/** A group's loop as what follows in the blocks of its kernel; `totals` gives the tasks that come after the kernel, once that is emitted. */
-export function epilogueOf(emit: Emit, group: Group, addresses: Addresses, kept: Pick<ReadonlySet<Id>, 'has'>, { columns }: Blocks): { readonly name: string; readonly epilogue: Epilogue; totals(): Task[] } {
+/**
+ * A group's loop as what follows in the blocks of its kernel. Once that is emitted, `own` holds the scratch that the loop writes,
+ * and `totals` gives the tasks that come after the kernel.
+ */
+export function epilogueOf(emit: Emit, group: Group, addresses: Addresses, kept: Pick<ReadonlySet<Id>, 'has'>, { columns }: Blocks): { readonly name: string; readonly epilogue: Epilogue; readonly own: readonly Region[]; totals(): Task[] } {
   const { spec, members } = loopOf(group, addresses, kept)
   const how = cut(spec, columns)
   const own: Region[] = []
@@ -108,5 +111,5 @@ export function epilogueOf(emit: Emit, group: Group, addresses: Addresses, kept:
       totals = totalsOf(emit, spec.name, members, partials, units, own, addresses)
     },
   }
-  return { name: spec.name, epilogue, totals: () => totals }
+  return { name: spec.name, epilogue, own, totals: () => totals }
 }

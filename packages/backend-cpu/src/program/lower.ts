@@ -1,7 +1,7 @@
 // Lowering: a graph becomes tasks on addresses, the tasks one WebAssembly module, and the module a program.
 
 import type { DType } from '@bp/core'
-import { bytesPerElement, describe, type Graph, type Id, type MemoryPlan, sizeOf } from '@bp/core/extend'
+import { bytesPerElement, describe, fail, type Graph, type Id, type MemoryPlan, sizeOf } from '@bp/core/extend'
 import type { Engine } from '../engine.ts'
 import { ModuleBuilder } from '../wasm/module.ts'
 import { doubles, floats } from '../wasm/simd.ts'
@@ -90,6 +90,12 @@ function fixedPlaces(engine: Engine, graph: Graph): Map<Id, At> {
 
 const bytes = (dtype: DType, size: number): number => bytesPerElement(dtype) * size
 
+/** Threads wait for each other by what tasks say that they write: scratch that none of them names would be written by two at once. */
+function checkDeclared(scratch: readonly Region[], tasks: readonly Task[]): void {
+  const forgotten = scratch.find(piece => !tasks.some(({ writes }) => writes.some(({ start, end }) => start <= piece.start && piece.end <= end)))
+  if (forgotten) fail('backend', 'cpu', `no task of ${tasks.map(({ name }) => name).join('; ')} says that it writes its scratch of ${forgotten.end - forgotten.start} bytes. Name it among the writes of the task that does`)
+}
+
 /** What {@link Planning.emit} makes. */
 interface Made extends Emitted {
   readonly addresses: Map<Id, At>
@@ -134,10 +140,15 @@ class Planning {
     const imports = Object.fromEntries((Object.entries(library) as [string, LibraryEntry][]).map(([name, { params }]) => [name, module.import(name, params)])) as Emit['library']
     const addresses = this.addresses(base)
     const scratch: Life[] = []
+    const taken: Region[] = []
     let present = 0
     const emit: Emit = {
       module, library: imports, floats: floats(relaxed), doubles: doubles(relaxed), threads, table: values => this.table(values),
-      scratch: size => base + (this.scratch[scratch.push({ bytes: size, from: present, to: present }) - 1] ?? 0),
+      scratch: size => {
+        const start = base + (this.scratch[scratch.push({ bytes: size, from: present, to: present }) - 1] ?? 0)
+        taken.push({ start, end: start + size })
+        return start
+      },
     }
     const segments: Task[][] = [[]]
     const parts: Part[] = [{ kind: 'segment', index: 0 }]
@@ -148,6 +159,7 @@ class Planning {
     groups.forEach((group, g) => {
       present = g
       const tasks = this.tasksOf(emit, group, addresses)
+      checkDeclared(taken.splice(0), tasks ?? [])
       for (const task of tasks ?? []) {
         if (apart || unitsOf(segments.at(-1)!) + Math.min(task.units, mostTaken) > mostUnits) begin()
         segments.at(-1)!.push(bounded(module, task))
@@ -212,7 +224,6 @@ class Planning {
     const followed = epilogueOf(emit, group, addresses, lives, blocksOf(step!)!)
     const tasks = specialTasks(emit, step!, addresses, reads, writes, followed.epilogue)
     const last = tasks.at(-1)!
-    const parts = followed.totals()
-    return [...tasks.slice(0, -1), { ...last, name: `${last.name}, ${followed.name}`, writes: [...last.writes, ...parts.flatMap(({ reads }) => reads)] }, ...parts]
+    return [...tasks.slice(0, -1), { ...last, name: `${last.name}, ${followed.name}`, writes: [...last.writes, ...followed.own] }, ...followed.totals()]
   }
 }

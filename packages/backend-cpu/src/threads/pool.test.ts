@@ -67,6 +67,14 @@ describe.runIf(features()?.shared)('threads', () => {
     }
   })
 
+  it('know of the memory that a loop in the blocks of a product needs for itself', () => {
+    // between its passes the loop keeps what is no result; a task beside it would write there too
+    const engine = new Engine(2)
+    engine.backend = cpu()
+    const graph = graphOf((a, b) => [softmax(matmul(a, b))])
+    expect(lower(engine, graph)!.bytes).toBeGreaterThan(0)
+  })
+
   it('learn of programs made later, and forget those that are dropped', async () => {
     const engine = new Engine(2)
     engine.backend = cpu()

@@ -4,7 +4,8 @@ import { cpu } from '@bp/backend-cpu'
 import { Adam, AdamW, type AnyOptimizer, BatchNorm, CosineAnnealingLR, crossEntropy, Dropout, Linear, type Module, Parameter, ReLU, RMSprop, Sequential, SGD } from '@bp/nn'
 import { exp, Generator, matmul, relu, sin, sum, tanh } from '@bp/ops'
 import { describe, expect, it } from 'vitest'
-import { type Backend } from '../backend.ts'
+import { type Backend, type Program } from '../backend.ts'
+import type { Graph } from '../graph.ts'
 import { checkpointSequential } from '../checkpoint.ts'
 import { noGrad } from '../backward.ts'
 import { use } from '../eager.ts'
@@ -141,6 +142,28 @@ describe('the cache', () => {
     expect([traced, f.size]).toEqual([4, 2])
     f.clear()
     expect(f.size).toBe(0)
+  })
+
+  it('has backends give back at once what programs hold that leave it', () => {
+    const real = cpu()
+    const released: number[] = []
+    const backend: Backend = Object.create(real, {
+      lower: {
+        value: (graph: Graph): Program => {
+          const program = real.lower!(graph)!
+          return { run: (inputs, live) => program.run(inputs as never, live), bytes: 0, notes: [], dump: [], release: () => { released.push(graph.inputs[0]!.aval.shape[0]!) } }
+        },
+      },
+    }) as Backend
+    const f = compile((x: Tensor) => mul(x, 2), { cacheSize: 2 })
+    const run = (n: number): number => f(tensor(new Float32Array(n), { backend })).size
+    expect([1, 2, 1, 3, 4].map(run)).toEqual([1, 2, 1, 3, 4])
+    expect(released).toEqual([2, 1])
+    f.clear()
+    expect(released).toEqual([2, 1, 3, 4])
+    // nothing can be kept: what runs is not taken away from itself
+    expect(compile((x: Tensor) => mul(x, 2), { cacheSize: 0 })(tensor(new Float32Array(5), { backend })).size).toBe(5)
+    expect(released).toHaveLength(4)
   })
 })
 

@@ -82,7 +82,11 @@ export function compile<A extends readonly Tree[] = readonly Tensor[], R extends
     if (entry) cache.delete(key)
     else entry = build(fn, args, inputs, maxBytes)
     cache.set(key, entry)
-    if (cache.size > cacheSize) cache.delete(cache.keys().next().value!)
+    if (cache.size > cacheSize) {
+      const [oldest, { program }] = cache.entries().next().value!
+      cache.delete(oldest)
+      if (program !== entry.program) program.release?.()
+    }
     return { entry, inputs }
   }
   const call = (...args: A): R => {
@@ -100,7 +104,10 @@ export function compile<A extends readonly Tree[] = readonly Tensor[], R extends
       const { entry, inputs } = entryFor(args)
       return measure(entry, inputs)
     },
-    clear: (): void => { cache.clear() },
+    clear: (): void => {
+      for (const { program } of cache.values()) program.release?.()
+      cache.clear()
+    },
     size: 0,
   })
   return Object.defineProperty(compiled, 'size', { get: () => cache.size })

@@ -61,6 +61,7 @@ export class MultiheadAttention extends Module<[query: Tensor, key?: Tensor | At
   readonly bias_k: Parameter | null
   readonly bias_v: Parameter | null
   readonly out_proj: Linear
+  readonly dim: number
   readonly heads: number
   private readonly options: MultiheadAttentionOptions
 
@@ -80,6 +81,7 @@ export class MultiheadAttention extends Module<[query: Tensor, key?: Tensor | At
     this.bias_v = addBiasKv ? new Parameter(xavierNormal([1, 1, dim], options)) : null
     this.out_proj = new Linear(dim, dim, options)
     this.out_proj.bias?.assign(zeros([dim], dtype))
+    this.dim = dim
     this.heads = heads
     this.options = options
   }
@@ -154,7 +156,7 @@ export class MultiheadAttention extends Module<[query: Tensor, key?: Tensor | At
   }
 
   private check(query: Tensor, key: Tensor, value: Tensor): void {
-    const dim = this.out_proj.weight.shape[1]!
+    const { dim } = this
     const { kdim = dim, vdim = dim, batchFirst = false } = this.options
     const batch = batchFirst ? 0 : 1
     const fits = [query, key, value].every((x, i) => x.rank === 3 && x.shape[2] === [dim, kdim, vdim][i] && x.shape[batch] === query.shape[batch]) && key.shape[1 - batch] === value.shape[1 - batch]

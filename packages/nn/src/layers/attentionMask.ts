@@ -1,7 +1,7 @@
 // Masks of attention: which keys a query may see, by PyTorch's several ways to say so.
 
 import { add, broadcastTo, type DType, full, type Tensor } from '@bp/core'
-import { describe, fail } from '@bp/core/extend'
+import { describe, fail, isFloat } from '@bp/core/extend'
 import { type AttentionOptions, cast, concat, greaterEqual, iota, logicalAnd, logicalNot, reshape, select, triu } from '@bp/ops'
 
 /** Who may see what. `mask`, `causal` and `scale` are those of `scaledDotProductAttention`; the rest are PyTorch's, where true hides. */
@@ -50,13 +50,19 @@ export function joined(masks: AttentionMasks, sizes: MaskSizes, dtype: DType): A
 
 function ofQueries(mask: Tensor, { n, heads, queries, keys }: MaskSizes): Tensor {
   const fits = mask.shape.at(-1) === keys && mask.shape.at(-2) === queries && (mask.rank === 2 || (mask.rank === 3 && mask.shape[0] === n * heads))
+  checkKind('attnMask', mask)
   if (!fits) fail('shape', 'MultiheadAttention', `attnMask must be [${queries},${keys}] or [n·heads, queries, keys] = [${n * heads},${queries},${keys}], got ${describe(mask)}`)
   return mask.rank === 3 ? reshape(mask, [n, heads, queries, keys]) : mask
 }
 
 function ofKeys(mask: Tensor, { n, keys }: MaskSizes): Tensor {
+  checkKind('keyPaddingMask', mask)
   if (mask.size !== n * keys || mask.shape.at(-1) !== keys) fail('shape', 'MultiheadAttention', `keyPaddingMask must be [n, keys] = [${n},${keys}], got ${describe(mask)}`)
   return reshape(mask, [n, 1, 1, keys])
+}
+
+function checkKind(name: string, mask: Tensor): void {
+  if (mask.dtype !== 'bool' && !isFloat(mask.dtype)) fail('dtype', 'MultiheadAttention', `${name} must be bool, true where nobody may look, or floating-point numbers that are added to the scores, got ${describe(mask)}. Convert it with cast(mask, 'bool')`)
 }
 
 const lookback = ({ queries, keys }: MaskSizes, like: Tensor | undefined): Tensor =>

@@ -1,6 +1,7 @@
 // The linear layer, and the options that all layers with parameters share.
 
 import { type DType, type Tensor } from '@bp/core'
+import { fail } from '@bp/core/extend'
 import { type Generator, linear } from '@bp/ops'
 import { kaimingUniform, uniform } from '../init.ts'
 import { Module, Parameter } from '../module.ts'
@@ -30,8 +31,9 @@ export class Linear extends Module {
 
   constructor(inFeatures: number, outFeatures: number, options: LayerOptions = {}) {
     super()
+    for (const [name, features] of Object.entries({ inFeatures, outFeatures })) if (!Number.isInteger(features) || features < 0) fail('value', 'Linear', `${name} must be a whole number ≥ 0, got ${String(features)}`)
     this.weight = new Parameter(kaimingUniform([outFeatures, inFeatures], { ...options, slope: Math.sqrt(5) }))
-    this.bias = options.bias ?? true ? new Parameter(uniform([outFeatures], 1 / Math.sqrt(inFeatures), options)) : null
+    this.bias = options.bias ?? true ? new Parameter(uniform([outFeatures], inFeatures === 0 ? 0 : 1 / Math.sqrt(inFeatures), options)) : null
   }
 
   override forward(x: Tensor): Tensor {

@@ -1,9 +1,10 @@
 // What layers do beside their forward pass: draws, running statistics, tables that shrink, places and sizes, and their errors.
 
 import { cpu } from '@bp/backend-cpu'
-import { BpError, compile, mul, ones, type Tensor, tensor, use, zeros } from '@bp/core'
+import { compile, mul, ones, type Tensor, tensor, use, zeros } from '@bp/core'
 import { exp, Generator, mean, sum, variance } from '@bp/ops'
 import { describe, expect, test } from 'vitest'
+import { messageOf } from '../../test/messages.ts'
 import * as nn from '../index.ts'
 
 use(cpu())
@@ -143,15 +144,6 @@ describe('places and sizes', () => {
 })
 
 test('layers say what does not fit', () => {
-  const message = (f: () => unknown): string => {
-    try {
-      f()
-    } catch (error) {
-      expect(error).toBeInstanceOf(BpError)
-      return (error as BpError).message
-    }
-    return 'no error'
-  }
   const flat = ones([2, 3])
   expect([
     () => new nn.Conv2d(3, 4, 3).forward(flat),
@@ -183,7 +175,7 @@ test('layers say what does not fit', () => {
     () => new nn.Softmax2d().forward(flat),
     () => new nn.AdaptiveLogSoftmaxWithLoss(8, 9, [6, 3]),
     () => new nn.AdaptiveLogSoftmaxWithLoss(8, 9, [3]).forward(mul(ones([2, 8]), 1), int([1])),
-  ].map(message)).toMatchInlineSnapshot(`
+  ].map(messageOf)).toMatchInlineSnapshot(`
     [
       "Conv2d: needs [n, 3, …] with 2 spatial axes, or [3, …] without a batch, got f32[2,3]. Move or add the axis of channels with transpose or unsqueeze",
       "Conv2d: needs [n, 3, …] with 2 spatial axes, or [3, …] without a batch, got f32[1,2,5,5]. Move or add the axis of channels with transpose or unsqueeze",

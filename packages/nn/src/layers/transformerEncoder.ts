@@ -38,7 +38,11 @@ export interface EncoderMasks extends AttentionOptions {
 }
 
 /** The function of a name. */
-export const activationOf = (activation: NonNullable<TransformerOptions['activation']>): (x: Tensor) => Tensor => activation === 'relu' ? relu : activation === 'gelu' ? gelu : activation
+export function activationOf(activation: NonNullable<TransformerOptions['activation']>): (x: Tensor) => Tensor {
+  if (typeof activation === 'function') return activation
+  const named = { relu, gelu }
+  return Object.hasOwn(named, activation) ? named[activation] : fail('value', 'Transformer', `activation must be 'relu', 'gelu' or a function, got ${activation}`)
+}
 
 /** x and what a part makes of it, normalised after the sum or before the part. */
 export const residual = (normFirst: boolean, norm: LayerNorm, x: Tensor, part: (x: Tensor) => Tensor): Tensor => normFirst ? add(x, part(norm.forward(x))) : norm.forward(add(x, part(x)))

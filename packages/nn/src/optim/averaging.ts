@@ -98,7 +98,9 @@ export class AveragedModel implements Stateful {
   }
 
   /** Goes on from a saved state. Throws, and changes nothing, where it is of another model. */
-  loadStateDict({ averaged, tensors }: AverageState): void {
+  loadStateDict(state: AverageState): void {
+    if (!isState(state)) return fail('data', 'loadStateDict', 'the state is none of averages. Load what stateDict of the averages gave')
+    const { averaged, tensors } = state
     const found = this.averages.map(({ name, average }) => {
       const value = tensors.get(name)
       if (!value || describe(value) !== describe(average)) return fail('data', 'loadStateDict', `the averages hold ${value ? `${name} as ${describe(value)}, the model has ${describe(average)}` : `no ${name}`}. Load them for the same model`)
@@ -125,6 +127,11 @@ export class AveragedModel implements Stateful {
       }
     })
   }
+}
+
+function isState(state: unknown): state is AverageState {
+  const { averaged, tensors } = (state ?? {}) as Partial<Record<keyof AverageState, unknown>>
+  return typeof averaged === 'number' && tensors instanceof Map
 }
 
 /** Options of {@link EMA}. */

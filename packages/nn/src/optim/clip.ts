@@ -29,6 +29,7 @@ export interface ClipOptions {
  * ```
  */
 export function clipGradNorm(params: readonly Parameter[], maxNorm: number, options: ClipOptions = {}): Tensor {
+  if (!(maxNorm >= 0)) fail('value', 'clipGradNorm', `maxNorm must be at least 0, got ${maxNorm}`)
   const total = getTotalNorm(params.flatMap(p => p.grad ?? []), options)
   noGrad(() => {
     // as PyTorch's, so that a norm of 0 divides nothing by 0
@@ -68,5 +69,6 @@ function norm(xs: readonly Tensor[], type: number): Tensor {
 
 /** Cuts every element of every gradient to [−limit, limit]. */
 export function clipGradValue(params: readonly Parameter[], limit: number): void {
+  if (!(limit >= 0)) fail('value', 'clipGradValue', `the limit must be at least 0, got ${limit}`)
   noGrad(() => { for (const p of params) if (p.grad) p.grad = clamp(p.grad, -limit, limit) })
 }

@@ -96,6 +96,7 @@ export abstract class Optimizer<H extends OptimizerOptions> implements Stateful 
   constructor(params: ParametersOrGroups<H>, defaults: H, rules: Rules<H> = {}) {
     this.defaults = defaults
     this.rules = rules
+    if (!Array.isArray(params)) fail('value', this.constructor.name, 'needs a list of parameters or of groups. Pass model.parameters()')
     if (params.length === 0) fail('value', this.constructor.name, 'got no parameters. Pass model.parameters()')
     const groups = 'params' in params[0]! ? params as readonly ParameterGroup<H>[] : [{ params: params as readonly Parameter[] } as ParameterGroup<H>]
     for (const group of groups) this.addParamGroup(group)
@@ -112,6 +113,7 @@ export abstract class Optimizer<H extends OptimizerOptions> implements Stateful 
       const [words, holds] = rules[name]!
       if (!holds(whole[name], whole)) fail('value', this.constructor.name, `${name} must be ${words}, got ${String(whole[name])}`)
     }
+    if (!whole.params.every(parameter => parameter instanceof Variable)) fail('value', this.constructor.name, 'its parameters must be Parameters, which a step can assign. Pass model.parameters(), or new Parameter(x) for a tensor')
     const all = [...this.parameters(), ...whole.params]
     if (new Set(all).size !== all.length) fail('value', this.constructor.name, 'a parameter is in two groups, or twice in one')
     this.groups.push(whole)
@@ -161,7 +163,9 @@ export abstract class Optimizer<H extends OptimizerOptions> implements Stateful 
   }
 
   /** Goes on from a saved state, also in steps compiled before. Throws, and changes nothing, where it does not fit. */
-  loadStateDict({ tensors, steps, groups }: OptimizerState): void {
+  loadStateDict(state: OptimizerState): void {
+    if (!isState(state)) return fail('data', 'loadStateDict', `the state is none of an optimiser. Load what stateDict of ${this.constructor.name} gave`)
+    const { tensors, steps, groups } = state
     const all = this.parameters()
     if (steps.length !== all.length || groups.length !== this.groups.length) {
       fail('data', 'loadStateDict', `the state is for ${steps.length} parameters in ${groups.length} groups, the optimiser has ${all.length} in ${this.groups.length}. Use the same model and groups`)
@@ -214,4 +218,9 @@ export abstract class Optimizer<H extends OptimizerOptions> implements Stateful 
     slot.start = start
     return slot.variable
   }
+}
+
+function isState(state: unknown): state is OptimizerState {
+  const { tensors, steps, groups } = (state ?? {}) as Partial<Record<keyof OptimizerState, unknown>>
+  return tensors instanceof Map && Array.isArray(steps) && steps.every(count => Number.isSafeInteger(count) && count >= 0) && Array.isArray(groups)
 }

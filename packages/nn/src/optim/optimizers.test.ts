@@ -4,6 +4,7 @@ import { cpu } from '@bp/backend-cpu'
 import { compile, mul, type Tensor, tensor, use } from '@bp/core'
 import { Generator, mean, square, sub, tanh } from '@bp/ops'
 import { describe, expect, test } from 'vitest'
+import { messageOf } from '../../test/messages.ts'
 import { Adadelta, Adafactor, Adagrad, Adam, Adamax, AdamW, type AnyOptimizer, ASGD, decodeCheckpoint, encodeCheckpoint, LBFGS, Linear, Lion, Module, Muon, NAdam, OneCycleLR, Parameter, RAdam, RMSprop, Rprop, SGD, SGLD } from '../index.ts'
 
 use(cpu())
@@ -245,14 +246,6 @@ describe('groups', () => {
 
   test('refuses hyper-parameters out of range, and says the range', () => {
     const p = [new Parameter(tensor([[1]]))]
-    const message = (make: () => unknown): string => {
-      try {
-        make()
-      } catch (error) {
-        return (error as Error).message
-      }
-      return 'accepted'
-    }
     expect([
       () => new SGD(p, { lr: -1 }), () => new SGD(p, { lr: NaN }), () => new SGD(p, { momentum: -1 }), () => new SGD(p, { nesterov: true }),
       () => new SGD([{ params: p, weightDecay: -1 }]), () => new Adam(p, { betas: [0.9, 1] }), () => new Adam(p, { eps: -1 }),
@@ -260,7 +253,7 @@ describe('groups', () => {
       () => new Adadelta(p, { rho: 2 }), () => new Rprop(p, { etas: [1.2, 0.5] }), () => new ASGD(p, { lambd: -1 }), () => new Lion(p, { betas: [1, 0] }),
       () => new Adafactor(p, { d: 0.5 }), () => new Adafactor(p, { beta2Decay: 1 }), () => new Adafactor(p, { eps: [-1, 0] }), () => new Muon(p, { nsSteps: 100 }),
       () => new Muon([new Parameter(tensor([1]))]), () => new SGLD(p, { temperature: -1 }), () => new LBFGS(p, { historySize: 0 }),
-    ].map(message)).toMatchInlineSnapshot(`
+    ].map(messageOf)).toMatchInlineSnapshot(`
       [
         "SGD: lr must be at least 0, got -1",
         "SGD: lr must be at least 0, got NaN",

@@ -65,6 +65,7 @@ export class ReduceLROnPlateau implements Stateful {
 
   /** Takes the epoch's metric, and lowers the rate where it is time. */
   step(metric: number): void {
+    if (typeof metric !== 'number') fail('value', 'ReduceLROnPlateau', `step needs the metric as a number, got ${typeof metric}. Pass loss.item()`)
     effect(() => { this.take(metric) })
   }
 

@@ -129,7 +129,8 @@ export class LRScheduler implements Schedule {
       const base = this.baseLrs[i] ?? (group.initialLr ??= group.lr)
       const place = { lr: group.lr, base, epoch, initial, steps, group: i }
       if (rule.momentum) setMomentum(group, rule.momentum(place))
-      return group.lr = first?.(base) ?? rule.rate(place)
+      const lr = first?.(base) ?? rule.rate(place)
+      return group.lr = Number.isFinite(lr) ? lr : fail('value', this.constructor.name, `the rate of epoch ${epoch} would be ${String(lr)}, from ${group.lr} before. Check what the schedule was given`)
     })
   }
 }

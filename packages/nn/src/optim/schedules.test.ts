@@ -3,6 +3,7 @@
 import { cpu } from '@bp/backend-cpu'
 import { compile, tensor, use } from '@bp/core'
 import { describe, expect, test } from 'vitest'
+import { messageOf } from '../../test/messages.ts'
 import { Adam, type AnyOptimizer, ChainedScheduler, ConstantLR, CosineAnnealingLR, CosineAnnealingWarmRestarts, CyclicLR, ExponentialLR, LambdaLR, LinearLR, MultiplicativeLR, MultiStepLR, OneCycleLR, Parameter, PolynomialLR, ReduceLROnPlateau, type PlateauOptions, type Schedule, SequentialLR, SGD, StepLR, SWALR, warmup } from '../index.ts'
 
 use(cpu())
@@ -129,14 +130,6 @@ describe('schedules', () => {
 
   test('refuse what cannot be', () => {
     const optimiser = optimiserOf()
-    const message = (make: () => unknown): string => {
-      try {
-        make()
-      } catch (error) {
-        return (error as Error).message
-      }
-      return 'accepted'
-    }
     const cycle = new OneCycleLR(optimiser, 1, { totalSteps: 1 })
     cycle.step()
     expect([
@@ -146,7 +139,7 @@ describe('schedules', () => {
       () => new SequentialLR(optimiser, [new StepLR(optimiser, 1)], [1]), () => new SequentialLR(optimiser, [new StepLR(optimiserOf(), 1)], []), () => new ChainedScheduler([]),
       () => new ChainedScheduler([new ReduceLROnPlateau(optimiser) as never]), () => { new CosineAnnealingLR(optimiser, 3).loadStateDict({}); }, () => { new MultiStepLR(optimiser, [1]).loadStateDict({ lastEpoch: 1, steps: 1, baseLrs: [1, 2], lastLr: [1, 2] }); },
       () => { new ChainedScheduler([new MultiplicativeLR(optimiser, () => 1)]).loadStateDict({ schedules: [] }); }, () => new LambdaLR(optimiser, []),
-    ].map(message)).toMatchInlineSnapshot(`
+    ].map(messageOf)).toMatchInlineSnapshot(`
       [
         "OneCycleLR: step 2 is past the last of 1. Give a larger totalSteps, or stop stepping",
         "OneCycleLR: totalSteps, or epochs times stepsPerEpoch, must be a whole number of at least 1, got NaN",

@@ -1,8 +1,9 @@
 // Composites against values worked out by hand from the definitions, and against each other.
 
 import { cpu } from '@bp/backend-cpu'
-import { BpError, grad, mul, type Tensor, tensor, use } from '@bp/core'
+import { grad, mul, type Tensor, tensor, use } from '@bp/core'
 import { describe, expect, test } from 'vitest'
+import { message } from '../../test/message.ts'
 import * as ops from '../index.ts'
 
 use(cpu())
@@ -14,15 +15,6 @@ const close = (x: Tensor, want: readonly number[]): void => {
   const got = Array.from(x.dataSync(), Number)
   expect(got).toHaveLength(want.length)
   got.forEach((value, i) => { expect(value).toBeCloseTo(want[i]!, 8) })
-}
-const message = (f: () => unknown): string => {
-  try {
-    f()
-  } catch (error) {
-    expect(error).toBeInstanceOf(BpError)
-    return `${(error as BpError).code} | ${(error as BpError).message}`
-  }
-  return 'no error'
 }
 const m = t([[1, 2, 3], [4, 5, 6]])
 

@@ -40,12 +40,20 @@ export interface EmbeddingOptions {
 export function embedding(index: Tensor, weight: Tensor, options: EmbeddingOptions = {}): Tensor {
   if (weight.rank !== 2) fail('shape', 'embedding', `the table must be [rows, width], got ${describe(weight)}`)
   const places = asIndex('embedding', index)
+  checkRows('embedding', places, weight)
   const rows = take(weight, places)
   const { paddingIdx, maxNorm, normType = 2, scaleGradByFreq = false } = options
   const value = maxNorm === undefined ? rows : shrunk(rows, maxNorm, normType)
   const slope = scaleGradByFreq ? mul(rows, column(div(1, take(occurrences(places, weight), places)))) : rows
   const y = value === rows && slope === rows ? rows : withSlopeOf(value, slope)
   return paddingIdx === undefined ? y : select(column(notPadding(places, weight, paddingIdx)), y, detach(y))
+}
+
+/** Throws where an index names no row; only where it can be read at once. Elsewhere the lookup itself notices what is too large. */
+function checkRows(op: string, places: Tensor, weight: Tensor): void {
+  if (!places.storage || !places.backend.readSync) return
+  const bad = (places.dataSync() as Int32Array).find(row => row < 0 || row >= weight.shape[0]!)
+  if (bad !== undefined) fail('value', op, `row ${bad} is outside 0 … ${weight.shape[0]! - 1}, the rows of ${describe(weight)}. Give padding a row of its own, and name it as paddingIdx`)
 }
 
 /** A vector's, or any tensor's, elements each as one entry of a new last axis. */

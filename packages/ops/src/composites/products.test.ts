@@ -1,8 +1,9 @@
 // Products and distances against their definitions, element by element, and the errors of those that do not fit.
 
 import { cpu } from '@bp/backend-cpu'
-import { BpError, full, grad, type Tensor, tensor, use } from '@bp/core'
+import { full, grad, type Tensor, tensor, use } from '@bp/core'
 import { describe, expect, test } from 'vitest'
+import { message } from '../../test/message.ts'
 import * as ops from '../index.ts'
 
 use(cpu())
@@ -14,15 +15,6 @@ const close = (got: Tensor, want: Tensor): void => {
   expect(got.shape).toEqual(want.shape)
   const values = Array.from(want.dataSync(), Number)
   Array.from(got.dataSync(), Number).forEach((value, i) => { expect(value).toBeCloseTo(values[i]!, 10) })
-}
-const message = (f: () => unknown): string => {
-  try {
-    f()
-  } catch (error) {
-    expect(error).toBeInstanceOf(BpError)
-    return `${(error as BpError).code} | ${(error as BpError).message}`
-  }
-  return 'no error'
 }
 
 /** The sum over every value of every label, for equations that spell out their axes and their result. */

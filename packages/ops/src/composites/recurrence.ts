@@ -121,11 +121,16 @@ export function lengthsOf(op: string, lengths: Lengths | undefined, steps: numbe
   if (lengths === undefined) return undefined
   if (Array.isArray(lengths)) {
     const list = lengths as readonly number[]
-    const bad = list.find(length => !Number.isInteger(length) || length < 1 || length > steps)
-    if (bad !== undefined) fail('value', op, `a length must be a whole number from 1 to the ${steps} steps of ${describe(like)}, got ${bad}`)
+    checkLengths(op, list, steps, like)
     if (list.length === n && list.every(length => length === steps)) return undefined
   }
   const given = Array.isArray(lengths) ? tensor(lengths as readonly number[], { dtype: 'int32', backend: like.backend }) : cast(lengths as Tensor, 'int32')
   if (!sameShape(given.shape, [n])) fail('shape', op, `lengths must hold one number for each of the ${n} sequences, got ${describe(given)}`)
+  if (given.storage && given.backend.readSync) checkLengths(op, Array.from(given.dataSync(), Number), steps, like)
   return given
+}
+
+function checkLengths(op: string, lengths: readonly number[], steps: number, like: Tensor): void {
+  const bad = lengths.find(length => !Number.isInteger(length) || length < 1 || length > steps)
+  if (bad !== undefined) fail('value', op, `a length must be a whole number from 1 to the ${steps} steps of ${describe(like)}, got ${bad}`)
 }

@@ -1,6 +1,6 @@
 // Recurrent networks of several layers, in one or both directions: rnn, lstm, gru.
 
-import type { Tensor } from '@bp/core'
+import { Tensor } from '@bp/core'
 import { describe, fail, sameShape } from '@bp/core/extend'
 import { relu, tanh } from '../rows/exponential.ts'
 import { concat, narrow, reshape, transpose } from '../rows/view.ts'
@@ -65,7 +65,7 @@ export function rnn(x: Tensor, weights: readonly RecurrentWeights[], h0?: Tensor
  * ```
  */
 export function lstm(x: Tensor, weights: readonly RecurrentWeights[], state?: readonly [h0: Tensor, c0: Tensor], options: RecurrentOptions = {}): [y: Tensor, state: [h: Tensor, c: Tensor]] {
-  const { y, last } = layers('lstm', { row: lstmLayerRow, of: lstmOf }, x, weights, state, options)
+  const { y, last } = layers('lstm', { row: lstmLayerRow, of: lstmOf }, x, weights, state && [...state instanceof Tensor ? [state] : state], options)
   return [y, [last[0]!, last[1]!]]
 }
 
@@ -87,7 +87,13 @@ export function gru(x: Tensor, weights: readonly RecurrentWeights[], h0?: Tensor
 }
 
 /** The function of a name: one and the same for each. */
-export const activationOf = (nonlinearity: 'tanh' | 'relu'): (x: Tensor) => Tensor => nonlinearity === 'relu' ? relu : tanh
+export function activationOf(nonlinearity: 'tanh' | 'relu'): (x: Tensor) => Tensor {
+  switch (nonlinearity) {
+    case 'relu': return relu
+    case 'tanh': return tanh
+    default: return fail('value', 'rnn', `nonlinearity must be 'tanh' or 'relu', got ${String(nonlinearity)}`)
+  }
+}
 
 /** All layers in all directions; states are [layers·directions, n, size]. */
 function layers(op: string, kind: RecurrenceKind, given: Tensor, weights: readonly RecurrentWeights[], initial: readonly Tensor[] | undefined, options: RecurrentOptions, rule: CellRule = {}): { y: Tensor; last: Tensor[] } {
@@ -100,6 +106,7 @@ function layers(op: string, kind: RecurrenceKind, given: Tensor, weights: readon
   if (steps === 0) fail('shape', op, `needs at least one step, got ${describe(given)}`)
   const directions = bidirectional ? 2 : 1
   if (weights.length === 0 || weights.length % directions !== 0) fail('value', op, `needs weights for each of the ${directions} direction(s) of every layer, got ${weights.length}`)
+  if (initial && !(initial.length === cell.states && initial.every(state => state instanceof Tensor))) fail('value', op, `the initial state must be ${cell.states === 1 ? 'a tensor' : 'a pair of tensors [h, c]'}, or left out for zeros`)
   initial?.forEach((state, i) => { checkState(op, cell, i, state, weights, n) })
   const lengths = lengthsOf(op, options.lengths, steps, n, given)
   const stateOf = (k: number): Tensor[] | undefined => initial?.map(state => reshape(narrow(state, 0, k, 1), state.shape.slice(1)))

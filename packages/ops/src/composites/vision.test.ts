@@ -1,8 +1,9 @@
 // Pooling, interpolation, sampling and normalisation against values worked out by hand from the definitions.
 
 import { cpu } from '@bp/backend-cpu'
-import { BpError, gradients, jvp, type Tensor, tensor, use } from '@bp/core'
+import { gradients, jvp, type Tensor, tensor, use } from '@bp/core'
 import { describe, expect, test } from 'vitest'
+import { message } from '../../test/message.ts'
 import * as ops from '../index.ts'
 
 use(cpu())
@@ -150,15 +151,6 @@ test('an empty batch goes through', () => {
 test('errors name what they got and the way out', () => {
   const x = tensor([[[1, 2, 3]]])
   const image = ops.reshape(tensor([1, 2, 3, 4]), [1, 1, 2, 2])
-  const message = (f: () => unknown): string => {
-    try {
-      f()
-    } catch (error) {
-      expect(error).toBeInstanceOf(BpError)
-      return `${(error as BpError).code} | ${(error as BpError).message}`
-    }
-    return 'no error'
-  }
   expect([
     () => ops.convolve(x, tensor([1])),
     () => ops.convolve(x, tensor([[[1]]]), { bias: tensor([1, 2]) }),

@@ -44,6 +44,8 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntro
   if (logits.rank === 1) return single(crossEntropy, logits, target, options)
   if (logits.rank === 0) fail('shape', 'crossEntropy', `logits must be [n, classes, …] or [classes], got ${describe(logits)}`)
   checkWeight('crossEntropy', logits.shape[1]!, options.weight)
+  const { labelSmoothing = 0 } = options
+  if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) fail('value', 'crossEntropy', `labelSmoothing must be between 0 and 1, got ${labelSmoothing}`)
   return isFloat(target.dtype) ? reduce(softCrossEntropy(logits, target, options), options) : hardCrossEntropy(logits, target, options)
 }
 

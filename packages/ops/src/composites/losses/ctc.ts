@@ -67,7 +67,7 @@ export function ctcLoss(logProbs: Tensor, target: Tensor, options: CtcLossOption
 
 /** Labels one after the other as rows of labels, filled up with whatever there is. */
 function inRows(target: Tensor, given: Lengths, n: number): Tensor {
-  const lengths = lengthsOf('targetLengths', given, n, 0, target)
+  const lengths = lengthsOf('targetLengths', given, n, target.size, target)
   const known = lengths.storage && lengths.backend.readSync ? Array.from(lengths.dataSync() as Int32Array) : null
   const total = known?.reduce((a, b) => a + b, 0) ?? target.size
   if (total !== target.size) fail('shape', 'ctcLoss', `targetLengths add up to ${total}, but there are ${target.size} labels in ${describe(target)}`)
@@ -82,6 +82,8 @@ function lengthsOf(name: string, given: Lengths | undefined, n: number, longest:
   if (given === undefined) return full([n], longest, 'int32', target.backend)
   const lengths = Array.isArray(given) ? tensor(given as readonly number[], { dtype: 'int32', backend: target.backend }) : cast(given as Tensor, 'int32')
   if (!sameShape(lengths.shape, [n])) fail('shape', 'ctcLoss', `${name} must hold one number for each of the ${n} examples, got ${describe(lengths)}`)
+  const bad = lengths.storage && lengths.backend.readSync ? (lengths.dataSync() as Int32Array).find(length => length < 0 || length > longest) : undefined
+  if (bad !== undefined) fail('value', 'ctcLoss', `${name} must be whole numbers from 0 to ${longest}, got ${bad}`)
   return lengths
 }
 

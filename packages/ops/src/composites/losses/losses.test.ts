@@ -1,8 +1,9 @@
 // Losses against their formulas at numbers worked out by hand, at their corners, and their errors.
 
 import { cpu } from '@bp/backend-cpu'
-import { BpError, compile, grad, jvp, type Tensor, tensor, use, valueAndGrad } from '@bp/core'
+import { compile, grad, jvp, type Tensor, tensor, use, valueAndGrad } from '@bp/core'
 import { describe, expect, test } from 'vitest'
+import { message } from '../../../test/message.ts'
 import * as ops from '../../index.ts'
 
 use(cpu())
@@ -13,15 +14,6 @@ const close = (got: Tensor, want: readonly number[]): void => {
   const values = Array.from(got.dataSync(), Number)
   expect(values).toHaveLength(want.length)
   values.forEach((value, i) => { expect(value).toBeCloseTo(want[i]!, 10) })
-}
-const message = (f: () => unknown): string => {
-  try {
-    f()
-  } catch (error) {
-    expect(error).toBeInstanceOf(BpError)
-    return `${(error as BpError).code} | ${(error as BpError).message}`
-  }
-  return 'no error'
 }
 const none = { reduction: 'none' } as const
 const { log, exp, max, sqrt } = Math
@@ -60,6 +52,11 @@ describe('classification', () => {
     for (const options of [{}, { weight }, { ...none, weight }, { weight, ignoreIndex: 2 }, { reduction: 'sum', ignoreIndex: 0 }] as const) {
       close(ops.nllLoss(ops.logSoftmax(logits), target, options), Array.from(ops.crossEntropy(logits, target, options).dataSync(), Number))
     }
+  })
+
+  test('the gradient by the logits is ŷ − y, also at logits of ±1e4', () => {
+    close(grad((x: Tensor) => ops.crossEntropy(x, int([1])))(t([[1e4, -1e4]])), [1, -1])
+    close(grad((x: Tensor) => ops.binaryCrossEntropyWithLogits(x, t([0, 1]), { reduction: 'sum' }))(t([1e4, -1e4])), [1, -1])
   })
 
   test('smoothed labels spread over all classes, each by its weight', () => {

@@ -27,7 +27,14 @@ export function reduceWeighted(op: string, losses: Tensor, { weight, ...options 
 }
 
 /** The mean, the sum, or the losses themselves. */
-export const reduce = (loss: Tensor, { reduction = 'mean' }: LossOptions): Tensor => reduction === 'mean' ? mean(loss) : reduction === 'sum' ? sum(loss) : loss
+export function reduce(loss: Tensor, { reduction = 'mean' }: LossOptions): Tensor {
+  switch (reduction) {
+    case 'mean': return mean(loss)
+    case 'sum': return sum(loss)
+    case 'none': return loss
+    default: return fail('value', 'loss', `reduction must be 'mean', 'sum' or 'none', got ${String(reduction)}`)
+  }
+}
 
 /** Input and target in full precision. Throws where they have not one shape and, then, one dtype. */
 export function alike(op: string, x: Tensor, target: Tensor): [x: Tensor, target: Tensor] {
