@@ -20,6 +20,7 @@ import type { Planned } from './order.ts'
 import type { Region } from './region.ts'
 import { blocksOf, specials, specialTasks } from './specials.ts'
 import { outsOf, stepsOf } from './steps.ts'
+import { sumsOfProducts } from './sums.ts'
 import type { Task } from './task.ts'
 import { widen } from './widen.ts'
 
@@ -39,7 +40,7 @@ export interface Manner {
 /** Makes a program of a graph of primitives. */
 export function lower(engine: Engine, narrow: Graph, { alone = false, shared }: Manner = {}): Executable | null {
   if (isEmpty(narrow)) return null
-  const graph = widen(narrow)
+  const { graph, joined } = sumsOfProducts(widen(narrow))
   const first = stepsOf(graph, specials)
   if (shared && first.steps.some(({ kind }) => kind === 'island')) return null
   const kept = keepLess(graph, first)
@@ -60,14 +61,14 @@ export function lower(engine: Engine, narrow: Graph, { alone = false, shared }: 
   const made = plan.emit(arena, counters)
   return new Executable(engine, graph, steps, {
     give, alone, bytes: peak, addresses: made.addresses, counters, program: made, apart: () => plan.emit(arena, counters, true),
-    notes: explain(groups, repeated, blocksOf), dump: [{ pass: 'fused', text: printGroups(groups, steps) }, { pass: 'planned', text: plan.print() }],
+    notes: explain(groups, { repeated, joined }, blocksOf), dump: [{ pass: 'fused', text: printGroups(groups, steps) }, { pass: 'planned', text: plan.print() }],
   })
 }
 
 /** What the program of a graph would take up. */
 export function plan(engine: Engine, narrow: Graph): MemoryPlan | null {
   if (isEmpty(narrow)) return null
-  const graph = widen(narrow)
+  const { graph } = sumsOfProducts(widen(narrow))
   const asked = new Set(narrow.nodes.flatMap(({ outputs }) => outputs))
   const kept = keepLess(graph, stepsOf(graph, specials))
   const planning = new Planning(engine, kept, fixedPlaces(engine, graph))

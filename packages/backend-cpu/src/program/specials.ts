@@ -6,6 +6,7 @@ import type { ConvGeometry, DotParams, PadParams, PoolGeometry } from '@bp/ops/e
 import { conv, type ConvAt, convInput, convWeight } from '../wasm/conv/conv.ts'
 import { convJob, triple } from '../wasm/conv/geometry.ts'
 import { gemm } from '../wasm/gemm/gemm.ts'
+import type { MatrixAt, Term } from '../wasm/gemm/job.ts'
 import { gather, type IndexJob, scatterAdd } from '../wasm/index/gather.ts'
 import { poolArgMax } from '../wasm/index/pool.ts'
 import type { Emit } from './emit.ts'
@@ -74,6 +75,26 @@ const dot: Special = {
     return gemm(emit, { name: labelOf(step), bits, m, n, k, a: matrix(a, at[0]!, ta), b: matrix(b, at[1]!, tb), c: { address: to, row: n }, stack, reads, writes, epilogue })
   },
 }
+
+/** A sum of products of matrices: as one product along the inner axes of all, end to end. */
+const dotSum: Special = {
+  takes: ([type]) => isReal(type),
+  strided: true,
+  blocks: step => ({ columns: step.aval.shape[1]!, wholeRows: false }),
+  tasks({ emit, step, bits, at, to, reads, writes, epilogue }) {
+    const { ta, tb } = step.node.params as DotParams
+    const [m, n] = step.aval.shape as [number, number]
+    const terms = pairs(step.ins.map(({ layout: { strides } }, i): MatrixAt => {
+      const across = i % 2 === 0 ? ta : tb
+      return { address: at[i]!, row: strides[across ? 1 : 0]!, column: strides[across ? 0 : 1]! }
+    }))
+    const k = step.ins[0]!.layout.shape[ta ? 0 : 1]!
+    const [[a, b]] = terms as [Term]
+    return gemm(emit, { name: labelOf(step), bits, m, n, k: k * terms.length, a, b, terms, c: { address: to, row: n }, stack: [], reads, writes, epilogue })
+  },
+}
+
+const pairs = (list: readonly MatrixAt[]): Term[] => Array.from({ length: list.length / 2 }, (_, i) => [list[2 * i]!, list[2 * i + 1]!])
 
 /** What a profile calls a step's tasks. */
 const labelOf = ({ name, aval }: Job['step']): string => `${name} ${describe(aval)}`
@@ -149,7 +170,7 @@ const pad: Special = {
 }
 
 const table: Readonly<Record<string, Special>> = {
-  dot, concat, pad,
+  dot, dotSum, concat, pad,
   conv: convolution(conv, ([x, w, y]) => ({ x: x!, w: w!, y: y! }), ([x, w], to) => ({ x: x!, w: w!, y: to }), planes),
   convInput: convolution(convInput, ([y, w, x]) => ({ x: x!, w: w!, y: y! }), ([y, w], to) => ({ x: to, w: w!, y: y! }), planes),
   convWeight: convolution(convWeight, ([x, y, w]) => ({ x: x!, w: w!, y: y! }), ([x, y], to) => ({ x: x!, w: to, y: y! })),

@@ -5,7 +5,7 @@ import { fewUnits, type Task } from '../../program/task.ts'
 import { i32, type I32, type Int } from '../instructions.ts'
 import type { Func } from '../module.ts'
 import type { Simd } from '../simd.ts'
-import { entryAt, type GemmJob, stackSize } from './job.ts'
+import { entryAt, type GemmJob, type MatrixAt, stackSize, type Term } from './job.ts'
 import { tileColumns, tileRows } from './library.ts'
 import { isThin, thin } from './thin.ts'
 
@@ -20,6 +20,7 @@ const up = (n: number, to: number): number => Math.ceil(n / to) * to
 
 /** The tasks of a product. */
 export function gemm(emit: Emit, job: GemmJob): Task[] {
+  if (job.terms) return inBlocks(emit, job)
   if (isThin(job)) return thin(emit, job)
   return job.m * job.n * job.k <= small ? [whole(emit, job)] : inBlocks(emit, job)
 }
@@ -35,17 +36,17 @@ interface Operand {
 /** Whether B is read where it lies: its rows are, and too few rows of A pass over it to be worth packing it. */
 const direct = ({ m, b }: GemmJob, simd: Simd): boolean => b.column === 1 && m <= 2 * tileRows(simd)
 
-/** Emits the packing of panels [first, end) of one matrix. */
-function packPanels(func: Func, emit: Emit, job: GemmJob, side: 'a' | 'b', from: I32, to: I32, first: Int, end: Int): void {
+/** Emits the packing of panels [first, end) of one matrix, or of so much of k as `depth` says. */
+function packPanels(func: Func, emit: Emit, job: GemmJob, side: 'a' | 'b', from: I32, to: I32, first: Int, end: Int, at: MatrixAt = job[side], depth = job.k): void {
   const bytes = job.bits / 8
   const simd = job.bits === 64 ? emit.doubles : emit.floats
   const width = side === 'a' ? tileRows(simd) : tileColumns(simd)
   const lanes = side === 'a' ? job.m : job.n
-  const laneStep = (side === 'a' ? job.a.row : job.b.column) * bytes
-  const kStep = (side === 'a' ? job.a.column : job.b.row) * bytes
+  const laneStep = (side === 'a' ? at.row : at.column) * bytes
+  const kStep = (side === 'a' ? at.column : at.row) * bytes
   const pack = side === 'a' ? emit.library[`gemmPackA${job.bits}`] : emit.library[`gemmPackB${job.bits}`]
   func.for(first, end, 1, panel => {
-    func.call(pack, i32.add(from, i32.mul(panel, width * laneStep)), kStep, laneStep, job.k, i32.minS(width, i32.sub(lanes, i32.mul(panel, width))), i32.add(to, i32.mul(panel, width * job.k * bytes)))
+    func.call(pack, i32.add(from, i32.mul(panel, width * laneStep)), kStep, laneStep, depth, i32.minS(width, i32.sub(lanes, i32.mul(panel, width))), i32.add(to, i32.mul(panel, width * job.k * bytes)))
   })
 }
 
@@ -85,6 +86,68 @@ function whole(emit: Emit, job: GemmJob): Task {
   return { name: job.name, units, reads: job.reads, writes: [...job.writes, { start, end: start + size * emit.threads }], run }
 }
 
+/** An operand in panels, and the tasks that pack it. */
+interface Packed {
+  readonly operand: Operand
+  readonly tasks: readonly Task[]
+}
+
+/** Lanes of a panel of an operand, how many panels there are, and bytes of all. */
+function panelsOf(emit: Emit, { m, n, k, bits }: GemmJob, side: 'a' | 'b'): { readonly lanes: number; readonly panels: number; readonly size: number } {
+  const simd = bits === 64 ? emit.doubles : emit.floats
+  const lanes = side === 'a' ? tileRows(simd) : tileColumns(simd)
+  const panels = Math.ceil((side === 'a' ? m : n) / lanes)
+  return { lanes, panels, size: up(panels * lanes * k * bits / 8, 64) }
+}
+
+/** Elements that one unit packs. */
+const packWork = 16384
+
+/** Packs an operand's matrix of each entry of the stack; what is the same for all entries once. */
+function packMatrices(emit: Emit, job: GemmJob, side: 'a' | 'b'): Packed {
+  const { k, bits } = job
+  const { lanes, panels, size } = panelsOf(emit, job, side)
+  const shared = job.stack.every(axis => axis.size === 1 || axis[side] === 0)
+  const copies = shared ? 1 : stackSize(job.stack)
+  const address = emit.scratch(size * copies)
+  const each = Math.max(1, Math.floor(packWork / (lanes * k)))
+  const units = Math.ceil(panels / each)
+  const run = emit.module.func(['i32', 'i32'])
+  const [unit] = run.params
+  const func = run as unknown as Func
+  const entry = run.let(i32.divU(unit, units))
+  const first = run.let(i32.mul(i32.remU(unit, units), each))
+  packPanels(func, emit, job, side, entryAt(func, job, job[side].address, side, entry), run.let(i32.add(i32.mul(entry, size), address)), first, i32.minS(i32.add(first, each), panels))
+  return {
+    operand: { at: (_func, entry) => i32.add(i32.mul(entry, shared ? 0 : size), address), panel: lanes * k * bits / 8, step: lanes * bits / 8 },
+    tasks: [{ name: `${job.name} (pack)`, units: units * copies, reads: job.reads, writes: [{ start: address, end: address + size * copies }], run }],
+  }
+}
+
+/** Packs an operand of each term of a sum behind that of the term before, along k. Each unit packs one term. */
+function packTerms(emit: Emit, job: GemmJob, terms: readonly Term[], side: 'a' | 'b'): Packed {
+  const { k, bits } = job
+  const bytes = bits / 8
+  const { lanes, panels, size } = panelsOf(emit, job, side)
+  const start = emit.scratch(size)
+  const depth = k / terms.length
+  const alike = new Map<string, { readonly at: MatrixAt; readonly places: number[] }>()
+  terms.forEach((term, i) => {
+    const at = term[side === 'a' ? 0 : 1]
+    const key = `${at.row} ${at.column}`
+    if (!alike.has(key)) alike.set(key, { at, places: [] })
+    alike.get(key)!.places.push(at.address, start + i * depth * lanes * bytes)
+  })
+  const tasks = [...alike.values()].map(({ at, places }): Task => {
+    const table = emit.table(places)
+    const run = emit.module.func(['i32', 'i32'])
+    const entry = run.let(i32.mul(run.params[0], 8))
+    packPanels(run, emit, job, side, run.let(i32.load(entry, table)), run.let(i32.load(entry, table + 4)), 0, panels, at, depth)
+    return { name: `${job.name} (pack)`, units: places.length / 2, reads: job.reads, writes: [{ start, end: start + size }], run }
+  })
+  return { operand: { at: () => i32.const(start), panel: lanes * k * bytes, step: lanes * bytes }, tasks }
+}
+
 /** Panels of each operand are packed first; then each unit multiplies a block of rows by a range of columns. */
 function inBlocks(emit: Emit, job: GemmJob): Task[] {
   const { m, n, k, bits } = job
@@ -94,26 +157,12 @@ function inBlocks(emit: Emit, job: GemmJob): Task[] {
   const entries = stackSize(job.stack)
   const packing: Task[] = []
   const pack = (side: 'a' | 'b'): Operand => {
-    // what is the same for all entries is packed once
-    const shared = job.stack.every(axis => axis.size === 1 || axis[side] === 0)
-    const lanes = side === 'a' ? high : width
-    const panels = Math.ceil((side === 'a' ? m : n) / lanes)
-    const size = up(panels * lanes * k * bytes, 64)
-    const copies = shared ? 1 : entries
-    const address = emit.scratch(size * copies)
-    const each = Math.max(1, Math.floor(16384 / (lanes * k)))
-    const units = Math.ceil(panels / each)
-    const run = emit.module.func(['i32', 'i32'])
-    const [unit] = run.params
-    const func = run as unknown as Func
-    const entry = run.let(i32.divU(unit, units))
-    const first = run.let(i32.mul(i32.remU(unit, units), each))
-    packPanels(func, emit, job, side, entryAt(func, job, job[side].address, side, entry), run.let(i32.add(i32.mul(entry, size), address)), first, i32.minS(i32.add(first, each), panels))
-    packing.push({ name: `${job.name} (pack)`, units: units * copies, reads: job.reads, writes: [{ start: address, end: address + size * copies }], run })
-    return { at: (_func, entry) => i32.add(i32.mul(entry, shared ? 0 : size), address), panel: lanes * k * bytes, step: lanes * bytes }
+    const { operand, tasks } = job.terms ? packTerms(emit, job, job.terms, side) : packMatrices(emit, job, side)
+    packing.push(...tasks)
+    return operand
   }
   const a = pack('a')
-  const b: Operand = direct(job, simd) ? { at: (func, entry) => entryAt(func, job, job.b.address, 'b', entry), panel: width * bytes, step: job.b.row * bytes } : pack('b')
+  const b: Operand = !job.terms && direct(job, simd) ? { at: (func, entry) => entryAt(func, job, job.b.address, 'b', entry), panel: width * bytes, step: job.b.row * bytes } : pack('b')
   // blocks of whole rows are lower, so that there are enough of them
   const leastRows = job.epilogue?.wholeRows ? 2 * high : 32
   const rowsEach = up(Math.min(blockRows, Math.max(high, Math.ceil(m / Math.max(1, Math.min(Math.ceil(m / leastRows), Math.ceil(m * n * k / unitWork)))))), high)

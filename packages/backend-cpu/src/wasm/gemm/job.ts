@@ -20,6 +20,9 @@ export interface StackAxis {
   readonly c: number
 }
 
+/** One of several products that are summed: A and B. */
+export type Term = readonly [a: MatrixAt, b: MatrixAt]
+
 /** C = A·B for each entry of a stack. C's rows lie dense along its columns. */
 export interface GemmJob {
   readonly name: string
@@ -29,6 +32,8 @@ export interface GemmJob {
   readonly k: number
   readonly a: MatrixAt
   readonly b: MatrixAt
+  /** Where C is a sum: the terms, of equal parts of k each, instead of a and b. There is no stack then. */
+  readonly terms?: readonly Term[]
   readonly c: { readonly address: number; readonly row: number }
   readonly stack: readonly StackAxis[]
   /** The bytes of a, b and c; those of the epilogue too. */
