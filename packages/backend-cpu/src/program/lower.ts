@@ -18,7 +18,7 @@ import { firstIn, type Life, placesOf } from './lifetimes.ts'
 import { type Addresses, epilogueOf, loopTasks } from './loopTasks.ts'
 import type { Planned } from './order.ts'
 import type { Region } from './region.ts'
-import { blocksOf, specials, specialTasks } from './specials.ts'
+import { blocksOf, keptPanels, specials, specialTasks } from './specials.ts'
 import { outsOf, stepsOf } from './steps.ts'
 import { sumsOfProducts } from './sums.ts'
 import type { Task } from './task.ts'
@@ -111,6 +111,8 @@ class Planning {
   private readonly offsets = new Map<Id, number>()
   /** Those of scratch, in the order in which it is asked for. */
   private scratch: readonly number[] = []
+  /** Until which group panels are kept that several products read. */
+  private readonly panels: ReadonlyMap<string, number>
   /** Whole numbers that its kernels read. */
   private readonly tables = new Map<string, { readonly address: number; readonly values: readonly number[] }>()
 
@@ -118,6 +120,7 @@ class Planning {
     this.engine = engine
     this.planned = planned
     this.fixed = fixed
+    this.panels = keptPanels({ floats: floats(engine.relaxed), doubles: doubles(engine.relaxed) }, planned.groups)
     const places = [...placesOf(planned.lives, planned.inPlace)]
     const { scratch, taskCount } = this.emit(0, 0)
     const { offsets, bytes } = pack([...places.map(([, life]) => life), ...scratch])
@@ -136,9 +139,21 @@ class Planning {
     const addresses = this.addresses(base)
     const scratch: Life[] = []
     let present = 0
+    const scratchUntil = (to: number, bytes: number): number => base + (this.scratch[scratch.push({ bytes, from: present, to }) - 1] ?? 0)
+    const packed = new Map<string, number>()
     const emit: Emit = {
       module, library: imports, floats: floats(relaxed), doubles: doubles(relaxed), threads, table: values => this.table(values),
-      scratch: size => base + (this.scratch[scratch.push({ bytes: size, from: present, to: present }) - 1] ?? 0),
+      scratch: bytes => scratchUntil(present, bytes),
+      keeps: panels => {
+        const last = this.panels.get(panels)
+        if (last === undefined) return undefined
+        return bytes => {
+          const known = packed.get(panels)
+          const address = known ?? scratchUntil(last, bytes)
+          packed.set(panels, address)
+          return { address, packed: known !== undefined }
+        }
+      },
     }
     const segments: Task[][] = [[]]
     const parts: Part[] = [{ kind: 'segment', index: 0 }]

@@ -20,6 +20,13 @@ export interface StackAxis {
   readonly c: number
 }
 
+/** Panels that several products read. */
+export interface Kept {
+  readonly address: number
+  /** Whether an earlier product has packed them. */
+  readonly packed: boolean
+}
+
 /** One of several products that are summed: A and B. */
 export type Term = readonly [a: MatrixAt, b: MatrixAt]
 
@@ -39,6 +46,8 @@ export interface GemmJob {
   /** The bytes of a, b and c; those of the epilogue too. */
   readonly reads: readonly Region[]
   readonly writes: readonly Region[]
+  /** Where B's panels, of so many bytes, are kept for several products, and whether they are there already. */
+  readonly keeps?: ((bytes: number) => Kept) | undefined
   /** What happens to each finished block; rows are counted through the stack. */
   readonly epilogue?: Epilogue | undefined
 }

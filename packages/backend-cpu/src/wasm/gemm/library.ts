@@ -90,12 +90,18 @@ function transposed(func: Func, simd: Simd, lines: readonly V128[]): V128[] {
   return [pick(simd, ab, cd, [0, 1, 4, 5]), pick(simd, ab, cd, [2, 3, 6, 7]), pick(simd, abHigh, cdHigh, [0, 1, 4, 5]), pick(simd, abHigh, cdHigh, [2, 3, 6, 7])]
 }
 
-/* tile(a, b, bytes from one row of b to the next, k, c, bytes between rows of c, whether to add to c, rows in use): a tile of rows × 2 vectors. */
-const tileParams = ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'] as const
+/*
+ * tile(a, b, bytes from one row of b to the next, k, c, bytes between rows of c, whether to add to c, rows in use, bytes between rows
+ * of a): a tile of rows × 2 vectors. A is a panel, or lies row by row: then the last parameter counts.
+ */
+const tileParams = ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'] as const
 
-function defineTile(func: Func, simd: Simd): void {
-  const [a, b, bStep, k, c, row, more, used] = func.params as unknown as [Local<'i32'>, Local<'i32'>, Local<'i32'>, Local<'i32'>, Local<'i32'>, Local<'i32'>, Local<'i32'>, Local<'i32'>]
+function defineTile(func: Func, simd: Simd, packed: boolean): void {
+  type P = Local<'i32'>
+  const [a, b, bStep, k, c, row, more, used, aRow] = func.params as unknown as [P, P, P, P, P, P, P, P, P]
   const rows = tileRows(simd)
+  // rows that are not in use are the first one
+  const lines = packed ? [] : Array.from({ length: rows }, (_, i) => i === 0 ? a : func.let(i32.add(a, i32.mul(i32.mul(aRow, i), i32.gtS(used, i)))))
   const sums = Array.from({ length: rows }, () => [func.local('v128'), func.local('v128')] as const)
   const line = func.local('i32')
   const each = (f: (sum: readonly [Local<'v128'>, Local<'v128'>]) => void): void => {
@@ -118,13 +124,14 @@ function defineTile(func: Func, simd: Simd): void {
     func.set(b1, v128.load(b, 16))
     func.add(b, bStep)
     sums.forEach(([left, right], i) => {
-      func.set(x, simd.loadSplat(a, (n * rows + i) * simd.bytes))
+      func.set(x, packed ? simd.loadSplat(a, (n * rows + i) * simd.bytes) : simd.loadSplat(lines[i]!, n * simd.bytes))
       func.set(left, simd.madd(x, b0, left))
       func.set(right, simd.madd(x, b1, right))
     })
   }
   const advance = (n: number): void => {
-    func.add(a, n * rows * simd.bytes)
+    if (packed) func.add(a, n * rows * simd.bytes)
+    for (const line of lines) func.add(line, n * simd.bytes)
     func.add(k, -n)
   }
   func.while(i32.geS(k, 4), () => {
@@ -138,30 +145,33 @@ function defineTile(func: Func, simd: Simd): void {
   each(([left, right]) => { func.do(v128.store(line, left), v128.store(line, right, 16)) })
 }
 
-/* block(a panels, b, bytes between panels of b, bytes between rows of a panel, k, c, bytes between rows of c, rows, columns, scratch for one tile): a block of c; a is packed. */
-const blockParams = ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'] as const
+/*
+ * block(a, b, bytes between panels of b, bytes between rows of a panel, k, c, bytes between rows of c, rows, columns, scratch for one
+ * tile, bytes between rows of a): a block of c. A is panels, or lies row by row: then the last parameter counts.
+ */
+const blockParams = ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'] as const
 
-function defineBlock(func: Func, tile: Func, simd: Simd): void {
+function defineBlock(func: Func, tile: Func, simd: Simd, packed: boolean): void {
   type P = Local<'i32'>
-  const [a, b, panelB, bStep, k, c, row, rows, columns, spare] = func.params as unknown as [P, P, P, P, P, P, P, P, P, P]
+  const [a, b, panelB, bStep, k, c, row, rows, columns, spare, aRow] = func.params as unknown as [P, P, P, P, P, P, P, P, P, P, P]
   const width = tileColumns(simd)
   const high = tileRows(simd)
   const done = func.int(0)
-  const panelA = func.let(i32.mul(k, high * simd.bytes))
+  const panelA = func.let(packed ? i32.mul(k, high * simd.bytes) : i32.mul(aRow, high))
   func.while(i32.or(i32.ltS(done, k), i32.and(i32.eqz(k), i32.eqz(done))), () => {
     const depth = func.let(i32.minS(kBlock, i32.sub(k, done)))
     const pb = func.let(i32.add(b, i32.mul(done, bStep)))
     func.for(0, columns, width, j => {
-      const pa = func.let(i32.add(a, i32.mul(done, high * simd.bytes)))
+      const pa = func.let(i32.add(a, i32.mul(done, packed ? high * simd.bytes : simd.bytes)))
       const at = func.let(i32.add(c, i32.mul(j, simd.bytes)))
       const wide = func.let(i32.sub(columns, j))
       func.for(0, rows, high, i => {
         const used = func.let(i32.minS(high, i32.sub(rows, i)))
         func.if(i32.geS(wide, width), () => {
-          func.call(tile, pa, pb, bStep, depth, at, row, done, used)
+          func.call(tile, pa, pb, bStep, depth, at, row, done, used, aRow)
         }, () => {
           // at the last columns the tile is made apart, and what belongs to c is copied
-          func.call(tile, pa, pb, bStep, depth, spare, width * simd.bytes, 0, used)
+          func.call(tile, pa, pb, bStep, depth, spare, width * simd.bytes, 0, used, aRow)
           func.for(0, used, 1, r => {
             const from = func.let(i32.add(spare, i32.mul(r, width * simd.bytes)))
             const to = func.let(i32.add(at, i32.mul(r, row)))
@@ -189,8 +199,12 @@ export const gemmLibrary = {
   gemmPackA64: { params: packParams, define: (func, _own, _floats, simd) => { definePack(func, simd, tileRows(simd)) } },
   gemmPackB32: { params: packParams, define: (func, _own, simd) => { definePack(func, simd, tileColumns(simd)) } },
   gemmPackB64: { params: packParams, define: (func, _own, _floats, simd) => { definePack(func, simd, tileColumns(simd)) } },
-  gemmTile32: { params: tileParams, define: (func, _own, simd) => { defineTile(func, simd) } },
-  gemmTile64: { params: tileParams, define: (func, _own, _floats, simd) => { defineTile(func, simd) } },
-  gemmBlock32: { params: blockParams, define: (func, own, simd) => { defineBlock(func, own.gemmTile32!, simd) } },
-  gemmBlock64: { params: blockParams, define: (func, own, _floats, simd) => { defineBlock(func, own.gemmTile64!, simd) } },
+  gemmTile32: { params: tileParams, define: (func, _own, simd) => { defineTile(func, simd, true) } },
+  gemmTile64: { params: tileParams, define: (func, _own, _floats, simd) => { defineTile(func, simd, true) } },
+  gemmBlock32: { params: blockParams, define: (func, own, simd) => { defineBlock(func, own.gemmTile32!, simd, true) } },
+  gemmBlock64: { params: blockParams, define: (func, own, _floats, simd) => { defineBlock(func, own.gemmTile64!, simd, true) } },
+  gemmRowsTile32: { params: tileParams, define: (func, _own, simd) => { defineTile(func, simd, false) } },
+  gemmRowsTile64: { params: tileParams, define: (func, _own, _floats, simd) => { defineTile(func, simd, false) } },
+  gemmRows32: { params: blockParams, define: (func, own, simd) => { defineBlock(func, own.gemmRowsTile32!, simd, false) } },
+  gemmRows64: { params: blockParams, define: (func, own, _floats, simd) => { defineBlock(func, own.gemmRowsTile64!, simd, false) } },
 } satisfies Record<string, LibraryEntry>
