@@ -1,7 +1,7 @@
 // The matrix product's inner kernels: packing panels, and multiplying a block of them by tiles of a few rows × 2 vectors.
 
 import type { LibraryEntry } from '../../program/library.ts'
-import { i32, type V128, v128 } from '../instructions.ts'
+import { i32, type I32, type Int, type V128, v128 } from '../instructions.ts'
 import type { Func, Local } from '../module.ts'
 import type { Simd } from '../simd.ts'
 
@@ -13,6 +13,8 @@ import type { Simd } from '../simd.ts'
 export const tileRows = ({ relaxed }: Simd): number => relaxed ? 6 : 4
 /** Columns of a tile: two vectors. A panel of B holds this many. */
 export const tileColumns = (simd: Simd): number => 2 * simd.lanes
+/** Rows of a lower tile, for the last rows where they are no more: the tile takes its time whether its rows are in use or not. */
+const lowRows = (simd: Simd): number => tileRows(simd) - 2
 /** How much of k is multiplied at a time, so that a slice of a panel of B stays in the nearest cache. */
 const kBlock = 256
 
@@ -96,10 +98,10 @@ function transposed(func: Func, simd: Simd, lines: readonly V128[]): V128[] {
  */
 const tileParams = ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'] as const
 
-function defineTile(func: Func, simd: Simd, packed: boolean): void {
+function defineTile(func: Func, simd: Simd, packed: boolean, rows = tileRows(simd)): void {
   type P = Local<'i32'>
   const [a, b, bStep, k, c, row, more, used, aRow] = func.params as unknown as [P, P, P, P, P, P, P, P, P]
-  const rows = tileRows(simd)
+  const high = tileRows(simd)
   // rows that are not in use are the first one
   const lines = packed ? [] : Array.from({ length: rows }, (_, i) => i === 0 ? a : func.let(i32.add(a, i32.mul(i32.mul(aRow, i), i32.gtS(used, i)))))
   const sums = Array.from({ length: rows }, () => [func.local('v128'), func.local('v128')] as const)
@@ -124,13 +126,13 @@ function defineTile(func: Func, simd: Simd, packed: boolean): void {
     func.set(b1, v128.load(b, 16))
     func.add(b, bStep)
     sums.forEach(([left, right], i) => {
-      func.set(x, packed ? simd.loadSplat(a, (n * rows + i) * simd.bytes) : simd.loadSplat(lines[i]!, n * simd.bytes))
+      func.set(x, packed ? simd.loadSplat(a, (n * high + i) * simd.bytes) : simd.loadSplat(lines[i]!, n * simd.bytes))
       func.set(left, simd.madd(x, b0, left))
       func.set(right, simd.madd(x, b1, right))
     })
   }
   const advance = (n: number): void => {
-    if (packed) func.add(a, n * rows * simd.bytes)
+    if (packed) func.add(a, n * high * simd.bytes)
     for (const line of lines) func.add(line, n * simd.bytes)
     func.add(k, -n)
   }
@@ -151,27 +153,32 @@ function defineTile(func: Func, simd: Simd, packed: boolean): void {
  */
 const blockParams = ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'] as const
 
-function defineBlock(func: Func, tile: Func, simd: Simd, packed: boolean): void {
+function defineBlock(func: Func, tiles: { readonly high: Func; readonly low: Func }, simd: Simd, packed: boolean): void {
   type P = Local<'i32'>
   const [a, b, panelB, bStep, k, c, row, rows, columns, spare, aRow] = func.params as unknown as [P, P, P, P, P, P, P, P, P, P, P]
   const width = tileColumns(simd)
   const high = tileRows(simd)
   const done = func.int(0)
+  const tile = (used: I32, at: I32, row: Int, more: Int): void => {
+    const call = (tile: Func): void => { func.call(tile, pa, pb, bStep, depth, at, row, more, used, aRow) }
+    func.if(i32.gtS(used, lowRows(simd)), () => { call(tiles.high) }, () => { call(tiles.low) })
+  }
+  const [pa, pb, depth] = [func.local('i32'), func.local('i32'), func.local('i32')]
   const panelA = func.let(packed ? i32.mul(k, high * simd.bytes) : i32.mul(aRow, high))
   func.while(i32.or(i32.ltS(done, k), i32.and(i32.eqz(k), i32.eqz(done))), () => {
-    const depth = func.let(i32.minS(kBlock, i32.sub(k, done)))
-    const pb = func.let(i32.add(b, i32.mul(done, bStep)))
+    func.set(depth, i32.minS(kBlock, i32.sub(k, done)))
+    func.set(pb, i32.add(b, i32.mul(done, bStep)))
     func.for(0, columns, width, j => {
-      const pa = func.let(i32.add(a, i32.mul(done, packed ? high * simd.bytes : simd.bytes)))
+      func.set(pa, i32.add(a, i32.mul(done, packed ? high * simd.bytes : simd.bytes)))
       const at = func.let(i32.add(c, i32.mul(j, simd.bytes)))
       const wide = func.let(i32.sub(columns, j))
       func.for(0, rows, high, i => {
         const used = func.let(i32.minS(high, i32.sub(rows, i)))
         func.if(i32.geS(wide, width), () => {
-          func.call(tile, pa, pb, bStep, depth, at, row, done, used, aRow)
+          tile(used, at, row, done)
         }, () => {
           // at the last columns the tile is made apart, and what belongs to c is copied
-          func.call(tile, pa, pb, bStep, depth, spare, width * simd.bytes, 0, used, aRow)
+          tile(used, spare, width * simd.bytes, 0)
           func.for(0, used, 1, r => {
             const from = func.let(i32.add(spare, i32.mul(r, width * simd.bytes)))
             const to = func.let(i32.add(at, i32.mul(r, row)))
@@ -200,11 +207,15 @@ export const gemmLibrary = {
   gemmPackB32: { params: packParams, define: (func, _own, simd) => { definePack(func, simd, tileColumns(simd)) } },
   gemmPackB64: { params: packParams, define: (func, _own, _floats, simd) => { definePack(func, simd, tileColumns(simd)) } },
   gemmTile32: { params: tileParams, define: (func, _own, simd) => { defineTile(func, simd, true) } },
+  gemmLowTile32: { params: tileParams, define: (func, _own, simd) => { defineTile(func, simd, true, lowRows(simd)) } },
   gemmTile64: { params: tileParams, define: (func, _own, _floats, simd) => { defineTile(func, simd, true) } },
-  gemmBlock32: { params: blockParams, define: (func, own, simd) => { defineBlock(func, own.gemmTile32!, simd, true) } },
-  gemmBlock64: { params: blockParams, define: (func, own, _floats, simd) => { defineBlock(func, own.gemmTile64!, simd, true) } },
+  gemmLowTile64: { params: tileParams, define: (func, _own, _floats, simd) => { defineTile(func, simd, true, lowRows(simd)) } },
+  gemmBlock32: { params: blockParams, define: (func, own, simd) => { defineBlock(func, { high: own.gemmTile32!, low: own.gemmLowTile32! }, simd, true) } },
+  gemmBlock64: { params: blockParams, define: (func, own, _floats, simd) => { defineBlock(func, { high: own.gemmTile64!, low: own.gemmLowTile64! }, simd, true) } },
   gemmRowsTile32: { params: tileParams, define: (func, _own, simd) => { defineTile(func, simd, false) } },
+  gemmRowsLowTile32: { params: tileParams, define: (func, _own, simd) => { defineTile(func, simd, false, lowRows(simd)) } },
   gemmRowsTile64: { params: tileParams, define: (func, _own, _floats, simd) => { defineTile(func, simd, false) } },
-  gemmRows32: { params: blockParams, define: (func, own, simd) => { defineBlock(func, own.gemmRowsTile32!, simd, false) } },
-  gemmRows64: { params: blockParams, define: (func, own, _floats, simd) => { defineBlock(func, own.gemmRowsTile64!, simd, false) } },
+  gemmRowsLowTile64: { params: tileParams, define: (func, _own, _floats, simd) => { defineTile(func, simd, false, lowRows(simd)) } },
+  gemmRows32: { params: blockParams, define: (func, own, simd) => { defineBlock(func, { high: own.gemmRowsTile32!, low: own.gemmRowsLowTile32! }, simd, false) } },
+  gemmRows64: { params: blockParams, define: (func, own, _floats, simd) => { defineBlock(func, { high: own.gemmRowsTile64!, low: own.gemmRowsLowTile64! }, simd, false) } },
 } satisfies Record<string, LibraryEntry>
