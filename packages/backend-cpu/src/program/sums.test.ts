@@ -69,3 +69,13 @@ it('only sums that nobody reads in part, of products that are larger than their 
   expect(told((a, b) => concat([twice(a, b), matmul(a, b)]), a, b)).toBe('')
   expect(told(twice, generator.normal([30, 40]), generator.normal([40, 20]))).toBe('')
 })
+
+it('a weight that few rows are multiplied by several times is packed once, many rows by each product', () => {
+  const packs = (rows: number): number => {
+    const steps = (x: Tensor, w: Tensor): Tensor => Array.from({ length: 4 }).reduce<Tensor>(h => tanh(matmul(h, transpose(w))), x)
+    return compile(steps).profile(generator.normal([rows, 96]), generator.normal([96, 96])).filter(({ name }) => name.includes('(pack)')).length
+  }
+  expect(packs(16)).toBe(1)
+  // A and B of each
+  expect(packs(100)).toBe(8)
+})
