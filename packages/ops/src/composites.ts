@@ -1,6 +1,7 @@
 // The table of all composites, by name: what a backend may override with a fused kernel.
 
 import { eluRow, geluRow, hardSigmoidRow, hardSwishRow, leakyReluRow, mishRow, siluRow, softplusRow } from './composites/activations.ts'
+import { splitRow } from './composites/arrange.ts'
 import { binaryCrossEntropyRow } from './composites/losses/binary.ts'
 import { avgPoolRow, maxPoolRow } from './composites/pooling.ts'
 import { gruLayerRow, gruResetFirstLayerRow, lstmLayerRow, rnnLayerRow } from './composites/recurrence.ts'
@@ -15,7 +16,7 @@ export const composites = {
   standardise: standardiseRow,
   gelu: geluRow, silu: siluRow, softplus: softplusRow, elu: eluRow, leakyRelu: leakyReluRow, mish: mishRow, hardSigmoid: hardSigmoidRow, hardSwish: hardSwishRow,
   maxPool: maxPoolRow, avgPool: avgPoolRow,
-  unbind: unbindRow,
+  split: splitRow, unbind: unbindRow,
   lstmStep: lstmStepRow, gruStep: gruStepRow, rnnLayer: rnnLayerRow, lstmLayer: lstmLayerRow, gruLayer: gruLayerRow, gruResetFirstLayer: gruResetFirstLayerRow,
 }
 

@@ -179,6 +179,7 @@ export const compositeSamples: SamplesOf<Composites> = {
   mish: [{ operands: [operand([2, 5], away(-2, 2, [0]))] }],
   hardSigmoid: [{ operands: [operand([2, 8], away(-5, 5, [-3, 3]))] }],
   hardSwish: [{ operands: [operand([2, 8], away(-5, 5, [-3, 3]))] }],
+  split: [{ operands: [operand([5])], params: { axis: 0, sizes: [2, 3] } }, { operands: [operand([2, 4, 2])], params: { axis: 1, sizes: [1, 0, 3] } }],
   unbind: [{ operands: [operand([3, 2])], params: { axis: 0 } }, { operands: [operand([2, 3, 2])], params: { axis: 1 } }],
   lstmStep: [
     { operands: [operand([2, 8]), operand([2, 8]), operand([2, 2])], params: {} },

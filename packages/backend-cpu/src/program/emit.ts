@@ -1,6 +1,7 @@
 // What a kernel's emitter is given: the program's module, the library's functions, memory for scratch, and the machine's features.
 
 import type { Callee, ModuleBuilder } from '../wasm/module.ts'
+import type { Kept } from '../wasm/gemm/job.ts'
 import type { Simd } from '../wasm/simd.ts'
 import type { LibraryName } from './library.ts'
 
@@ -17,4 +18,6 @@ export interface Emit {
   table(values: readonly number[]): number
   /** Reserves bytes for the tasks being emitted, 64-byte aligned; they may be reused by other nodes' tasks. */
   scratch(bytes: number): number
+  /** Where panels of this name are kept, if several products of the program read them. */
+  keeps(panels: string): ((bytes: number) => Kept) | undefined
 }

@@ -5,8 +5,14 @@ import { type BlocksOf, unfollowed } from './epilogue.ts'
 import { assemble, type Group, operandsOf } from './fuse.ts'
 import { outsOf, type Step, type Steps } from './steps.ts'
 
-/** Lines that say what was fused, what was not and why, and how many ops are computed again instead of kept. */
-export function explain(groups: readonly Group[], repeated: number, blocksOf: BlocksOf): string[] {
+/** What was changed before anything was fused: ops computed again instead of kept, and products that became parts of others. */
+export interface Changed {
+  readonly repeated: number
+  readonly joined: number
+}
+
+/** Lines that say what was changed, what was fused, what was not and why. */
+export function explain(groups: readonly Group[], { repeated, joined }: Changed, blocksOf: BlocksOf): string[] {
   const loops = groups.flatMap(({ loop }) => loop ? [loop] : [])
   const fused = loops.filter(loop => loop.length > 1)
   const kernels = groups.filter(({ steps }) => steps[0]!.kind === 'special')
@@ -15,6 +21,7 @@ export function explain(groups: readonly Group[], repeated: number, blocksOf: Bl
   return [
     `${loops.reduce((n, loop) => n + loop.length, 0)} elementwise ops, copies and reductions in ${loops.length} loops, ${fused.length} of them of several ops.`,
     `${kernels.length} ops with kernels of their own${followed === 0 ? '' : `, ${followed} of them with the loop that follows in their blocks`}.`,
+    ...joined > 0 ? [`${joined} products are computed as parts of others, which are their sums.`] : [],
     ...repeated > 0 ? [`${repeated} elementwise ops are computed again where they are read late, so that less is kept.`] : [],
     ...counted(unfollowed(groups, blocksOf).map(({ step, why }) => ({ name: nameOf(step), why: `no loop follows in the blocks of a kernel: ${why}` }))),
     ...counted(separate(groups).map(({ step, why }) => ({ name: nameOf(step), why: `a loop hands its result to another by memory: ${why}` }))),

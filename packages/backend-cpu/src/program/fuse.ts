@@ -72,7 +72,10 @@ export interface Member {
 /** Steps as one loop nest, or `null` where they do not share one. */
 export function assemble(steps: readonly LoopStep[]): { readonly space: Space; readonly members: readonly Member[] } | null {
   if (mixesWidths(steps)) return null
-  const axes = steps.map(domain).filter((shape, _, all) => sizeOf(shape) === Math.max(...all.map(sizeOf))).reduce<readonly number[] | null>((a, b) => a && refine(a, b), [...domain(steps.reduce((a, b) => sizeOf(domain(a)) >= sizeOf(domain(b)) ? a : b))].filter(n => n !== 1))
+  const domains = steps.map(domain)
+  const most = Math.max(...domains.map(sizeOf))
+  const largest = domains.filter(shape => sizeOf(shape) === most)
+  const axes = largest.reduce<readonly number[] | null>((a, b) => a && refine(a, b), largest[0]!.filter(n => n !== 1))
   if (!axes) return null
   const total = axes.reduce((n, size) => n * size, 1)
   let within: readonly boolean[] | null = null
@@ -152,19 +155,27 @@ export function fuse({ steps, eras }: Pick<Steps, 'steps' | 'eras'>): Group[] {
   return new Fusion(steps, eras).run()
 }
 
+/** A group being put together. */
 interface Building {
-  steps: Step[]
-  space: Space | null
+  readonly steps: readonly Step[]
+  readonly space: Space | null
   readonly order: number
   readonly era: number
+  /** Where it stands in {@link Fusion.line}. */
+  at: number
   mark: number
 }
+
+/** Steps that a loop has at most: an unrolled recurrence is one chain of any length, and what is in registers in so long a loop none can say. */
+const mostInLoop = 128
 
 class Fusion {
   private readonly steps: readonly Step[]
   private readonly eras: readonly number[] | undefined
   private readonly places: ReadonlyMap<Step, number>
   private readonly makers = new Map<Id, Building>()
+  /** All groups, each after those that it reads from; kept so as groups grow, as far as one touches (Pearce & Kelly 2006, "A Dynamic Topological Sort Algorithm for Directed Acyclic Graphs"). */
+  private readonly line: (Building | null)[] = []
   private search = 0
 
   constructor(steps: readonly Step[], eras: readonly number[] | undefined) {
@@ -174,20 +185,13 @@ class Fusion {
   }
 
   run(): Group[] {
-    const all = new Set<Building>()
     for (const [order, step] of this.steps.entries()) {
-      let group: Building = { steps: [step], space: null, order, era: this.eras?.[order] ?? 0, mark: 0 }
-      if (step.kind === 'map' || step.kind === 'reduce') group = this.join(step, group)
-      all.add(group)
-      for (const member of group.steps) {
-        for (const id of outsOf(member)) {
-          const before = this.makers.get(id)
-          if (before && before !== group) all.delete(before)
-          this.makers.set(id, group)
-        }
-      }
+      const alone: Building = { steps: [step], space: null, order, era: this.eras?.[order] ?? 0, at: this.line.length, mark: 0 }
+      const group = (step.kind === 'map' || step.kind === 'reduce') && this.join(step, alone) || alone
+      if (group.at === this.line.length) this.line.push(group)
+      for (const id of (group.at === alone.at ? [step] : group.steps).flatMap(outsOf)) this.makers.set(id, group)
     }
-    return this.sorted(all)
+    return this.sorted()
   }
 
   /** A step joined to the groups that make its operands, to as many as can be. */
@@ -196,9 +200,11 @@ class Fusion {
     const choices = near.length > 1 ? [near, ...near.map(group => [group]).reverse()] : near.map(group => [group])
     for (const groups of choices) {
       const steps = [...groups].sort((a, b) => a.order - b.order).flatMap(group => group.steps)
+      if (steps.length >= mostInLoop) continue
       const members = this.inOrder([...steps, step])
       const made = assemble(members as LoopStep[])
-      if (made && !this.cycle(groups, members)) return { steps: members, space: made.space, order: groups[0]!.order, era: alone.era, mark: 0 }
+      const before = made && this.between(groups, members)
+      if (before) return this.place(groups, { steps: members, space: made.space, order: groups[0]!.order, era: alone.era, at: Math.min(...groups.map(({ at }) => at)), mark: 0 }, before)
     }
     return { ...alone, space: assemble([step])?.space ?? null }
   }
@@ -207,42 +213,44 @@ class Fusion {
     return [...steps].sort((a, b) => this.places.get(a)! - this.places.get(b)!)
   }
 
-  /** Whether what the steps read from outside depends on one of the groups. */
-  private cycle(groups: readonly Building[], steps: readonly Step[]): boolean {
+  /** The groups behind the first of some that must run before them all if they are to be one, with these steps; `null` where one of them depends on another by way of others. */
+  private between(groups: readonly Building[], steps: readonly Step[]): Building[] | null {
     const mark = ++this.search
-    const pending: Building[] = []
-    const visit = (list: readonly Step[]): void => {
-      for (const step of list) {
-        for (const ref of step.ins) {
-          const maker = 'base' in ref ? this.makers.get(ref.base) : undefined
-          if (maker && maker.mark !== mark && maker.era === groups[0]!.era) {
-            maker.mark = mark
-            pending.push(maker)
-          }
-        }
-      }
+    const [{ era }] = groups as [Building]
+    const first = Math.min(...groups.map(({ at }) => at))
+    const found: Building[] = []
+    const visit = (list: readonly Step[], inside: boolean): boolean => list.every(step => step.ins.every(ref => {
+      const maker = 'base' in ref ? this.makers.get(ref.base) : undefined
+      // what stands before the first, or in an earlier era, depends on none of them
+      if (!maker || maker.mark === mark || maker.at < first || maker.era < era) return true
+      if (groups.includes(maker)) return inside
+      maker.mark = mark
+      found.push(maker)
+      return true
+    }))
+    visit(steps, true)
+    // nearest first: what leads back in is not far
+    for (const group of found) if (!visit(group.steps, false)) return null
+    return found
+  }
+
+  /** Puts a group in the place of the first of those that it is made of, after what must run before it. */
+  private place(groups: readonly Building[], group: Building, before: readonly Building[]): Building {
+    const { line } = this
+    for (const { at } of groups) line[at] = null
+    const end = Math.max(group.at, ...before.map(({ at }) => at))
+    const moved = new Set(before)
+    const region = line.slice(group.at, end + 1).filter(other => other !== null)
+    const inOrder = [...region.filter(other => moved.has(other)), group, ...region.filter(other => !moved.has(other))]
+    for (let at = group.at, i = 0; at <= end; at++, i++) {
+      const other = line[at] = inOrder[i] ?? null
+      if (other) other.at = at
     }
-    for (const group of groups) group.mark = mark
-    visit(steps)
-    // what is reached from outside must not lead back in
-    for (const group of groups) group.mark = 0
-    for (let group = pending.pop(); group; group = pending.pop()) {
-      for (const step of group.steps) {
-        for (const ref of step.ins) {
-          const maker = 'base' in ref ? this.makers.get(ref.base) : undefined
-          // what an earlier era makes does not depend on this one
-          if (!maker || maker.mark === mark || maker.era < groups[0]!.era) continue
-          if (groups.includes(maker)) return true
-          maker.mark = mark
-          pending.push(maker)
-        }
-      }
-    }
-    return false
+    return group
   }
 
   /** Groups after those that they read from, else in the order of the graph. */
-  private sorted(all: Set<Building>): Group[] {
+  private sorted(): Group[] {
     const out: Group[] = []
     const mark = ++this.search
     const visit = (group: Building): void => {
@@ -256,11 +264,7 @@ class Fusion {
       }
       out.push({ steps: group.steps, loop: group.space && group.steps as readonly LoopStep[], space: group.space, era: group.era })
     }
-    for (const group of [...all].sort((a, b) => last(a) - last(b))) visit(group)
+    for (const group of this.line.filter(group => group !== null).sort((a, b) => a.order - b.order)) visit(group)
     return out
-
-    function last(group: Building): number {
-      return group.order
-    }
   }
 }

@@ -18,8 +18,9 @@ import { firstIn, type Life, placesOf } from './lifetimes.ts'
 import { type Addresses, epilogueOf, loopTasks } from './loopTasks.ts'
 import type { Planned } from './order.ts'
 import type { Region } from './region.ts'
-import { blocksOf, specials, specialTasks } from './specials.ts'
+import { blocksOf, keptPanels, specials, specialTasks } from './specials.ts'
 import { outsOf, stepsOf } from './steps.ts'
+import { sumsOfProducts } from './sums.ts'
 import type { Task } from './task.ts'
 import { widen } from './widen.ts'
 
@@ -39,7 +40,7 @@ export interface Manner {
 /** Makes a program of a graph of primitives. */
 export function lower(engine: Engine, narrow: Graph, { alone = false, shared }: Manner = {}): Executable | null {
   if (isEmpty(narrow)) return null
-  const graph = widen(narrow)
+  const { graph, joined } = sumsOfProducts(widen(narrow))
   const first = stepsOf(graph, specials)
   if (shared && first.steps.some(({ kind }) => kind === 'island')) return null
   const kept = keepLess(graph, first)
@@ -60,14 +61,14 @@ export function lower(engine: Engine, narrow: Graph, { alone = false, shared }: 
   const made = plan.emit(arena, counters)
   return new Executable(engine, graph, steps, {
     give, alone, bytes: peak, addresses: made.addresses, counters, program: made, apart: () => plan.emit(arena, counters, true),
-    notes: explain(groups, repeated, blocksOf), dump: [{ pass: 'fused', text: printGroups(groups, steps) }, { pass: 'planned', text: plan.print() }],
+    notes: explain(groups, { repeated, joined }, blocksOf), dump: [{ pass: 'fused', text: printGroups(groups, steps) }, { pass: 'planned', text: plan.print() }],
   })
 }
 
 /** What the program of a graph would take up. */
 export function plan(engine: Engine, narrow: Graph): MemoryPlan | null {
   if (isEmpty(narrow)) return null
-  const graph = widen(narrow)
+  const { graph } = sumsOfProducts(widen(narrow))
   const asked = new Set(narrow.nodes.flatMap(({ outputs }) => outputs))
   const kept = keepLess(graph, stepsOf(graph, specials))
   const planning = new Planning(engine, kept, fixedPlaces(engine, graph))
@@ -116,6 +117,8 @@ class Planning {
   private readonly offsets = new Map<Id, number>()
   /** Those of scratch, in the order in which it is asked for. */
   private scratch: readonly number[] = []
+  /** Until which group panels are kept that several products read. */
+  private readonly panels: ReadonlyMap<string, number>
   /** Whole numbers that its kernels read. */
   private readonly tables = new Map<string, { readonly address: number; readonly values: readonly number[] }>()
 
@@ -123,6 +126,7 @@ class Planning {
     this.engine = engine
     this.planned = planned
     this.fixed = fixed
+    this.panels = keptPanels({ floats: floats(engine.relaxed), doubles: doubles(engine.relaxed) }, planned.groups)
     const places = [...placesOf(planned.lives, planned.inPlace)]
     const { scratch, taskCount } = this.emit(0, 0)
     const { offsets, bytes } = pack([...places.map(([, life]) => life), ...scratch])
@@ -142,12 +146,24 @@ class Planning {
     const scratch: Life[] = []
     const taken: Region[] = []
     let present = 0
+    const scratchUntil = (to: number, bytes: number): number => {
+      const start = base + (this.scratch[scratch.push({ bytes, from: present, to }) - 1] ?? 0)
+      taken.push({ start, end: start + bytes })
+      return start
+    }
+    const packed = new Map<string, number>()
     const emit: Emit = {
       module, library: imports, floats: floats(relaxed), doubles: doubles(relaxed), threads, table: values => this.table(values),
-      scratch: size => {
-        const start = base + (this.scratch[scratch.push({ bytes: size, from: present, to: present }) - 1] ?? 0)
-        taken.push({ start, end: start + size })
-        return start
+      scratch: bytes => scratchUntil(present, bytes),
+      keeps: panels => {
+        const last = this.panels.get(panels)
+        if (last === undefined) return undefined
+        return bytes => {
+          const known = packed.get(panels)
+          const address = known ?? scratchUntil(last, bytes)
+          packed.set(panels, address)
+          return { address, packed: known !== undefined }
+        }
       },
     }
     const segments: Task[][] = [[]]

@@ -5,11 +5,13 @@ import { bytesPerElement, describe, type GraphNode, sizeOf, stridesOf } from '@b
 import type { ConvGeometry, DotParams, PadParams, PoolGeometry } from '@bp/ops/extend'
 import { conv, type ConvAt, convInput, convWeight } from '../wasm/conv/conv.ts'
 import { convJob, triple } from '../wasm/conv/geometry.ts'
-import { gemm } from '../wasm/gemm/gemm.ts'
+import { gemm, isWorthKeeping } from '../wasm/gemm/gemm.ts'
+import type { GemmJob, MatrixAt, Term } from '../wasm/gemm/job.ts'
 import { gather, type IndexJob, scatterAdd } from '../wasm/index/gather.ts'
 import { poolArgMax } from '../wasm/index/pool.ts'
 import type { Emit } from './emit.ts'
 import type { Blocks } from './epilogue.ts'
+import type { Group } from './fuse.ts'
 import type { Addresses } from './loopTasks.ts'
 import { placing, together, zeros } from './placing.ts'
 import type { Region } from './region.ts'
@@ -38,6 +40,8 @@ interface Special {
   readonly strided?: true
   /** How the result is made, where a loop may follow in its blocks. */
   blocks?(step: Job['step']): Blocks
+  /** The name of an operand's panels that several steps may read, `null` where each makes its own. */
+  panels?(simds: Pick<Emit, 'floats' | 'doubles'>, step: Job['step']): string | null
   tasks(job: Job): Task[]
 }
 
@@ -56,24 +60,59 @@ const dot: Special = {
     const k = sizeOf(ins[0]!.layout.shape) / sizeOf(aval.shape.slice(0, -1))
     return { columns: n, wholeRows: k * n * bytesPerElement(aval.dtype) <= wholeRowBytes }
   },
-  tasks({ emit, step, bits, at, to, reads, writes, epilogue }) {
-    const { ta, tb } = step.node.params as DotParams
-    const [a, b] = step.ins.map(({ layout }) => layout) as [Layout, Layout]
-    const { shape } = step.aval
-    const rank = shape.length
-    const matrix = ({ strides }: Layout, address: number, transposed: boolean): { address: number; row: number; column: number } =>
-      ({ address, row: strides[rank - (transposed ? 1 : 2)]!, column: strides[rank - (transposed ? 2 : 1)]! })
-    const [m, n] = shape.slice(-2) as [number, number]
-    const k = a.shape[rank - (ta ? 2 : 1)]!
-    let c = m * n
-    const stack = shape.slice(0, -2).map((size, i) => ({ size, a: a.strides[i]!, b: b.strides[i]!, c: 0 }))
-    for (let i = stack.length - 1; i >= 0; i--) {
-      stack[i]!.c = c
-      c *= stack[i]!.size
-    }
-    return gemm(emit, { name: labelOf(step), bits, m, n, k, a: matrix(a, at[0]!, ta), b: matrix(b, at[1]!, tb), c: { address: to, row: n }, stack, reads, writes, epilogue })
+  panels: ({ floats, doubles }, step) => {
+    const bits = bitsOf(step)
+    const job = productOf({ step, bits, at: [0, 0], to: 0 })
+    const [, b] = step.ins as [Ref, Ref]
+    return 'base' in b && isWorthKeeping(job, bits === 64 ? doubles : floats) ? [b.base, b.layout.offset, job.b.row, job.b.column, job.n, job.k].join() : null
+  },
+  tasks(job) {
+    const { emit, step, reads, writes, epilogue } = job
+    const panels = dot.panels!(emit, step)
+    return gemm(emit, { ...productOf(job), name: labelOf(step), keeps: panels === null ? undefined : emit.keeps(panels), reads, writes, epilogue })
   },
 }
+
+/** A step's product: sizes, and where matrices lie. */
+function productOf({ step, bits, at, to }: Pick<Job, 'step' | 'bits' | 'at' | 'to'>): Omit<GemmJob, 'name' | 'reads' | 'writes'> {
+  const { ta, tb } = step.node.params as DotParams
+  const [a, b] = step.ins.map(({ layout }) => layout) as [Layout, Layout]
+  const { shape } = step.aval
+  const rank = shape.length
+  const matrix = ({ strides }: Layout, address: number, transposed: boolean): MatrixAt =>
+    ({ address, row: strides[rank - (transposed ? 1 : 2)]!, column: strides[rank - (transposed ? 2 : 1)]! })
+  const [m, n] = shape.slice(-2) as [number, number]
+  const k = a.shape[rank - (ta ? 2 : 1)]!
+  let c = m * n
+  const stack = shape.slice(0, -2).map((size, i) => ({ size, a: a.strides[i]!, b: b.strides[i]!, c: 0 }))
+  for (let i = stack.length - 1; i >= 0; i--) {
+    stack[i]!.c = c
+    c *= stack[i]!.size
+  }
+  return { bits, m, n, k, a: matrix(a, at[0]!, ta), b: matrix(b, at[1]!, tb), c: { address: to, row: n }, stack }
+}
+
+const bitsOf = ({ aval }: Job['step']): 32 | 64 => aval.dtype === 'float64' ? 64 : 32
+
+/** A sum of products of matrices: as one product along the inner axes of all, end to end. */
+const dotSum: Special = {
+  takes: ([type]) => isReal(type),
+  strided: true,
+  blocks: step => ({ columns: step.aval.shape[1]!, wholeRows: false }),
+  tasks({ emit, step, bits, at, to, reads, writes, epilogue }) {
+    const { ta, tb } = step.node.params as DotParams
+    const [m, n] = step.aval.shape as [number, number]
+    const terms = pairs(step.ins.map(({ layout: { strides } }, i): MatrixAt => {
+      const across = i % 2 === 0 ? ta : tb
+      return { address: at[i]!, row: strides[across ? 1 : 0]!, column: strides[across ? 0 : 1]! }
+    }))
+    const k = step.ins[0]!.layout.shape[ta ? 0 : 1]!
+    const [[a, b]] = terms as [Term]
+    return gemm(emit, { name: labelOf(step), bits, m, n, k: k * terms.length, a, b, terms, c: { address: to, row: n }, stack: [], reads, writes, epilogue })
+  },
+}
+
+const pairs = (list: readonly MatrixAt[]): Term[] => Array.from({ length: list.length / 2 }, (_, i) => [list[2 * i]!, list[2 * i + 1]!])
 
 /** What a profile calls a step's tasks. */
 const labelOf = ({ name, aval }: Job['step']): string => `${name} ${describe(aval)}`
@@ -149,7 +188,7 @@ const pad: Special = {
 }
 
 const table: Readonly<Record<string, Special>> = {
-  dot, concat, pad,
+  dot, dotSum, concat, pad,
   conv: convolution(conv, ([x, w, y]) => ({ x: x!, w: w!, y: y! }), ([x, w], to) => ({ x: x!, w: w!, y: to }), planes),
   convInput: convolution(convInput, ([y, w, x]) => ({ x: x!, w: w!, y: y! }), ([y, w], to) => ({ x: to, w: w!, y: y! }), planes),
   convWeight: convolution(convWeight, ([x, y, w]) => ({ x: x!, w: w!, y: y! }), ([x, y], to) => ({ x: x!, w: to, y: y! })),
@@ -167,10 +206,23 @@ export const specials: Specials = {
 /** How the result of a step is made, `null` where no loop can follow in its blocks. */
 export const blocksOf = (step: Step): Blocks | null => step.kind === 'special' ? table[step.name]!.blocks?.(step) ?? null : null
 
+/** For each name of panels that several groups read, the last of these. */
+export function keptPanels(simds: Pick<Emit, 'floats' | 'doubles'>, groups: readonly Group[]): Map<string, number> {
+  const seen = new Set<string>()
+  const last = new Map<string, number>()
+  groups.forEach(({ steps: [step] }, g) => {
+    const name = step!.kind === 'special' ? table[step!.name]!.panels?.(simds, step!) ?? null : null
+    if (name === null) return
+    if (seen.has(name)) last.set(name, g)
+    seen.add(name)
+  })
+  return last
+}
+
 /** The tasks of a step with a kernel of its own; an epilogue belongs to the last of them. */
 export function specialTasks(emit: Emit, step: Step & { readonly kind: 'special' }, addresses: Addresses, reads: readonly Region[], writes: readonly Region[], epilogue?: Epilogue): Task[] {
   const addressOf = (ref: Ref): number => 'base' in ref ? addresses.get(ref.base)!.address + ref.layout.offset * bytesPerElement(ref.dtype) : 0
   return table[step.name]!.tasks({
-    emit, step, addresses, bits: step.aval.dtype === 'float64' ? 64 : 32, at: step.ins.map(addressOf), to: addresses.get(step.out)!.address, reads, writes, epilogue,
+    emit, step, addresses, bits: bitsOf(step), at: step.ins.map(addressOf), to: addresses.get(step.out)!.address, reads, writes, epilogue,
   })
 }

@@ -1,7 +1,7 @@
 // Arranging elements: axes of size 1, stacking, splitting, tiling, triangles, one-hot.
 
 import { add, broadcastTo, type DType, type Tensor } from '@bp/core'
-import { describe, fail, normaliseAxes, normaliseAxis, sameShape } from '@bp/core/extend'
+import { bindMany, defineComposite, describe, fail, normaliseAxes, normaliseAxis, sameShape } from '@bp/core/extend'
 import { cast, equal, lessEqual, select } from '../rows/compare.ts'
 import { iota } from '../rows/source.ts'
 import { concat, narrow, reshape } from '../rows/view.ts'
@@ -55,6 +55,16 @@ export function stack(xs: readonly Tensor[], axis = 0): Tensor {
   return concat(xs.map(x => unsqueeze(x, at)), at)
 }
 
+/** yᵢ = part i of an axis,   x̄ = the ȳᵢ end to end: written at once, where each part would pad its own to all of x */
+export const splitRow = /* @__PURE__ */ defineComposite({
+  name: 'split', arity: 1,
+  decompose: ([x], { axis, sizes }: { readonly axis: number; readonly sizes: readonly number[] }) => {
+    let start = 0
+    return sizes.map(size => narrow(x, axis, (start += size) - size, size))
+  },
+  vjp: (cts, _xs, _ys, { axis }) => [concat(cts, axis)],
+})
+
 /**
  * Cuts an axis into parts of the given sizes, or of one size with a smaller last part.
  *
@@ -72,8 +82,7 @@ export function split(x: Tensor, sizes: number | readonly number[], axis = 0): T
   const list = typeof sizes === 'number' ? Array.from({ length: Math.ceil(total / sizes) }, (_, i) => Math.min(sizes, total - i * sizes)) : sizes
   const sum = list.reduce((a, b) => a + b, 0)
   if (sum !== total) fail('shape', 'split', `the parts [${list.join(',')}] add up to ${sum}, axis ${at} of ${describe(x)} has ${total} entries. Give sizes that add up to ${total}, or one size for all`)
-  let start = 0
-  return list.map(size => narrow(x, at, (start += size) - size, size))
+  return list.length === 0 ? [] : bindMany(splitRow, [x], { axis: at, sizes: list })
 }
 
 /**

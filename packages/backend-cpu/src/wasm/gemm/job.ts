@@ -20,6 +20,16 @@ export interface StackAxis {
   readonly c: number
 }
 
+/** Panels that several products read. */
+export interface Kept {
+  readonly address: number
+  /** Whether an earlier product has packed them. */
+  readonly packed: boolean
+}
+
+/** One of several products that are summed: A and B. */
+export type Term = readonly [a: MatrixAt, b: MatrixAt]
+
 /** C = A·B for each entry of a stack. C's rows lie dense along its columns. */
 export interface GemmJob {
   readonly name: string
@@ -29,11 +39,15 @@ export interface GemmJob {
   readonly k: number
   readonly a: MatrixAt
   readonly b: MatrixAt
+  /** Where C is a sum: the terms, of equal parts of k each, instead of a and b. There is no stack then. */
+  readonly terms?: readonly Term[]
   readonly c: { readonly address: number; readonly row: number }
   readonly stack: readonly StackAxis[]
   /** The bytes of a, b and c; those of the epilogue too. */
   readonly reads: readonly Region[]
   readonly writes: readonly Region[]
+  /** Where B's panels, of so many bytes, are kept for several products, and whether they are there already. */
+  readonly keeps?: ((bytes: number) => Kept) | undefined
   /** What happens to each finished block; rows are counted through the stack. */
   readonly epilogue?: Epilogue | undefined
 }

@@ -1,7 +1,7 @@
 // The matrix product's inner kernels: packing panels, and multiplying a block of them by tiles of a few rows × 2 vectors.
 
 import type { LibraryEntry } from '../../program/library.ts'
-import { i32, type V128, v128 } from '../instructions.ts'
+import { i32, type I32, type Int, type V128, v128 } from '../instructions.ts'
 import type { Func, Local } from '../module.ts'
 import type { Simd } from '../simd.ts'
 
@@ -13,6 +13,8 @@ import type { Simd } from '../simd.ts'
 export const tileRows = ({ relaxed }: Simd): number => relaxed ? 6 : 4
 /** Columns of a tile: two vectors. A panel of B holds this many. */
 export const tileColumns = (simd: Simd): number => 2 * simd.lanes
+/** Rows of a lower tile, for the last rows where they are no more: the tile takes its time whether its rows are in use or not. */
+const lowRows = (simd: Simd): number => tileRows(simd) - 2
 /** How much of k is multiplied at a time, so that a slice of a panel of B stays in the nearest cache. */
 const kBlock = 256
 
@@ -90,12 +92,18 @@ function transposed(func: Func, simd: Simd, lines: readonly V128[]): V128[] {
   return [pick(simd, ab, cd, [0, 1, 4, 5]), pick(simd, ab, cd, [2, 3, 6, 7]), pick(simd, abHigh, cdHigh, [0, 1, 4, 5]), pick(simd, abHigh, cdHigh, [2, 3, 6, 7])]
 }
 
-/* tile(a, b, bytes from one row of b to the next, k, c, bytes between rows of c, whether to add to c, rows in use): a tile of rows × 2 vectors. */
-const tileParams = ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'] as const
+/*
+ * tile(a, b, bytes from one row of b to the next, k, c, bytes between rows of c, whether to add to c, rows in use, bytes between rows
+ * of a): a tile of rows × 2 vectors. A is a panel, or lies row by row: then the last parameter counts.
+ */
+const tileParams = ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'] as const
 
-function defineTile(func: Func, simd: Simd): void {
-  const [a, b, bStep, k, c, row, more, used] = func.params as unknown as [Local<'i32'>, Local<'i32'>, Local<'i32'>, Local<'i32'>, Local<'i32'>, Local<'i32'>, Local<'i32'>, Local<'i32'>]
-  const rows = tileRows(simd)
+function defineTile(func: Func, simd: Simd, packed: boolean, rows = tileRows(simd)): void {
+  type P = Local<'i32'>
+  const [a, b, bStep, k, c, row, more, used, aRow] = func.params as unknown as [P, P, P, P, P, P, P, P, P]
+  const high = tileRows(simd)
+  // rows that are not in use are the first one
+  const lines = packed ? [] : Array.from({ length: rows }, (_, i) => i === 0 ? a : func.let(i32.add(a, i32.mul(i32.mul(aRow, i), i32.gtS(used, i)))))
   const sums = Array.from({ length: rows }, () => [func.local('v128'), func.local('v128')] as const)
   const line = func.local('i32')
   const each = (f: (sum: readonly [Local<'v128'>, Local<'v128'>]) => void): void => {
@@ -118,13 +126,14 @@ function defineTile(func: Func, simd: Simd): void {
     func.set(b1, v128.load(b, 16))
     func.add(b, bStep)
     sums.forEach(([left, right], i) => {
-      func.set(x, simd.loadSplat(a, (n * rows + i) * simd.bytes))
+      func.set(x, packed ? simd.loadSplat(a, (n * high + i) * simd.bytes) : simd.loadSplat(lines[i]!, n * simd.bytes))
       func.set(left, simd.madd(x, b0, left))
       func.set(right, simd.madd(x, b1, right))
     })
   }
   const advance = (n: number): void => {
-    func.add(a, n * rows * simd.bytes)
+    if (packed) func.add(a, n * high * simd.bytes)
+    for (const line of lines) func.add(line, n * simd.bytes)
     func.add(k, -n)
   }
   func.while(i32.geS(k, 4), () => {
@@ -138,30 +147,38 @@ function defineTile(func: Func, simd: Simd): void {
   each(([left, right]) => { func.do(v128.store(line, left), v128.store(line, right, 16)) })
 }
 
-/* block(a panels, b, bytes between panels of b, bytes between rows of a panel, k, c, bytes between rows of c, rows, columns, scratch for one tile): a block of c; a is packed. */
-const blockParams = ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'] as const
+/*
+ * block(a, b, bytes between panels of b, bytes between rows of a panel, k, c, bytes between rows of c, rows, columns, scratch for one
+ * tile, bytes between rows of a): a block of c. A is panels, or lies row by row: then the last parameter counts.
+ */
+const blockParams = ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'] as const
 
-function defineBlock(func: Func, tile: Func, simd: Simd): void {
+function defineBlock(func: Func, tiles: { readonly high: Func; readonly low: Func }, simd: Simd, packed: boolean): void {
   type P = Local<'i32'>
-  const [a, b, panelB, bStep, k, c, row, rows, columns, spare] = func.params as unknown as [P, P, P, P, P, P, P, P, P, P]
+  const [a, b, panelB, bStep, k, c, row, rows, columns, spare, aRow] = func.params as unknown as [P, P, P, P, P, P, P, P, P, P, P]
   const width = tileColumns(simd)
   const high = tileRows(simd)
   const done = func.int(0)
-  const panelA = func.let(i32.mul(k, high * simd.bytes))
+  const tile = (used: I32, at: I32, row: Int, more: Int): void => {
+    const call = (tile: Func): void => { func.call(tile, pa, pb, bStep, depth, at, row, more, used, aRow) }
+    func.if(i32.gtS(used, lowRows(simd)), () => { call(tiles.high) }, () => { call(tiles.low) })
+  }
+  const [pa, pb, depth] = [func.local('i32'), func.local('i32'), func.local('i32')]
+  const panelA = func.let(packed ? i32.mul(k, high * simd.bytes) : i32.mul(aRow, high))
   func.while(i32.or(i32.ltS(done, k), i32.and(i32.eqz(k), i32.eqz(done))), () => {
-    const depth = func.let(i32.minS(kBlock, i32.sub(k, done)))
-    const pb = func.let(i32.add(b, i32.mul(done, bStep)))
+    func.set(depth, i32.minS(kBlock, i32.sub(k, done)))
+    func.set(pb, i32.add(b, i32.mul(done, bStep)))
     func.for(0, columns, width, j => {
-      const pa = func.let(i32.add(a, i32.mul(done, high * simd.bytes)))
+      func.set(pa, i32.add(a, i32.mul(done, packed ? high * simd.bytes : simd.bytes)))
       const at = func.let(i32.add(c, i32.mul(j, simd.bytes)))
       const wide = func.let(i32.sub(columns, j))
       func.for(0, rows, high, i => {
         const used = func.let(i32.minS(high, i32.sub(rows, i)))
         func.if(i32.geS(wide, width), () => {
-          func.call(tile, pa, pb, bStep, depth, at, row, done, used)
+          tile(used, at, row, done)
         }, () => {
           // at the last columns the tile is made apart, and what belongs to c is copied
-          func.call(tile, pa, pb, bStep, depth, spare, width * simd.bytes, 0, used)
+          tile(used, spare, width * simd.bytes, 0)
           func.for(0, used, 1, r => {
             const from = func.let(i32.add(spare, i32.mul(r, width * simd.bytes)))
             const to = func.let(i32.add(at, i32.mul(r, row)))
@@ -189,8 +206,16 @@ export const gemmLibrary = {
   gemmPackA64: { params: packParams, define: (func, _own, _floats, simd) => { definePack(func, simd, tileRows(simd)) } },
   gemmPackB32: { params: packParams, define: (func, _own, simd) => { definePack(func, simd, tileColumns(simd)) } },
   gemmPackB64: { params: packParams, define: (func, _own, _floats, simd) => { definePack(func, simd, tileColumns(simd)) } },
-  gemmTile32: { params: tileParams, define: (func, _own, simd) => { defineTile(func, simd) } },
-  gemmTile64: { params: tileParams, define: (func, _own, _floats, simd) => { defineTile(func, simd) } },
-  gemmBlock32: { params: blockParams, define: (func, own, simd) => { defineBlock(func, own.gemmTile32!, simd) } },
-  gemmBlock64: { params: blockParams, define: (func, own, _floats, simd) => { defineBlock(func, own.gemmTile64!, simd) } },
+  gemmTile32: { params: tileParams, define: (func, _own, simd) => { defineTile(func, simd, true) } },
+  gemmLowTile32: { params: tileParams, define: (func, _own, simd) => { defineTile(func, simd, true, lowRows(simd)) } },
+  gemmTile64: { params: tileParams, define: (func, _own, _floats, simd) => { defineTile(func, simd, true) } },
+  gemmLowTile64: { params: tileParams, define: (func, _own, _floats, simd) => { defineTile(func, simd, true, lowRows(simd)) } },
+  gemmBlock32: { params: blockParams, define: (func, own, simd) => { defineBlock(func, { high: own.gemmTile32!, low: own.gemmLowTile32! }, simd, true) } },
+  gemmBlock64: { params: blockParams, define: (func, own, _floats, simd) => { defineBlock(func, { high: own.gemmTile64!, low: own.gemmLowTile64! }, simd, true) } },
+  gemmRowsTile32: { params: tileParams, define: (func, _own, simd) => { defineTile(func, simd, false) } },
+  gemmRowsLowTile32: { params: tileParams, define: (func, _own, simd) => { defineTile(func, simd, false, lowRows(simd)) } },
+  gemmRowsTile64: { params: tileParams, define: (func, _own, _floats, simd) => { defineTile(func, simd, false) } },
+  gemmRowsLowTile64: { params: tileParams, define: (func, _own, _floats, simd) => { defineTile(func, simd, false, lowRows(simd)) } },
+  gemmRows32: { params: blockParams, define: (func, own, simd) => { defineBlock(func, { high: own.gemmRowsTile32!, low: own.gemmRowsLowTile32! }, simd, false) } },
+  gemmRows64: { params: blockParams, define: (func, own, _floats, simd) => { defineBlock(func, { high: own.gemmRowsTile64!, low: own.gemmRowsLowTile64! }, simd, false) } },
 } satisfies Record<string, LibraryEntry>

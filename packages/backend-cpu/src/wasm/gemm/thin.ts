@@ -16,7 +16,7 @@ const together = 4
 const unitWork = 1 << 16
 
 /** Whether a product is one of few dot products. */
-export const isThin = ({ m, a, b, k }: GemmJob): boolean => m <= mostRows && k > 1 && a.column === 1 && b.row === 1
+export const isThin = ({ m, a, b, k }: Pick<GemmJob, 'm' | 'a' | 'b' | 'k'>): boolean => m <= mostRows && k > 1 && a.column === 1 && b.row === 1
 
 /* dots(a, b, bytes between rows of b, k, c, columns): c = a·bᵀ for one row a */
 function defineDots(func: Func, simd: Simd): void {
