@@ -2,7 +2,7 @@
 
 import type { Aval } from './aval.ts'
 import { fail } from './errors.ts'
-import { current } from './interpreter.ts'
+import { current, type Setting } from './interpreter.ts'
 import type { AnyRow } from './row.ts'
 import { describe } from './shape.ts'
 import type { Tensor, Variable } from './tensor.ts'
@@ -26,6 +26,12 @@ export interface GraphNode {
   readonly fence?: number
 }
 
+/** A setting that was read, and what it was. */
+export interface Guard {
+  readonly read: () => Setting
+  readonly value: Setting
+}
+
 /** A traced program: nodes in the order in which they run. */
 export interface Graph {
   readonly inputs: { readonly id: Id; readonly aval: Aval }[]
@@ -39,6 +45,8 @@ export interface Graph {
   readonly updates: { readonly variable: Variable; readonly id: Id }[]
   /** Scalars that are read anew before every run; see {@link live}. */
   readonly live: { readonly id: Id; readonly aval: Aval; readonly read: () => number }[]
+  /** Settings that the graph was written down for; see {@link depends}. */
+  readonly guards?: readonly Guard[]
   /** What else happens after every run; see {@link effect}. */
   readonly effects: readonly (() => void)[]
 }

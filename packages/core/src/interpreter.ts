@@ -6,6 +6,9 @@ import type { Node } from './node.ts'
 import type { AnyRow, Row, Arity, Tuple } from './row.ts'
 import type { Tensor, Variable } from './tensor.ts'
 
+/** The value of a setting that decides which ops run. */
+export type Setting = boolean | number | string | null
+
 /** Gives meaning to an op on tensors: run it now (eager), run it with tangents (jvp), or write it down (trace). */
 export interface Interpreter {
   /** Whether ops on tensors that require grad are recorded for `backward`. */
@@ -24,6 +27,10 @@ export interface Interpreter {
   live?(read: () => number, dtype: DType): Tensor
   /** Collects the leaves whose `.grad` is set while ops are written down. */
   readonly grads?: Set<Node>
+  /** What is being written down holds only as long as `read` gives this value; see {@link depends}. */
+  guard?(owner: object, read: () => Setting, value: Setting): void
+  /** What is being written down sets what it read of `owner`, so that it does not depend on it from here on. */
+  settled?(owner: object): void
   /** Something to happen whenever what is being written down has run. */
   effect?(happen: () => void): void
   /** What is written down from now on is not to be computed before: it repeats what came before, so that less is kept. */

@@ -1,7 +1,7 @@
 // What a function does beside computing with tensors, so that it happens again each time its compiled form runs.
 
 import type { DType } from './dtype.ts'
-import { assignments, current, type Interpreter, runIn, type Trial } from './interpreter.ts'
+import { assignments, current, type Interpreter, runIn, type Setting, type Trial } from './interpreter.ts'
 import type { Tensor } from './tensor.ts'
 
 /**
@@ -19,6 +19,32 @@ import type { Tensor } from './tensor.ts'
 export function live(read: () => number, dtype: DType = 'float32'): number | Tensor {
   const level = tracing()
   return level?.live ? level.live(read, dtype) : read()
+}
+
+/**
+ * A setting of `owner`, such as a module's mode, that decides which ops run. Where ops run at once it is just read; a compiled
+ * function is traced anew, as for another shape, where the setting is no longer what it was.
+ *
+ * @example
+ * ```ts
+ * import { compile, mul, tensor } from '@bp/core'
+ * import { depends } from '@bp/core/extend'
+ * const layer = { doubles: true }
+ * const f = compile(x => depends(layer, () => layer.doubles) ? mul(x, 2) : x)
+ * f(tensor(3)) // => tensor(6, float32)
+ * layer.doubles = false
+ * f(tensor(3)) // => tensor(3, float32)
+ * ```
+ */
+export function depends<T extends Setting>(owner: object, read: () => T): T {
+  const value = read()
+  tracing()?.guard?.(owner, read, value)
+  return value
+}
+
+/** Notes that the present function itself sets what {@link depends} reads of `owner`. */
+export function settles(owner: object): void {
+  tracing()?.settled?.(owner)
 }
 
 /** Does something now, or, in a trace, after every run: what an optimiser counts. */

@@ -3,9 +3,9 @@
 import { Aval } from './aval.ts'
 import { type Backend, defaultBackend } from './backend.ts'
 import type { DType } from './dtype.ts'
-import type { Graph, Id } from './graph.ts'
+import type { Graph, Guard, Id } from './graph.ts'
 import { shapesOf } from './infer.ts'
-import { current, type Interpreter, runIn } from './interpreter.ts'
+import { current, type Interpreter, runIn, type Setting } from './interpreter.ts'
 import { bindComposite } from './composite.ts'
 import { type Node, record } from './node.ts'
 import type { AnyRow } from './row.ts'
@@ -40,6 +40,8 @@ class Trace implements Interpreter {
   readonly assigned = new Map<Variable, Symbolic>()
   readonly lives: { readonly symbol: Symbolic; readonly read: () => number }[] = []
   readonly effects: (() => void)[] = []
+  /** By what was read; `null` where the function had set it itself. */
+  readonly guards = new Map<object, Guard | null>()
   /** Leaves whose `.grad` was set while tracing: what they hold then means nothing afterwards. */
   readonly grads = new Set<Node>()
   private fences = 0
@@ -92,6 +94,14 @@ class Trace implements Interpreter {
     const symbol = this.fresh(new Aval([], dtype), defaultBackend())
     this.lives.push({ symbol, read })
     return symbol
+  }
+
+  guard(owner: object, read: () => Setting, value: Setting): void {
+    if (!this.guards.has(owner)) this.guards.set(owner, { read, value })
+  }
+
+  settled(owner: object): void {
+    if (!this.guards.has(owner)) this.guards.set(owner, null)
   }
 
   fence(): void {
@@ -159,5 +169,6 @@ export function trace(f: (...xs: Tensor[]) => Tree, inputs: readonly InputSpec[]
     updates: [...level.assigned].map(([variable, { id }]) => ({ variable, id })),
     live: level.lives.map(({ symbol: { id, aval }, read }) => ({ id, aval, read })),
     effects: level.effects,
+    guards: [...level.guards.values()].flatMap(guard => guard ?? []),
   }
 }

@@ -1,7 +1,7 @@
 // Module: a class whose parameters, buffers and submodules are found by walking its fields, named as in PyTorch.
 
 import { type Tensor, Variable } from '@bp/core'
-import { describe, fail } from '@bp/core/extend'
+import { depends, describe, fail, settles } from '@bp/core/extend'
 
 /**
  * A variable that is learned. It requires grad from the start.
@@ -54,8 +54,17 @@ export interface LoadResult {
  * ```
  */
 export abstract class Module<Args extends readonly unknown[] = [x: Tensor], Result = Tensor> {
-  /** Whether dropout drops and batch statistics are used; see {@link train}. */
-  training = true
+  private inTraining = true
+
+  /** Whether dropout drops and batch statistics are used; see {@link train}. A compiled function that asks is traced for each mode. */
+  get training(): boolean {
+    return depends(this, () => this.inTraining)
+  }
+
+  set training(on: boolean) {
+    settles(this)
+    this.inTraining = on
+  }
 
   /** Computes the module's output. */
   abstract forward(...args: Args): Result

@@ -4,7 +4,7 @@ import { cpu } from '@bp/backend-cpu'
 import { add, compile, grad, gradcheck, ones, type Tensor, tensor, use, Variable, vmap } from '@bp/core'
 import { Generator, mul, relu, sum } from '@bp/ops'
 import { describe, expect, test } from 'vitest'
-import { addLoRA, Conv2d, Dropout, Embedding, functionalCall, Linear, LoRA, loraStateDict, manualSeed, mergeLoRA, Module, ModuleDict, ModuleList, mseLoss, MultiheadAttention, ReLU, Residual, Sequential, SGD, StochasticDepth, summary, TransformerEncoderLayer, WeightNorm } from './index.ts'
+import { addLoRA, BatchNorm1d, Conv2d, Dropout, Embedding, functionalCall, Linear, LoRA, loraStateDict, manualSeed, mergeLoRA, Module, ModuleDict, ModuleList, mseLoss, MultiheadAttention, ReLU, Residual, Sequential, SGD, StochasticDepth, summary, TransformerEncoderLayer, WeightNorm } from './index.ts'
 
 use(cpu())
 
@@ -362,5 +362,66 @@ describe('a summary', () => {
       ['attention.out_proj', [1, 3, 4], 20], ['attention', [1, 3, 4], 60], ['spare', null, 6],
     ])
     expect(totalParameters).toBe(86)
+  })
+})
+
+describe('a compiled function', () => {
+  test('is made anew for another mode and for frozen parameters, and found again', () => {
+    const model = new Sequential(new Linear(4, 4, { generator: new Generator(1) }), new Dropout(0.5, { generator: new Generator(2) }), new BatchNorm1d(4))
+    const optimiser = new SGD(model.parameters(), { lr: 0.1 })
+    const run = compile((x: Tensor) => model.forward(x))
+    const step = compile((x: Tensor) => {
+      optimiser.zeroGrad()
+      const loss = sum(mul(model.forward(x), x))
+      loss.backward()
+      optimiser.step()
+      return loss
+    })
+    const x = new Generator(3).normal([8, 4])
+    const trained = values(run(x))
+    model.eval()
+    expectClose(run(x), model.forward(x))
+    expect(values(run(x))).not.toEqual(trained)
+    expect(run.size).toBe(2)
+    model.train()
+    expect(values(run(x)).filter(y => y === 0)).toEqual([])
+    expect(run.size).toBe(2)
+
+    step(x)
+    const [weight] = model.parameters()
+    model.layers[0]!.requiresGrad(false)
+    const before = values(weight!)
+    step(x)
+    expect(values(weight!)).toEqual(before)
+    model.layers[0]!.requiresGrad(true)
+    step(x)
+    expect(values(weight!)).not.toEqual(before)
+    expect(step.size).toBe(2)
+  })
+
+  test('that sets the mode itself is made once', () => {
+    const model = new Sequential(new Dropout(0.5))
+    const run = compile((x: Tensor) => {
+      const y = model.eval().forward(x)
+      model.train()
+      return y
+    })
+    expectClose(run(ones([3])), ones([3]))
+    expectClose(run(ones([3])), ones([3]))
+    expect(run.size).toBe(1)
+  })
+
+  test('forgets programs of modes too', () => {
+    const model = new Sequential(new Dropout(0.5))
+    const run = compile((x: Tensor) => model.forward(x), { cacheSize: 2 })
+    for (const size of [2, 3, 4]) {
+      for (const on of [true, false]) {
+        model.train(on)
+        run(ones([size]))
+        expect(run.size).toBeLessThanOrEqual(2)
+      }
+    }
+    run.clear()
+    expect(run.size).toBe(0)
   })
 })

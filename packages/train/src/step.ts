@@ -51,7 +51,7 @@ export interface StepResult {
 /** An update: of one batch, or of several whose gradients are accumulated. */
 export interface TrainStep<B> {
   (...batches: readonly B[]): StepResult
-  /** Forgets compiled programs: after freezing layers, or changing anything else that is no tensor. */
+  /** Forgets compiled programs: after changing what is neither a tensor, nor a number of the optimiser, nor a module's mode. */
   clear(): void
 }
 

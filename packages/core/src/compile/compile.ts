@@ -2,7 +2,7 @@
 
 import { type Backend, defaultBackend, type Program } from '../backend.ts'
 import { fail } from '../errors.ts'
-import { type Graph, printGraph } from '../graph.ts'
+import { type Graph, type Guard, printGraph } from '../graph.ts'
 import { casting, current } from '../interpreter.ts'
 import { describe } from '../shape.ts'
 import { Tensor } from '../tensor.ts'
@@ -24,7 +24,7 @@ export interface CompileOptions {
    * order of sums. `explain` says what it costs; where no choice fits, the error names the least that would.
    */
   readonly maxBytes?: number
-  /** For how many shapes of arguments programs are kept; the one used longest ago goes first. 16 unless given. */
+  /** For how many shapes of arguments and settings of modules programs are kept; the one used longest ago goes first. 16 unless given. */
   readonly cacheSize?: number
 }
 
@@ -49,6 +49,7 @@ export interface Compiled<A extends readonly Tree[], R extends Tree> {
 interface Entry {
   readonly backend: Backend
   readonly graph: Graph
+  readonly guards: readonly Guard[]
   readonly program: Program
   readonly result: Tree
   readonly notes: readonly string[]
@@ -59,7 +60,8 @@ interface Entry {
  * Compiles a function of tensors, a whole training step if you like: its ops are traced once for each combination of shapes
  * and dtypes of the arguments, simplified, fused and planned, and run from then on as one program.
  *
- * What happens besides tensors happens once, while tracing: branches on JavaScript values, `model.train()`, logging. Parameters
+ * What happens besides tensors happens once, while tracing: branches on JavaScript values, logging. Where modules are in another mode
+ * than before, or parameters were frozen or thawed, it is traced anew, as for another shape. Parameters
  * and other variables are read and assigned in every run; optimisers count their steps and read their learning rate in every
  * run. What `checkpoint` computes again is computed again, unless a budget of bytes chooses for itself. Gradients that `backward` leaves in `.grad` are gone when the function ends: return what you want to keep. Inside of
  * `grad`, `vmap`, `jvp` or another compiled function, and on tensors that require grad, the function itself runs.
@@ -74,17 +76,20 @@ interface Entry {
  * ```
  */
 export function compile<A extends readonly Tree[] = readonly Tensor[], R extends Tree = Tensor>(fn: (...args: A) => R, { maxBytes, cacheSize = 16 }: CompileOptions = {}): Compiled<A, R> {
-  const cache = new Map<string, Entry>()
+  // for each form of the arguments the programs of its settings; in both, what was used last comes last
+  const cache = new Map<string, readonly Entry[]>()
+  const size = (): number => [...cache.values()].reduce((n, entries) => n + entries.length, 0)
   const entryFor = (args: A): { readonly entry: Entry; readonly inputs: readonly Tensor[] } => {
     const inputs = flatten('compile', args)
     const key = keyFor(args, inputs)
-    let entry = cache.get(key)
-    if (entry) cache.delete(key)
-    else entry = build(fn, args, inputs, maxBytes)
-    cache.set(key, entry)
-    if (cache.size > cacheSize) {
-      const [oldest, { program }] = cache.entries().next().value!
-      cache.delete(oldest)
+    const known = cache.get(key) ?? []
+    const entry = known.find(holds) ?? build(fn, args, inputs, maxBytes)
+    cache.delete(key)
+    cache.set(key, [...known.filter(other => other !== entry), entry])
+    if (!known.includes(entry) && size() > cacheSize) {
+      const [oldest, [{ program }, ...rest]] = cache.entries().next().value as [string, [Entry, ...Entry[]]]
+      if (rest.length > 0) cache.set(oldest, rest)
+      else cache.delete(oldest)
       if (program !== entry.program) program.release?.()
     }
     return { entry, inputs }
@@ -105,12 +110,12 @@ export function compile<A extends readonly Tree[] = readonly Tensor[], R extends
       return measure(entry, inputs)
     },
     clear: (): void => {
-      for (const { program } of cache.values()) program.release?.()
+      for (const { program } of [...cache.values()].flat()) program.release?.()
       cache.clear()
     },
     size: 0,
   })
-  return Object.defineProperty(compiled, 'size', { get: () => cache.size })
+  return Object.defineProperty(compiled, 'size', { get: size })
 }
 
 function measure({ program, graph, backend }: Entry, inputs: readonly Tensor[]): { readonly name: string; readonly milliseconds: number }[] {
@@ -118,6 +123,12 @@ function measure({ program, graph, backend }: Entry, inputs: readonly Tensor[]):
   const parts = program.profile(inputs.map(x => x.storage!), graph.live.map(({ read }) => read()))
   finish(graph)
   return parts
+}
+
+/** Whether all settings are still what they were when the program was made. */
+function holds({ guards }: Entry): boolean {
+  for (const { read, value } of guards) if (read() !== value) return false
+  return true
 }
 
 /** Where each tensor stands in the arguments, its shape and dtype, and whether ops are cast. */
@@ -152,8 +163,11 @@ function build<A extends readonly Tree[]>(fn: (...args: A) => Tree, args: A, inp
     ...program.notes,
     `At most ${program.bytes.toLocaleString('en')} bytes at once.`,
   ]
-  return { backend, graph, program, result, notes, passes: [{ pass: 'traced', text: printGraph(traced) }, { pass: 'simplified', text: printGraph(simplified) }, ...fitted.changed ? [{ pass: 'rematerialised', text: printGraph(graph) }] : [], ...program.dump] }
+  return { backend, graph, guards: [...written.guards ?? [], ...written.variables.map(frozen)], program, result, notes, passes: [{ pass: 'traced', text: printGraph(traced) }, { pass: 'simplified', text: printGraph(simplified) }, ...fitted.changed ? [{ pass: 'rematerialised', text: printGraph(graph) }] : [], ...program.dump] }
 }
+
+/** Whether a variable wants a gradient decides what is differentiated. */
+const frozen = ({ value: variable }: Graph['variables'][number]): Guard => ({ read: () => variable.requiresGrad, value: variable.requiresGrad })
 
 function start({ backend, graph, program, result }: Entry, inputs: readonly Tensor[]): Tree {
   for (const x of inputs) if (x.backend !== backend) fail('backend', 'compile', `an argument is on ${x.backend.name}, the function was compiled for ${backend.name}. Move it with await to(x, backend)`)

@@ -1,7 +1,7 @@
 // The imported model: a module whose forward pass runs the file's nodes in order.
 
 import { BpError, type DType, noGrad, Tensor, type TypedArray, tensor, type Variable } from '@bp/core'
-import { describe, fail, isFloat, outside } from '@bp/core/extend'
+import { depends, describe, fail, isFloat, outside, settles } from '@bp/core/extend'
 import { Module } from '@bp/nn'
 import { detach } from '@bp/ops'
 import { onKnown } from '../operators/known.ts'
@@ -78,13 +78,14 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
   }
 
   override train(on = true): this {
+    settles(this.parts)
     this.asFile = false
     return super.train(on)
   }
 
   /** Whether training mode has been chosen; `null` while the file decides. */
   get mode(): boolean | null {
-    return this.asFile && this.training ? null : this.training
+    return depends(this.parts, () => this.asFile) && this.training ? null : this.training
   }
 
   /** Feeds inputs in the file's order; a model with one output returns it, one with several a list. */

@@ -66,7 +66,7 @@ test('an index out of range is an error, never another element', () => {
   for (const f of [
     () => takeAlong(y, out, 1), () => scatter(y, 1, out, 0), () => takeFlat(y, ints(4)), () => putFlat(y, ints(-5), tensor([1])), () => indexAdd(y, 0, ints(2), y), () => indexFill(y, 1, ints(-3), 0),
     () => take(y, tensor([2n ** 32n])), () => take(y, tensor([-(2n ** 32n)])), () => embedding(tensor([2n ** 31n]), y),
-  ]) expect(f).toThrow(/index .* is out of range/)
+  ]) expect(f).toThrow(/index .* is out of range|row .* is outside/)
   expect(take(y, tensor([1n, -2n])).toArray()).toEqual([[3, 4], [1, 2]])
 })
 
