@@ -117,7 +117,7 @@ describe('a state', () => {
     const loader = make()
     for (const _ of loader) break
     const state = loader.stateDict()
-    expect(state).toEqual({ epoch: 0, batch: 1, sampler: { epoch: 0 }, batchSize: 4, samples: 10 })
+    expect(state).toEqual({ epoch: 0, batch: 1, sampler: { epoch: 0, seed: 1 }, batchSize: 4, samples: 10 })
     expect(numbers(loader)).toEqual(second)
     loader.loadStateDict(state)
     expect(await textsOf(loader)).toEqual(first.slice(1).map(batch => `tensor([${batch.join(', ')}], float32)`))
@@ -127,6 +127,7 @@ describe('a state', () => {
   it('of a loader made otherwise is refused', () => {
     const state = new DataLoader(counting, { batchSize: 4 }).stateDict()
     expect(() => { new DataLoader(counting, { batchSize: 5 }).loadStateDict(state) }).toThrowErrorMatchingInlineSnapshot('[BpError: DataLoader: the state is of a loader with batchSize 4 over 10 samples, this one has batchSize 5 over 10. Make it as the one that was saved]')
+    expect(() => { new DataLoader(counting, { batchSize: 4, shuffle: true, seed: 2 }).loadStateDict(state) }).toThrowErrorMatchingInlineSnapshot('[BpError: RandomSampler: the state is of an order that is not random, the sampler gives orders of the seed 2. Make it as the one that was saved]')
     expect(() => { new DataLoader(counting).loadStateDict({} as DataLoaderState) }).toThrowErrorMatchingInlineSnapshot('[BpError: DataLoader: no state of a loader: {}. Give what stateDict returned]')
   })
 })

@@ -8,6 +8,8 @@ import { purposes, RandomStream } from './random.ts'
 export interface SamplerState {
   /** How many orders it has given. */
   readonly epoch: number
+  /** What its orders are drawn from; `null` where they are not random. */
+  readonly seed: number | null
 }
 
 /** Anything with a length, or the length itself. */
@@ -34,15 +36,19 @@ export abstract class Sampler implements Iterable<number>, Stateful {
   /** How many indices an order has. */
   abstract readonly length: number
 
+  /** What orders are drawn from; `null` unless a sampler says otherwise. */
+  protected readonly seed: number | null = null
+
   /** The indices of an epoch. */
   protected abstract order(epoch: number): Iterable<number>
 
   stateDict(): SamplerState {
-    return { epoch: this.epoch }
+    return { epoch: this.epoch, seed: this.seed }
   }
 
   loadStateDict(state: SamplerState): void {
     if (!Number.isInteger((state as Partial<SamplerState> | null)?.epoch)) fail('data', this.constructor.name, `the state must have an epoch, got ${JSON.stringify(state)}. Give what stateDict returned`)
+    if (state.seed !== this.seed) fail('data', this.constructor.name, `the state is of ${ofSeed(state.seed)}, the sampler gives ${ofSeed(this.seed)}. Make it as the one that was saved`)
     this.epoch = state.epoch
   }
 
@@ -89,7 +95,7 @@ export interface RandomSamplerOptions {
 export class RandomSampler extends Sampler {
   readonly length: number
   private readonly count: number
-  private readonly seed: number
+  protected override readonly seed: number
   private readonly replacement: boolean
 
   constructor(source: Sized, { seed = 0, replacement = false, numSamples }: RandomSamplerOptions = {}) {
@@ -113,7 +119,7 @@ export class RandomSampler extends Sampler {
 /** The indices given, in random order. */
 export class SubsetRandomSampler extends Sampler {
   private readonly indices: readonly number[]
-  private readonly seed: number
+  protected override readonly seed: number
 
   constructor(indices: readonly number[], { seed = 0 }: { readonly seed?: number } = {}) {
     super()
@@ -149,7 +155,7 @@ export interface WeightedRandomSamplerOptions {
 export class WeightedRandomSampler extends Sampler {
   readonly length: number
   private readonly weights: readonly number[]
-  private readonly seed: number
+  protected override readonly seed: number
   private readonly replacement: boolean
 
   constructor(weights: ArrayLike<number>, numSamples: number, { seed = 0, replacement = true }: WeightedRandomSamplerOptions = {}) {
@@ -219,21 +225,23 @@ export interface DistributedSamplerOptions {
  */
 export class DistributedSampler extends Sampler {
   readonly length: number
+  protected override readonly seed: number | null
   private readonly count: number
   private readonly options: DistributedSamplerOptions
 
   constructor(source: Sized, options: DistributedSamplerOptions) {
     super()
-    const { replicas, rank, dropLast = false } = options
+    const { replicas, rank, shuffle = true, seed = 0, dropLast = false } = options
     if (!Number.isInteger(replicas) || replicas < 1 || !Number.isInteger(rank) || rank < 0 || rank >= replicas) fail('value', 'DistributedSampler', `rank must be from 0 to replicas − 1, got rank ${rank} of ${replicas}`)
     this.count = lengthOf(source)
     this.length = dropLast ? Math.floor(this.count / replicas) : Math.ceil(this.count / replicas)
     this.options = options
+    this.seed = shuffle ? seed : null
   }
 
   protected override* order(epoch: number): Iterable<number> {
-    const { replicas, rank, shuffle = true, seed = 0 } = this.options
-    const all = shuffle ? new RandomStream(seed, epoch, 0, purposes.order).permutation(this.count) : undefined
+    const { replicas, rank } = this.options
+    const all = this.seed !== null ? new RandomStream(this.seed, epoch, 0, purposes.order).permutation(this.count) : undefined
     for (let i = 0; i < this.length; i++) {
       const at = (i * replicas + rank) % this.count
       yield all ? all[at]! : at
@@ -281,6 +289,8 @@ export class BatchSampler implements Iterable<number[]>, Stateful {
     if (isStateful(this.sampler)) this.sampler.loadStateDict(state as never)
   }
 }
+
+const ofSeed = (seed: number | null): string => seed === null ? 'an order that is not random' : `orders of the seed ${seed}`
 
 /** Items in lists of `size`, the last of which may be shorter. */
 export function* inGroups<T>(items: Iterable<T>, size: number, dropLast: boolean): Generator<T[], void, undefined> {
