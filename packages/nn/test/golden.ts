@@ -34,3 +34,10 @@ export function close(got: Tensor, want: readonly number[], what = ''): void {
   const values = numbers(got)
   want.forEach((value, i) => { expect(values[i], `${what}[${i}]`).toBeCloseTo(value, 7) })
 }
+
+/** Two tensors have one shape and the same numbers to so many digits. */
+export function sameNumbers(got: Tensor, want: Tensor, digits = 5): void {
+  expect(got.shape).toEqual(want.shape)
+  const expected = numbers(want)
+  numbers(got).forEach((value, i) => { expect(value).toBeCloseTo(expected[i]!, digits) })
+}

@@ -1,7 +1,7 @@
 // What all optimisers share: parameter groups, checks of hyper-parameters, per-parameter state in variables, and saving both.
 
 import { enableGrad, mul, noGrad, Tensor, Variable, zerosLike } from '@bp/core'
-import { broadcastsTo, describe, effect, fail, live, outside } from '@bp/core/extend'
+import { broadcastsTo, depends, describe, effect, fail, live, outside } from '@bp/core/extend'
 import type { Parameter } from '../module.ts'
 import type { Json, Stateful } from '../state.ts'
 
@@ -65,10 +65,14 @@ interface Slot {
   start: () => Tensor
 }
 
+/** What of a group decides which ops a step is made of: switches, names, and which numbers are zero. A rate may come to zero. */
+const switchesOf = (group: object): string =>
+  Object.entries(group).map(([name, value]) => typeof value === 'number' ? value === 0 && !/^(lr|initialLr)$/.test(name) : typeof value === 'object' ? '' : value as string | boolean).join()
+
 /**
  * The base of all optimisers. `step` reads each parameter's `.grad` and assigns its new value; state lives in variables, and
  * updates are made of ops, so that a step can be compiled like any function. A compiled step reads the numbers among the
- * hyper-parameters anew each time; switches, and which numbers are zero, are those of its first run.
+ * hyper-parameters anew each time; where a switch has changed, or which numbers are zero, it is made anew.
  *
  * @example
  * ```ts
@@ -128,6 +132,7 @@ export abstract class Optimizer<H extends OptimizerOptions> implements Stateful 
     const loss = closure && this.evaluate(closure)
     noGrad(() => {
       for (const group of this.groups) {
+        depends(group, () => switchesOf(group))
         for (const parameter of group.params) {
           const { grad } = parameter
           if (!grad) continue
