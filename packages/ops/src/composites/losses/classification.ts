@@ -3,7 +3,7 @@
 import { add, mul, type Tensor } from '@bp/core'
 import { describe, fail, fullPrecision, isFloat, sameShape } from '@bp/core/extend'
 import { div, neg, sub } from '../../rows/arithmetic.ts'
-import { cast, equal, logicalNot, select } from '../../rows/compare.ts'
+import { cast, equal, greaterEqual, less, logicalAnd, logicalNot, select } from '../../rows/compare.ts'
 import { take } from '../../rows/indexing.ts'
 import { sum } from '../../rows/reduce.ts'
 import { iota } from '../../rows/source.ts'
@@ -67,7 +67,7 @@ function hardCrossEntropy(logits: Tensor, target: Tensor, { labelSmoothing = 0, 
   const factors = weight && alongClasses(weight)
   const scores = logSoftmax(logits, 1)
   const weighted = factors ? mul(scores, factors) : scores
-  const hard = neg(sum(select(chosen, weighted, 0), 1))
+  const hard = orNaN(neg(sum(select(chosen, weighted, 0), 1)), target, classes)
   const losses = labelSmoothing === 0 ? hard : sub(mul(hard, 1 - labelSmoothing), mul(sum(weighted, 1), labelSmoothing / classes))
   return reduceCounted(losses, factors && sum(select(chosen, factors, 0), 1), equal(target, ignoreIndex), options)
 }
@@ -95,6 +95,10 @@ export function nllLoss(x: Tensor, target: Tensor, options: NllLossOptions = {})
   const picked = neg(squeeze(takeAlong(fullPrecision(x), unsqueeze(index, 1), 1), 1))
   return reduceCounted(factors ? mul(picked, factors) : picked, factors, ignored, options)
 }
+
+/** Losses where their class is one of so many, else NaN; where indices can be read at once, they were checked before. */
+const orNaN = (losses: Tensor, target: Tensor, classes: number): Tensor =>
+  target.storage === null ? select(logicalAnd(greaterEqual(target, 0), less(target, classes)), losses, NaN) : losses
 
 /** Losses of which some do not count; their mean is weighted by the factors. */
 export function reduceCounted(losses: Tensor, factors: Tensor | undefined, ignored: Tensor, options: LossOptions): Tensor {

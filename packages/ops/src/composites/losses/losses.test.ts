@@ -320,3 +320,8 @@ test('losses say what does not fit', () => {
     ]
   `)
 })
+
+test('a class that is none gives NaN in a compiled loss, where it cannot be read before', () => {
+  const loss = compile((x: Tensor, y: Tensor) => ops.crossEntropy(x, y, { reduction: 'none' }))
+  expect(loss(t([[1, 2], [3, 4], [5, 6], [0, 0]]), int([0, 2, -1, -100])).toArray()).toEqual([expect.closeTo(Math.log(1 + Math.E), 10), NaN, NaN, 0])
+})
