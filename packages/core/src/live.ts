@@ -37,9 +37,13 @@ export function live(read: () => number, dtype: DType = 'float32'): number | Ten
  * ```
  */
 export function depends<T extends Setting>(owner: object, read: () => T): T {
-  const value = read()
-  tracing()?.guard?.(owner, read, value)
-  return value
+  watch(owner, read)
+  return read()
+}
+
+/** The same of a setting that is read in other ways: where ops run at once, it is not read here at all. */
+export function watch(owner: object, read: () => Setting): void {
+  tracing()?.guard?.(owner, read, read())
 }
 
 /** Notes that the present function itself sets what {@link depends} reads of `owner`. */

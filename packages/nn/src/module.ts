@@ -216,9 +216,10 @@ export abstract class Module<Args extends readonly unknown[] = [x: Tensor], Resu
 
   /** The module's class, its own parameters and buffers, and the modules below it, a line each. */
   toString(): string {
-    const own = this.variables().filter(([name]) => !this.namedChildren().some(([child]) => name.startsWith(`${child}.`)))
+    const below = this.namedChildren()
+    const own = this.variables().filter(([name]) => !below.some(([child]) => name.startsWith(`${child}.`)))
     const head = `${this.constructor.name}(${own.map(([name, variable]) => `${name} ${describe(variable)}`).join(', ')})`
-    const children = this.namedChildren().map(([name, child]) => `${name}: ${String(child)}`)
+    const children = below.map(([name, child]) => `${name}: ${String(child)}`)
     return [head, ...children].join('\n').replaceAll('\n', '\n  ')
   }
 

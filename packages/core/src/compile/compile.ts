@@ -83,10 +83,11 @@ export function compile<A extends readonly Tree[] = readonly Tensor[], R extends
     const inputs = flatten('compile', args)
     const key = keyFor(args, inputs)
     const known = cache.get(key) ?? []
-    const entry = known.find(holds) ?? build(fn, args, inputs, maxBytes)
+    const found = known.find(holds)
+    const entry = found ?? build(fn, args, inputs, maxBytes)
     cache.delete(key)
-    cache.set(key, [...known.filter(other => other !== entry), entry])
-    if (!known.includes(entry) && size() > cacheSize) {
+    cache.set(key, known.at(-1) === entry ? known : [...known.filter(other => other !== entry), entry])
+    if (!found && size() > cacheSize) {
       const [oldest, [{ program }, ...rest]] = cache.entries().next().value as [string, [Entry, ...Entry[]]]
       if (rest.length > 0) cache.set(oldest, rest)
       else cache.delete(oldest)

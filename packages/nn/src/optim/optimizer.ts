@@ -1,7 +1,7 @@
 // What all optimisers share: parameter groups, checks of hyper-parameters, per-parameter state in variables, and saving both.
 
 import { enableGrad, mul, noGrad, Tensor, Variable, zerosLike } from '@bp/core'
-import { broadcastsTo, depends, describe, effect, fail, live, outside } from '@bp/core/extend'
+import { broadcastsTo, describe, effect, fail, live, outside, watch } from '@bp/core/extend'
 import type { Parameter } from '../module.ts'
 import type { Json, Stateful } from '../state.ts'
 
@@ -132,7 +132,7 @@ export abstract class Optimizer<H extends OptimizerOptions> implements Stateful 
     const loss = closure && this.evaluate(closure)
     noGrad(() => {
       for (const group of this.groups) {
-        depends(group, () => switchesOf(group))
+        watch(group, () => switchesOf(group))
         for (const parameter of group.params) {
           const { grad } = parameter
           if (!grad) continue
