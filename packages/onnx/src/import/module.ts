@@ -9,7 +9,8 @@ import type { Context, Operator } from '../operators/operator.ts'
 import { knownLimit } from '../operators/shape.ts'
 import { UnsupportedError, UnsupportedOperatorError } from './errors.ts'
 import type { ModelNode, ModelValue } from './load.ts'
-import { Known, toTensor, type Value } from './value.ts'
+import { settle } from './settle.ts'
+import { carrierIn, Known, toTensor, type Value } from './value.ts'
 
 /** A node with the function that computes it, the values that nothing reads after it, and the graphs that it runs. */
 export interface Step {
@@ -137,11 +138,12 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
       run: (attribute, feeds) => this.runBody(bodies.get(attribute) ?? fail('data', 'OnnxModule', `it has no graph ${attribute}. The file is damaged`), values, feeds),
     }
     const run = (): readonly (Value | undefined)[] => [operator(inputs, node.attributes, node, context)].flat()
-    const literals: readonly Known[] | null = bodies.size === 0 && allKnown(inputs) ? inputs : null
+    const carriers = inputs.map(value => value && carrierIn(value))
+    const literals: readonly Known[] | null = bodies.size === 0 && allKnown(carriers) ? carriers : null
     try {
       const known = literals && Object.hasOwn(onKnown, node.operator) ? onKnown[node.operator]!(literals, node.attributes, node) : null
-      if (known) return [known]
-      return literals?.every(({ dtype }) => !isFloat(dtype)) ? outside(run).map(asKnown) : run()
+      const results = known ? [known] : literals?.every(({ dtype }) => !isFloat(dtype)) ? outside(run).map(asKnown) : run()
+      return settle(node.operator, inputs, results)
     } catch (error) {
       return explain(error, node)
     }

@@ -2,6 +2,7 @@
 
 import { type DType, type Shape, Tensor, tensor, type TypedArray } from '@bp/core'
 import { type Abstract, Aval, describe, fail } from '@bp/core/extend'
+import { carrierOf, type ElementType, type NarrowType } from '../proto/elementType.ts'
 import { UnsupportedError } from './errors.ts'
 
 /**
@@ -33,27 +34,48 @@ export class Known implements Abstract {
   }
 }
 
-/** A list of values. Operators that take no sequence find nothing in it that they could read. */
-export class Sequence implements Abstract {
-  readonly items: readonly Value[]
+/**
+ * A tensor of an element type that is no dtype, in the dtype that carries it. Operators that only see tensors compute on the carrier;
+ * the runner then gives the result the type again (see `settle`).
+ */
+export class Carried implements Abstract {
+  readonly type: NarrowType
+  /** In the carrier's dtype; every element is one of the type. */
+  readonly carrier: Tensor | Known
 
-  constructor(items: readonly Value[]) {
-    this.items = items
+  constructor(type: NarrowType, carrier: Tensor | Known) {
+    if (carrier.dtype !== carrierOf(type)) fail('dtype', 'importOnnx', `${type} is carried by ${carrierOf(type)}, got ${describe(carrier)}`)
+    this.type = type
+    this.carrier = carrier
   }
+
+  get aval(): Aval {
+    return this.carrier.aval
+  }
+
+  get shape(): Shape {
+    return this.carrier.shape
+  }
+
+  get dtype(): DType {
+    return this.carrier.dtype
+  }
+
+  get tensor(): Tensor {
+    return toTensor(this.carrier)
+  }
+}
+
+/** What is no tensor of numbers, where one is asked for, is an error that says what it is. */
+abstract class NoNumbers implements Abstract {
+  protected abstract readonly what: string
+  abstract readonly shape: Shape
 
   get aval(): never {
-    return fail('data', 'importOnnx', `got a sequence of ${this.items.length} where a tensor is needed. The file is damaged`)
-  }
-
-  get shape(): never {
-    return this.aval
+    return fail('data', 'importOnnx', `got ${this.what} where a tensor of numbers is needed. The file is damaged`)
   }
 
   get dtype(): never {
-    return this.aval
-  }
-
-  get data(): never {
     return this.aval
   }
 
@@ -62,14 +84,73 @@ export class Sequence implements Abstract {
   }
 }
 
-/** What flows along the edges of a model. */
-export type Value = Tensor | Known | Sequence
+/** A list of values. Operators that take no sequence find nothing in it that they could read. */
+export class Sequence extends NoNumbers {
+  readonly items: readonly Value[]
 
-/** A value as a tensor. */
+  constructor(items: readonly Value[]) {
+    super()
+    this.items = items
+  }
+
+  protected get what(): string {
+    return `a sequence of ${this.items.length}`
+  }
+
+  get shape(): never {
+    return this.aval
+  }
+}
+
+/** A value or none. */
+export class Optional extends NoNumbers {
+  readonly value: Value | null
+
+  constructor(value: Value | null) {
+    super()
+    this.value = value
+  }
+
+  protected readonly what = 'an optional value'
+
+  get shape(): never {
+    return this.aval
+  }
+}
+
+/** A tensor of texts, in row-major order. */
+export class StringTensor extends NoNumbers {
+  readonly shape: Shape
+  readonly data: readonly string[]
+
+  constructor(shape: Shape, data: readonly string[]) {
+    super()
+    this.shape = shape
+    this.data = data
+  }
+
+  protected get what(): string {
+    return `strings of shape [${this.shape.join(',')}]`
+  }
+}
+
+/** What flows along the edges of a model. */
+export type Value = Tensor | Known | Carried | Sequence | Optional | StringTensor
+
+/** A value as a tensor, the carrier of one that is carried. */
 export const toTensor = (value: Value): Tensor => value instanceof Tensor ? value : value.tensor
 
+/** The element type of a tensor. */
+export const elementTypeOf = (value: Value): ElementType => value instanceof Carried ? value.type : value instanceof StringTensor ? 'string' : value.dtype
+
+/** What carries a value, or the value itself. */
+export const carrierIn = (value: Value): Exclude<Value, Carried> => value instanceof Carried ? value.carrier : value
+
 /** A value's elements as numbers. A tensor is read, which throws where it is being traced or its backend cannot at once. */
-export const toNumbers = (value: Value): number[] => Array.from<number | bigint, number>(value instanceof Tensor ? readable(value).dataSync() : value.data, Number)
+export function toNumbers(value: Value): number[] {
+  const carrier = carrierIn(value)
+  return Array.from<number | bigint, number>(carrier instanceof Known ? carrier.data : readable(toTensor(carrier)).dataSync(), Number)
+}
 
 /** The same tensor, whose values a shape or a choice depends on; throws where it has none, because it is being traced. */
 export function readable(x: Tensor): Tensor {
