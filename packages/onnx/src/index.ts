@@ -8,3 +8,4 @@ export { OnnxModule, type CustomOperator } from './import/module.ts'
 
 export { exportOnnx, type ExportInput, type ExportOptions } from './export/export.ts'
 export { decodeTensorProto, encodeTensorProto, type ExternalData } from './proto/tensor.ts'
+export { optimiseOnnx, type Optimised, type OptimiseOptions } from './optimise/optimise.ts'
