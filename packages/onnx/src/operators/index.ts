@@ -1,6 +1,7 @@
 // The table of all operators of the default domain that the importer implements.
 
 import { activation } from './activation.ts'
+import { casting } from './cast.ts'
 import { control } from './control.ts'
 import { conv } from './conv.ts'
 import { elementwise } from './elementwise.ts'
@@ -17,4 +18,4 @@ import { sequences } from './sequence.ts'
 import { shape } from './shape.ts'
 
 /** Every operator under its ONNX name. Constant is not among them: it is read when a model is loaded. */
-export const operators: Operators = { ...elementwise, ...activation, ...reduce, ...shape, ...indexing, ...matrix, ...conv, ...norm, ...loss, ...resizing, ...sampling, ...control, ...sequences, ...recurrentOperators }
+export const operators: Operators = { ...elementwise, ...casting, ...activation, ...reduce, ...shape, ...indexing, ...matrix, ...conv, ...norm, ...loss, ...resizing, ...sampling, ...control, ...sequences, ...recurrentOperators }
