@@ -78,7 +78,7 @@ export function fullMatch(pattern: string, operator: string): (text: string) => 
     const [token, quoted] = outside.exec(pattern) ?? refuse('a part')
     at += token.length
     const perl = /^\\([dDwWsS])$/.exec(token)
-    if (quoted !== undefined) source += [...quoted].map(literal).join('')
+    if (quoted !== undefined) source += quoted.replace(/[^]/gu, literal)
     else if (perl) source += `[${perl[1]! < 'a' ? '^' : ''}${classes[perl[1]!.toLowerCase()]!}]`
     else if (token === '\\A' || token === '\\z') source += token === '\\A' ? '^' : '$'
     else if (token === '\\b' || token === '\\B') source += token
