@@ -92,7 +92,7 @@ export const maps: Emitters = {
   cast: (b, e) => b.cast(e.inputs[0]!, fixedParams<{ readonly dtype: DType }>(e).dtype),
   'onnx/narrow': (b, e) => {
     const { type, rounding } = fixedParams<NarrowParams>(e)
-    const least = type.startsWith('float8e8') ? 24 : type.startsWith('float8') ? 19 : /int2$/.test(type) ? 25 : /int4$/.test(type) ? 21 : type.startsWith('float4') ? 23 : 13
+    const least = type.startsWith('float8e8') ? 24 : type.startsWith('float8') ? 19 : type.endsWith('int2') ? 25 : type.endsWith('int4') ? 21 : type.startsWith('float4') ? 23 : 13
     if (b.opset < least) fail('value', 'exportOnnx', `${e.where} rounds to ${type}, which operator set ${b.opset} has not. Export with opset ${least} or later`)
     const attributes = type.startsWith('float8') ? { saturate: Number(rounding.saturate), ...type === 'float8e8m0' ? { round_mode: rounding.round } : {} } : {}
     return b.cast(b.add('Cast', e.inputs, { to: codeOf(type), ...attributes }), carrierOf(type))

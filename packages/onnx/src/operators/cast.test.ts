@@ -5,6 +5,7 @@ import { cpu } from '@bp/backend-cpu'
 import type { onnx } from 'onnx-proto'
 import { describe, expect, test } from 'vitest'
 import { graphOf, modelBytes, node, nodeWith } from '../../test/model.ts'
+import { show } from '../../test/show.ts'
 import { importOnnx, type OnnxValue, StringTensor } from '../index.ts'
 import { codeOf, type ElementType } from '../proto/elementType.ts'
 
@@ -14,7 +15,7 @@ const typed = (name: string, type: ElementType): onnx.IValueInfoProto => ({ name
 
 function convert(from: ElementType, to: ElementType, x: OnnxValue, settings: Record<string, number | string> = {}, operator = 'Cast'): OnnxValue {
   const cast = nodeWith(operator, ['x'], ['y'], { to: codeOf(to), ...settings })
-  return importOnnx(modelBytes(graphOf([cast], [typed('x', from)], [typed('y', to)]), 26)).runValues({ x })['y']!
+  return importOnnx(modelBytes(graphOf([cast], [typed('x', from)], [typed('y', to)]), 26)).runValues({ x }).y!
 }
 
 const whole = (...numbers: number[]): OnnxValue => tensor(numbers, { dtype: 'int32' })
@@ -32,22 +33,22 @@ describe('numbers to numbers', () => {
     ['float32', 'float4e2m1', tensor([100, 2.5, -0.3]), 'tensor([6, 2, -0.5], float32)'],
     ['bfloat16', 'bool', tensor([0.5, 0]), 'tensor([true, false], bool)'],
   ])('%s to %s', (from, to, x, want) => {
-    expect(String(convert(from, to, x))).toBe(want)
+    expect(show(convert(from, to, x))).toBe(want)
   })
 
   test('what 8-bit floats do with too large numbers', () => {
-    expect(String(convert('float32', 'float8e5m2', tensor([1e6, -1e6]), { saturate: 0 }))).toBe('tensor([Infinity, -Infinity], float32)')
-    expect(String(convert('float32', 'float8e4m3fn', tensor([1e6]), { saturate: 0 }))).toBe('tensor([NaN], float32)')
+    expect(show(convert('float32', 'float8e5m2', tensor([1e6, -1e6]), { saturate: 0 }))).toBe('tensor([Infinity, -Infinity], float32)')
+    expect(show(convert('float32', 'float8e4m3fn', tensor([1e6]), { saturate: 0 }))).toBe('tensor([NaN], float32)')
   })
 
   test('powers of two are rounded as the node says', () => {
-    expect(['up', 'down', 'nearest'].map(round => String(convert('float32', 'float8e8m0', tensor([5]), { round_mode: round })))).toEqual(['tensor([8], float32)', 'tensor([4], float32)', 'tensor([4], float32)'])
+    expect(['up', 'down', 'nearest'].map(round => show(convert('float32', 'float8e8m0', tensor([5]), { round_mode: round })))).toEqual(['tensor([8], float32)', 'tensor([4], float32)', 'tensor([4], float32)'])
     expect(() => convert('float32', 'float8e8m0', tensor([5]), { round_mode: 'odd' })).toThrow('round_mode "odd" is unsupported')
   })
 
   test('CastLike takes the type of its second operand', () => {
     const model = importOnnx(modelBytes(graphOf([node('CastLike', ['x', 'z'], ['y'])], [typed('x', 'float32'), typed('z', 'int8')], [typed('y', 'int8')]), 19))
-    expect(String(model.run({ x: tensor([300, -1.5]), z: tensor([0], { dtype: 'int32' }) })['y'])).toBe('tensor([44, -1], int32)')
+    expect(String(model.run({ x: tensor([300, -1.5]), z: tensor([0], { dtype: 'int32' }) }).y)).toBe('tensor([44, -1], int32)')
   })
 })
 
@@ -74,7 +75,7 @@ describe('texts as numbers', () => {
     ['uint16', ['65535'], 'tensor([65535], int32)'],
     ['bool', ['1', '0', 'True'], 'tensor([true, false, true], bool)'],
   ])('%s', (type, data, want) => {
-    expect(String(convert('string', type, texts(...data)))).toBe(want)
+    expect(show(convert('string', type, texts(...data)))).toBe(want)
   })
 
   test('a text that is no number is an error', () => {
@@ -90,7 +91,7 @@ describe('BitCast', () => {
     ['uint8', 'float8e4m3fn', tensor([0x38], { dtype: 'uint8' }), 'tensor([1], float32)'],
     ['int64', 'uint64', tensor([-1n]), 'tensor([-1], int64)'],
   ])('%s as %s', (from, to, x, want) => {
-    expect(String(convert(from, to, x, {}, 'BitCast'))).toBe(want)
+    expect(show(convert(from, to, x, {}, 'BitCast'))).toBe(want)
   })
 
   test('of another width is refused', () => {

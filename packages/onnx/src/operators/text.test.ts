@@ -1,10 +1,11 @@
 // Strings in imported models: operators that compute with them, and those that move them as they move numbers.
 
-import { tensor, use } from '@bp/core'
+import { type Tensor, use } from '@bp/core'
 import { cpu } from '@bp/backend-cpu'
 import proto, { type onnx } from 'onnx-proto'
 import { describe, expect, test } from 'vitest'
 import { graphOf, modelBytes, node, nodeWith, type Setting, whole } from '../../test/model.ts'
+import { show } from '../../test/show.ts'
 import { importOnnx, type OnnxValue, StringTensor, UnsupportedError } from '../index.ts'
 import { codeOf, type ElementType } from '../proto/elementType.ts'
 
@@ -40,17 +41,17 @@ describe('moved as numbers are', () => {
   })
 
   test('compared for equality, counted, and taken apart into sequences', () => {
-    expect(String(run('Equal', ['x', 'w'], x, ['bool'], {}, [words('w', 'b', 'b')])[0])).toBe('tensor([[true, false], [false, true]], bool)')
-    expect(String(run('Shape', ['x'], x, ['int64'])[0])).toBe('tensor([2, 2], int64)')
+    expect(show(run('Equal', ['x', 'w'], x, ['bool'], {}, [words('w', 'b', 'b')])[0])).toBe('tensor([[true, false], [false, true]], bool)')
+    expect(show(run('Shape', ['x'], x, ['int64'])[0])).toBe('tensor([2, 2], int64)')
     const parts = importOnnx(modelBytes(graphOf([node('SplitToSequence', ['x'], ['s']), nodeWith('ConcatFromSequence', ['s'], ['y'], { axis: 1 })], [typed('x', 'string')], [typed('y', 'string')])))
     expect(parts.runValues({ x })).toEqual({ y: texts([1, 4], 'b', '', 'ä', 'b') })
   })
 
   test('constants of strings', () => {
     const constant = (attribute: onnx.IAttributeProto): OnnxValue =>
-      importOnnx(modelBytes(graphOf([{ opType: 'Constant', output: ['c'], attribute: [attribute] }, node('Identity', ['c'], ['y'])], [], [typed('y', 'string')]))).runValues({})['y']!
+      importOnnx(modelBytes(graphOf([{ opType: 'Constant', output: ['c'], attribute: [attribute] }, node('Identity', ['c'], ['y'])], [], [typed('y', 'string')]))).runValues({}).y!
     expect(constant(list('value_strings', 'a', 'b'))).toEqual(texts([2], 'a', 'b'))
-    expect(constant({ name: 'value_string', type: 3, s: new TextEncoder().encode('c') })).toEqual(texts([], 'c'))
+    expect(constant({ name: 'value_string', type: proto.onnx.AttributeProto.AttributeType.STRING, s: new TextEncoder().encode('c') })).toEqual(texts([], 'c'))
   })
 
   test('an operator that needs numbers refuses them', () => {
@@ -72,7 +73,7 @@ describe('computed with', () => {
   ])('StringSplit %s', (_name, text, settings, want) => {
     const [parts, counts] = run('StringSplit', ['x'], texts([2], text, 'z'), ['string', 'int64'], settings)
     expect(parts).toEqual(texts([2, want.length], ...want, 'z', ...new Array<string>(want.length - 1).fill('')))
-    expect(String(counts)).toBe(`tensor([${want.length}, 1], int64)`)
+    expect(show(counts)).toBe(`tensor([${want.length}, 1], int64)`)
   })
 
   test('StringNormalizer drops stop words and changes case', () => {
@@ -85,7 +86,7 @@ describe('computed with', () => {
 })
 
 describe('RegexFullMatch', () => {
-  const matches = (pattern: string, ...data: string[]): boolean[] => [...(run('RegexFullMatch', ['x'], texts([data.length], ...data), ['bool'], { pattern })[0] as ReturnType<typeof tensor>).toArray() as boolean[]]
+  const matches = (pattern: string, ...data: string[]): boolean[] => [...(run('RegexFullMatch', ['x'], texts([data.length], ...data), ['bool'], { pattern })[0] as Tensor).toArray() as boolean[]]
 
   test.each<[string, string[], string[]]>([
     ['a|ab', ['a', 'ab'], ['abc', '']],

@@ -7,6 +7,7 @@ import { cast } from '@bp/ops'
 import proto, { type onnx } from 'onnx-proto'
 import { describe, expect, test } from 'vitest'
 import { decodeTensorProto, decodeValueProto, type ElementType, encodeTensorProto, StringTensor, UnsupportedError } from '../index.ts'
+import { show } from '../../test/show.ts'
 import { codeOf, type NarrowType } from './elementType.ts'
 
 use(cpu())
@@ -94,10 +95,10 @@ describe('values that are no tensors of numbers', () => {
   test('sequences and optionals', () => {
     const list = Uint8Array.from([16, 1, ...message(3, ones), ...message(3, twos)])
     const { type, value } = decodeValueProto(list, 'sequence')
-    expect([type, String(value)]).toEqual(['float32', 'tensor([1, 1], float32),tensor([[2]], float32)'])
+    expect([type, show(value)]).toEqual(['float32', '[tensor([1, 1], float32); tensor([[2]], float32)]'])
     expect(decodeValueProto(Uint8Array.of(16, 0), 'optional')).toEqual({ type: null, value: null })
-    expect(String(decodeValueProto(Uint8Array.from([16, 1, ...message(3, twos)]), 'optional').value)).toBe('tensor([[2]], float32)')
-    expect(String(decodeValueProto(Uint8Array.from([16, 3, ...message(5, list)]), 'optional').value)).toBe('tensor([1, 1], float32),tensor([[2]], float32)')
+    expect(show(decodeValueProto(Uint8Array.from([16, 1, ...message(3, twos)]), 'optional').value)).toBe('tensor([[2]], float32)')
+    expect(show(decodeValueProto(Uint8Array.from([16, 3, ...message(5, list)]), 'optional').value)).toBe('[tensor([1, 1], float32); tensor([[2]], float32)]')
   })
 
   test('maps are refused, damaged bytes too', () => {
