@@ -1,6 +1,7 @@
 // The table of all operators of the default domain that the importer implements.
 
 import { activation } from './activation.ts'
+import { casting } from './cast.ts'
 import { control } from './control.ts'
 import { conv } from './conv.ts'
 import { elementwise } from './elementwise.ts'
@@ -9,12 +10,14 @@ import { loss } from './loss.ts'
 import { matrix } from './matrix.ts'
 import { norm } from './norm.ts'
 import type { Operators } from './operator.ts'
+import { optionals } from './optional.ts'
 import { recurrentOperators } from './recurrent.ts'
 import { reduce } from './reduce.ts'
 import { resizing } from './resize.ts'
 import { sampling } from './sampling.ts'
 import { sequences } from './sequence.ts'
 import { shape } from './shape.ts'
+import { text } from './text.ts'
 
 /** Every operator under its ONNX name. Constant is not among them: it is read when a model is loaded. */
-export const operators: Operators = { ...elementwise, ...activation, ...reduce, ...shape, ...indexing, ...matrix, ...conv, ...norm, ...loss, ...resizing, ...sampling, ...control, ...sequences, ...recurrentOperators }
+export const operators: Operators = { ...elementwise, ...casting, ...activation, ...reduce, ...shape, ...indexing, ...matrix, ...conv, ...norm, ...loss, ...resizing, ...sampling, ...control, ...sequences, ...recurrentOperators, ...optionals, ...text }
