@@ -1,34 +1,12 @@
 // The imported model: a module whose forward pass runs the file's nodes in order.
 
-import { BpError, type DType, noGrad, Tensor, type TypedArray, tensor, type Variable } from '@bp/core'
-import { depends, describe, fail, isFloat, outside, settles } from '@bp/core/extend'
+import { type DType, Tensor, type TypedArray, tensor, type Variable } from '@bp/core'
+import { depends, describe, fail, settles } from '@bp/core/extend'
 import { Module } from '@bp/nn'
-import { detach } from '@bp/ops'
-import { onKnown } from '../operators/known.ts'
-import type { Context, Operator } from '../operators/operator.ts'
-import { knownLimit } from '../operators/shape.ts'
-import { UnsupportedError, UnsupportedOperatorError } from './errors.ts'
+import type { Operator } from '../operators/operator.ts'
 import type { ModelNode, ModelValue } from './load.ts'
-import { settle } from './settle.ts'
-import { carrierIn, Known, toTensor, type Value } from './value.ts'
-
-/** A node with the function that computes it, the values that nothing reads after it, and the graphs that it runs. */
-export interface Step {
-  readonly node: ModelNode
-  readonly operator: Operator
-  readonly last: readonly string[]
-  readonly bodies: ReadonlyMap<string, Body>
-}
-
-/** A graph inside a node, ready to run. */
-export interface Body {
-  readonly inputs: readonly string[]
-  readonly outputs: readonly string[]
-  readonly steps: readonly Step[]
-  readonly constants: ReadonlyMap<string, Known>
-}
-
-type Values = Map<string, Value | undefined>
+import { Runner, type Step, type Values } from './run.ts'
+import { type Known, toTensor, type Value } from './value.ts'
 
 /** The program that wrote a file, as the file says; empty where it does not. */
 export interface Producer {
@@ -109,65 +87,9 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
     checkFeeds(this.inputs, feeds)
     const { constants, steps } = this.parts
     const values: Values = new Map<string, Value | undefined>([...this.byName, ...constants, ...feeds])
-    this.runSteps(steps, values)
+    new Runner(this.mode, this.byName).run(steps, values)
     return this.outputs.map(({ name }) => toTensor(values.get(name) ?? fail('data', 'OnnxModule', `the output ${JSON.stringify(name)} was left out by the operator that makes it`)))
   }
-
-  private runSteps(steps: readonly Step[], values: Values): void {
-    for (const step of steps) {
-      const results = this.compute(step, values)
-      step.node.outputs.forEach((name, i) => { if (name !== '') values.set(name, results[i]) })
-      for (const name of step.last) values.delete(name)
-    }
-  }
-
-  private runBody({ inputs, outputs, steps, constants }: Body, around: Values, feeds: readonly (Value | undefined)[]): readonly (Value | undefined)[] {
-    const values: Values = new Map([...around, ...constants, ...inputs.map((name, i) => [name, feeds[i]] as const)])
-    this.runSteps(steps, values)
-    return outputs.map(name => values.get(name))
-  }
-
-  private compute({ node, operator, bodies }: Step, values: Values): readonly (Value | undefined)[] {
-    const inputs = node.inputs.map(name => name === '' ? undefined : values.get(name) ?? absent(node, name))
-    const context: Context = {
-      training: this.mode,
-      update: (input, value) => {
-        const variable = this.byName.get(node.inputs[input] ?? '')
-        if (variable) noGrad(() => { variable.assign(detach(value)) })
-      },
-      run: (attribute, feeds) => this.runBody(bodies.get(attribute) ?? fail('data', 'OnnxModule', `it has no graph ${attribute}. The file is damaged`), values, feeds),
-    }
-    const run = (): readonly (Value | undefined)[] => [operator(inputs, node.attributes, node, context)].flat()
-    const carriers = inputs.map(value => value && carrierIn(value))
-    const literals: readonly Known[] | null = bodies.size === 0 && allKnown(carriers) ? carriers : null
-    try {
-      const known = literals && Object.hasOwn(onKnown, node.operator) ? onKnown[node.operator]!(literals, node.attributes, node) : null
-      const results = known ? [known] : literals?.every(({ dtype }) => !isFloat(dtype)) ? outside(run).map(asKnown) : run()
-      return settle(node.operator, inputs, results)
-    } catch (error) {
-      return explain(error, node)
-    }
-  }
-}
-
-const allKnown = (inputs: readonly (Value | undefined)[]): inputs is readonly Known[] =>
-  inputs.length > 0 && inputs.every(value => value instanceof Known && value.data.length <= knownLimit)
-
-/** A result computed from nothing but known whole numbers is known too, also where a program is being traced. */
-const asKnown = (value: Value | undefined): Value | undefined =>
-  value instanceof Tensor && value.storage && value.backend.readSync && !isFloat(value.dtype) && value.size <= knownLimit ? new Known(value.dtype, value.shape, value.dataSync()) : value
-
-function absent(node: ModelNode, name: string): never {
-  return fail('data', 'OnnxModule', `node ${JSON.stringify(node.name)} (${node.operator}) reads ${JSON.stringify(name)}, an output that its maker leaves out`)
-}
-
-/** The same error, told where in the model it arose. */
-function explain(error: unknown, node: ModelNode): never {
-  const where = `node ${JSON.stringify(node.name)} (${node.operator})`
-  if (error instanceof UnsupportedOperatorError) throw new UnsupportedOperatorError('OnnxModule', error.operators, `${where}: ${error.message}`)
-  if (error instanceof UnsupportedError) throw new UnsupportedError('OnnxModule', `${where}: ${error.message}`, error.code)
-  if (error instanceof BpError) throw new BpError(error.code, 'OnnxModule', `${where}: ${error.message}`, { cause: error })
-  throw error
 }
 
 function checkFeeds(inputs: readonly ModelValue[], feeds: ReadonlyMap<string, Tensor>): void {
