@@ -5,6 +5,7 @@ export { UnsupportedError, UnsupportedOperatorError } from './import/errors.ts'
 export { importOnnx, type ImportOptions } from './import/import.ts'
 export { opsets, type ModelNode, type ModelValue } from './import/load.ts'
 export { OnnxModule, type CustomOperator } from './import/module.ts'
+export { inferShapes, type InferOptions, type InferredShapes, type NodeShapes, type ValueShape } from './import/shapes.ts'
 
 export { exportOnnx, type ExportInput, type ExportOptions } from './export/export.ts'
 export { decodeTensorProto, encodeTensorProto, type ExternalData } from './proto/tensor.ts'

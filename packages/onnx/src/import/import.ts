@@ -1,14 +1,17 @@
 // importOnnx: a file's bytes to a module, with everything that could go wrong found before the first run.
 
-import type { Variable } from '@bp/core'
-import { convert, fail } from '@bp/core/extend'
+import { BpError, type DType, type Variable } from '@bp/core'
+import { convert, dtypes, fail } from '@bp/core/extend'
 import { operators as builtIn } from '../operators/index.ts'
 import type { Operators } from '../operators/operator.ts'
+import { elementType, type ElementType } from '../proto/elementType.ts'
 import type { ExternalData, Literal } from '../proto/tensor.ts'
 import { UnsupportedOperatorError } from './errors.ts'
-import { loadGraph, type ModelNode, type NestedGraph } from './load.ts'
+import { cut, readsOf, untied, unused, valuesOf } from './adapt.ts'
+import { type LoadedGraph, loadGraph, type ModelNode, type ModelValue, type NestedGraph } from './load.ts'
 import { custom, type CustomOperator, OnnxModule } from './module.ts'
 import type { Body, Step } from './run.ts'
+import { checkShapes, inferShapes, type ValueShape } from './shapes.ts'
 import { int64s, Known } from './value.ts'
 import { type Place, readersOf, variableOf } from './weights.ts'
 
@@ -18,6 +21,17 @@ export interface ImportOptions {
   readonly externalData?: ExternalData
   /** Operators that the importer has not, by name, `domain:Name` outside the default domain; they win over built-in ones. */
   readonly operators?: Readonly<Record<string, CustomOperator>>
+  /**
+   * Gives weights of their own to what an exporter has merged because it was equal, such as the ones of all normalisations at first. `true`: those that PyTorch's older exporter
+   * leaves an Identity for, under the names of the state dict. Names of parameters: each node that reads one gets its own, the first under that name, others under `node.name`.
+   */
+  readonly untie?: true | readonly string[]
+  /** The values to feed, by name, instead of the file's inputs: any that it makes (see `valueNames` of the module). */
+  readonly inputs?: readonly string[]
+  /** The values to return, by name, instead of the file's outputs, in this order; nodes that they do not need are dropped. */
+  readonly outputs?: readonly string[]
+  /** Whether to refuse a model whose shapes contradict each other where the file leaves no size of its inputs open; true unless given. */
+  readonly checkShapes?: boolean
 }
 
 /**
@@ -38,13 +52,52 @@ export interface ImportOptions {
  * ```
  */
 export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): OnnxModule {
-  const graph = loadGraph(bytes, options.externalData)
+  const loaded = loadGraph(bytes, options.externalData)
   const table: Operators = { ...builtIn, ...Object.fromEntries(Object.entries(options.operators ?? {}).map(([name, f]) => [name, custom(f)])) }
+  const graph = options.untie ? untied(loaded, options.untie) : loaded
+  const model = moduleOf(options.inputs || options.outputs ? cutAt(graph, options, table) : graph, table)
+  if (options.checkShapes ?? true) checkShapes(model)
+  return model
+}
+
+function moduleOf(graph: LoadedGraph, table: Operators): OnnxModule {
   checkSupported(everyNode(graph.nodes).filter(({ operator }) => operator !== 'Constant'), table)
   const variables = new Map<string, Variable>()
-  const { steps, constants } = prepare(graph, graph.outputs.map(({ name }) => name), { table, producer: graph.producer, clashing: clashesOf(graph), variables })
-  return new OnnxModule({ producer: { name: graph.producer, version: graph.producerVersion }, inputs: graph.inputs, outputs: graph.outputs, steps, variables, constants })
+  const { producer, inputs, outputs, declared } = graph
+  const { steps, constants } = prepare(graph, outputs.map(({ name }) => name), { table, producer, clashing: clashesOf(graph), variables })
+  return new OnnxModule({ producer: { name: producer, version: graph.producerVersion }, inputs, outputs, steps, variables, constants, declared })
 }
+
+/** The graph from some values to others, of which the file may say nothing: then what they are is inferred. */
+function cutAt(graph: LoadedGraph, { inputs, outputs }: ImportOptions, table: Operators): LoadedGraph {
+  const all = valuesOf(graph)
+  const missing = [...inputs ?? [], ...outputs ?? []].find(name => !all.has(name))
+  if (missing !== undefined) fail('value', 'importOnnx', `the model has no value named ${JSON.stringify(missing)}; it has ${[...all].slice(0, 8).join(', ')}${all.size > 8 ? ' and others. importOnnx(bytes).valueNames() lists them' : ''}`)
+  const shapes = shapesFor(graph, new Set([...inputs ?? [], ...outputs ?? []]), table)
+  const described = (name: string): ModelValue => {
+    const own = [...graph.inputs, ...graph.outputs].find(value => value.name === name)
+    const { type, shape } = shapes.get(name) ?? { type: null, shape: null }
+    return own ?? { ...undeclared(name), ...type && isDType(type) && { dtype: type }, ...shape && { shape: shape.map((size, i) => size === '?' ? `${name}_${i}` : size) } }
+  }
+  const declared = new Map(graph.declared)
+  for (const name of inputs ?? []) if (!declared.has(name)) declared.set(name, { code: 0, sizes: shapes.get(name)?.shape?.map(size => size === '?' ? null : size) ?? null })
+  return { ...cut(graph, { inputs: inputs?.map(described) ?? null, outputs: outputs?.map(described) ?? graph.outputs }), declared }
+}
+
+/** What values are, as far as it can be told: what makes them may be unsupported or not fit, and is perhaps to be cut off. */
+function shapesFor(graph: LoadedGraph, names: ReadonlySet<string>, table: Operators): ReadonlyMap<string, ValueShape> {
+  try {
+    return inferShapes(moduleOf(cut(graph, { inputs: null, outputs: [...names].map(undeclared) }), table)).values
+  } catch (error) {
+    if (!(error instanceof BpError)) throw error
+    return new Map([...graph.declared].map(([name, { code, sizes }]) => [name, { type: elementType(code), shape: sizes?.map(size => size ?? '?') ?? null }]))
+  }
+}
+
+const isDType = (type: ElementType): type is DType => (dtypes as readonly string[]).includes(type)
+
+/** A value of which nothing is known. */
+const undeclared = (name: string): ModelValue => ({ name, dtype: 'float32', shape: [] })
 
 /** The nodes and those inside them. */
 const everyNode = (nodes: readonly ModelNode[]): ModelNode[] => nodes.flatMap(node => [node, ...[...node.graphs.values()].flatMap(graph => everyNode(graph.nodes))])
@@ -93,13 +146,6 @@ function clashesOf(graph: Pick<NestedGraph, 'initialisers' | 'nodes'>): Set<stri
   return clashing
 }
 
-/** A name, or one that begins with it, that none of the variables has. */
-function unused(name: string, variables: ReadonlyMap<string, Variable>): string {
-  let free = name
-  for (let i = 1; variables.has(free); i++) free = `${name}_${i}`
-  return free
-}
-
 function checkSupported(nodes: readonly ModelNode[], table: Operators): void {
   const missing = nodes.filter(({ operator }) => !Object.hasOwn(table, operator))
   if (missing.length === 0) return
@@ -121,9 +167,6 @@ function constantOf(node: ModelNode): Literal {
   if (attributes.names.length === 0) return fail('data', 'importOnnx', `the Constant node ${JSON.stringify(node.name)} holds nothing. The file is damaged`)
   throw new UnsupportedOperatorError('importOnnx', ['Constant'], `the Constant node ${JSON.stringify(node.name)} holds ${attributes.names.join(', ')}, which is unsupported. Export the model with tensors as constants`)
 }
-
-/** What a node reads, also from inside. */
-const readsOf = ({ inputs, graphs }: ModelNode): string[] => [...inputs, ...[...graphs.values()].flatMap(({ nodes, outputs }) => [...nodes.flatMap(readsOf), ...outputs])]
 
 /** Each node with its function, the values that can be dropped after it, and the graphs inside it. */
 function schedule(nodes: readonly ModelNode[], outputs: readonly string[], model: Model, path: readonly string[]): Step[] {

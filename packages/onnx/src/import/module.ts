@@ -4,7 +4,7 @@ import { type DType, Tensor, type TypedArray, tensor, type Variable } from '@bp/
 import { depends, describe, fail, settles } from '@bp/core/extend'
 import { Module } from '@bp/nn'
 import type { Operator } from '../operators/operator.ts'
-import type { ModelNode, ModelValue } from './load.ts'
+import type { Declared, ModelNode, ModelValue } from './load.ts'
 import { Runner, type Step, type Values } from './run.ts'
 import { type Known, toTensor, type Value } from './value.ts'
 
@@ -23,6 +23,8 @@ export interface ModelParts {
   /** Parameters and buffers by the names of their initialisers. */
   readonly variables: ReadonlyMap<string, Variable>
   readonly constants: ReadonlyMap<string, Known>
+  /** What the file says of its values. */
+  readonly declared: ReadonlyMap<string, Declared>
 }
 
 /**
@@ -46,6 +48,34 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
     this.outputs = parts.outputs
     this.parts = parts
     this.byName = new Map(parts.variables)
+  }
+
+  /**
+   * The nodes in the order in which they run, for reading: operator, name, and the names of the values that they read and make. Those inside
+   * a node are in its `graphs`.
+   */
+  get nodes(): readonly ModelNode[] {
+    return this.parts.steps.map(({ node }) => node)
+  }
+
+  /** The names of all values outside of bodies: the inputs, the parameters and buffers, the constants, and what the nodes make. Any of them can be an output: `importOnnx(bytes, { outputs: [name] })`. */
+  valueNames(): string[] {
+    const { variables, constants, steps, inputs } = this.parts
+    return [...new Set([...inputs.map(({ name }) => name), ...variables.keys(), ...constants.keys(), ...steps.flatMap(({ node }) => node.outputs)])].filter(name => name !== '')
+  }
+
+  /**
+   * The model as a layer of one input and one output, to stand in a `Sequential` with others: the same object, under the type that layers
+   * have. Throws where it has more of either.
+   */
+  asLayer(): Module {
+    if (this.inputs.length !== 1 || this.outputs.length !== 1) fail('value', 'OnnxModule', `a layer has one input and one output, the model has ${this.inputs.length} (${this.inputs.map(({ name }) => name).join(', ')}) and ${this.outputs.length} (${this.outputs.map(({ name }) => name).join(', ')}). Choose one with importOnnx(bytes, { outputs: [name] })`)
+    return this as unknown as Module
+  }
+
+  /** What a model is made of, for tools that look at it without running it. */
+  static partsOf({ parts, byName }: OnnxModule): ModelParts {
+    return { ...parts, variables: byName }
   }
 
   protected override fields(): Iterable<readonly [string, unknown]> {
