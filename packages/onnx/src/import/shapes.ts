@@ -8,7 +8,7 @@ import { abstractly, blank, type Pass, type Seen } from './abstract.ts'
 import type { Declared, ModelNode } from './load.ts'
 import { type ModelParts, OnnxModule } from './module.ts'
 import type { Step } from './run.ts'
-import { formula, type Point, pointsFor } from './sizes.ts'
+import { formula, type Point, familiesOf } from './sizes.ts'
 import { Unknown, type Value } from './value.ts'
 
 /** What is known of a value without running the model. */
@@ -78,9 +78,8 @@ export function inferShapes(model: OnnxModule, { dims = {} }: InferOptions = {})
   const open = openSizes(parts)
   const unknown = Object.keys(dims).find(name => !open.includes(name))
   if (unknown !== undefined) fail('value', 'inferShapes', `no input has an open size named ${unknown}; open are ${open.join(', ') || 'none'}. Use the names in the shapes of model.inputs`)
-  const points = pointsFor(open.filter(name => !Object.hasOwn(dims, name))).map((point): Point => ({ ...point, ...dims }))
-  const { kept, passes } = passesAt(parts, points)
-  const inner = Object.keys(points[0]!).filter(name => !Object.hasOwn(dims, name))
+  const inner = open.filter(name => !Object.hasOwn(dims, name))
+  const { kept, passes } = passesAt(parts, familiesOf(inner).map(family => family.map((point): Point => ({ ...point, ...dims }))))
   const varying = kept.map(point => Object.fromEntries(inner.map(name => [name, point[name]!])))
   const values = new Map([...passes[0]!.values.keys()].map(name => [name, joined(varying, passes.map(pass => pass.values.get(name) ?? nothing))]))
   for (const { name } of parts.outputs) checkOutput(name, values.get(name), parts.declared.get(name))
@@ -104,25 +103,37 @@ const openSizes = ({ inputs }: ModelParts): string[] => [...new Set(inputs.flatM
 const feedsAt = ({ inputs, declared }: ModelParts, point: Point): Map<string, Value> =>
   new Map(inputs.map(({ name, dtype, shape }) => [name, declared.has(name) && declared.get(name)!.sizes === null ? new Unknown(dtype) : blank(new Aval(shape.map(size => typeof size === 'number' ? size : point[size]!), dtype))]))
 
-/** Looks at a model for several sizes; those that do not fit it are left out. Throws the first error where none does. */
-function passesAt(parts: ModelParts, points: readonly Point[]): { readonly kept: Point[]; readonly passes: Pass[] } {
-  const kept: Point[] = []
-  const passes: Pass[] = []
-  let first: BpError | null = null
-  for (const point of points) {
-    try {
-      passes.push(abstractly(parts, feedsAt(parts, point)))
-      kept.push(point)
-    } catch (error) {
-      if (!(error instanceof BpError)) throw error
-      first ??= error
-    }
+/** A pass at a point, or the error that says why the sizes do not fit the model. */
+function passAt(parts: ModelParts, point: Point): Pass | BpError {
+  try {
+    return abstractly(parts, feedsAt(parts, point))
+  } catch (error) {
+    if (error instanceof BpError) return error
+    throw error
   }
-  if (passes.length === 0) {
-    const sizes = Object.entries(points[0]!).map(([name, size]) => `${name} = ${size}`)
-    throw new BpError(first!.code, 'inferShapes', `${first!.message}${sizes.length > 0 ? `, for ${sizes.join(', ')} and for other sizes. If the model fits some sizes alone, give them as { dims }` : ''}`, { cause: first })
+}
+
+/** How many values a pass tells. */
+const told = (pass: Pass | BpError): number => pass instanceof BpError ? -1 : [...pass.values.values()].filter(({ sizes }) => sizes && !sizes.includes(null)).length
+
+/**
+ * Looks at a model for the sizes of the family whose first tells most, and keeps those that tell as much. Throws the first error where no
+ * sizes fit.
+ */
+function passesAt(parts: ModelParts, families: readonly (readonly Point[])[]): { readonly kept: readonly Point[]; readonly passes: readonly Pass[] } {
+  const firsts = families.map(([point]) => passAt(parts, point!))
+  const scores = firsts.map(told)
+  const best = scores.indexOf(Math.max(...scores))
+  const first = firsts[best]!
+  if (first instanceof BpError) {
+    const sizes = Object.entries(families[best]![0]!).map(([name, size]) => `${name} = ${size}`)
+    throw new BpError(first.code, 'inferShapes', `${first.message}${sizes.length > 0 ? `, for ${sizes.join(', ')} and for other sizes. If the model fits some sizes alone, give them as { dims }` : ''}`, { cause: first })
   }
-  return { kept, passes }
+  const kept = families[best]!.slice(1).flatMap(point => {
+    const pass = passAt(parts, point)
+    return pass instanceof BpError || told(pass) < scores[best]! ? [] : [[point, pass] as const]
+  })
+  return { kept: [families[best]![0]!, ...kept.map(([point]) => point)], passes: [first, ...kept.map(([, pass]) => pass)] }
 }
 
 /** What a value is, from what it is at several points. */

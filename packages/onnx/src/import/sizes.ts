@@ -4,16 +4,15 @@
 export type Point = Readonly<Record<string, number>>
 
 /**
- * Points to look at: the first, then each open size changed alone, then all. Most are multiples of 32, for models that halve images five times, or divide
- * channels or heads; the others tell where halves are rounded, and fit models
- * whose sizes have an end.
+ * Points to look at, in families of which one may fit a model better than others: sizes of images and sentences, sizes of sound, small ones. In each comes a first point, then
+ * the first with every open size changed alone, then others. Most sizes are multiples of 32, for models that halve images five times; the rest tell how halves are rounded.
  */
-export function pointsFor(open: readonly string[]): Point[] {
+export const familiesOf = (open: readonly string[]): Point[][] => [[3, 32], [16, 32], [1, 8], [2, 1]].map(([least, unit]) => {
   const all = (of: (i: number) => number): Point => Object.fromEntries(open.map((name, i) => [name, of(i)]))
-  const first = all(i => 32 * (3 + 2 * i))
-  const changed = [64, 160, 37].flatMap(by => open.map((name): Point => ({ ...first, [name]: first[name]! + by })))
-  return open.length === 0 ? [first] : [first, ...changed, all(i => 32 * (8 + 3 * i)), all(i => 101 + 12 * i), all(i => 8 * (1 + i)), all(i => 2 + i)]
-}
+  const first = all(i => unit! * (least! + 2 * i))
+  const changed = [256, 160, 37, 15].flatMap(by => open.map((name): Point => ({ ...first, [name]: first[name]! + by })))
+  return open.length === 0 ? [first] : [first, ...changed, all(i => unit! * (least! + 5 + 3 * i)), all(i => first[open[i]!]! + 5 + 12 * i)]
+})
 
 /** A whole number p·s + c divided by q, rounded down, as text. */
 function affine(name: string, p: number, q: number, c: number): string {
@@ -24,21 +23,19 @@ function affine(name: string, p: number, q: number, c: number): string {
 
 const gcd = (a: number, b: number): number => b === 0 ? a : gcd(b, a % b)
 
-/** ⌊(p·s + c)/q⌋ in one of the open sizes; c is in an interval that every point narrows. */
+/** ⌊(p·s + c)/q⌋ in one of the open sizes: a rise between two points gives p/q, and every point narrows the interval of c. */
 function ofOne(name: string, points: readonly Point[], sizes: readonly number[]): string | null {
-  const other = points.findIndex((point, i) => i > 0 && (point[name]! - points[0]![name]!) % 32 === 0 && point[name] !== points[0]![name])
-  if (other < 0) return null
-  const [rise, run] = [sizes[other]! - sizes[0]!, points[other]![name]! - points[0]![name]!]
-  const common = gcd(Math.abs(rise), run)
-  const [p, q] = [rise / common, run / common]
-  if (p <= 0) return null
-  let [low, high] = [-Infinity, Infinity]
-  sizes.forEach((size, i) => {
-    const start = q * size - p * points[i]![name]!
-    low = Math.max(low, start)
-    high = Math.min(high, start + q - 1)
-  })
-  return low > high ? null : affine(name, p, q, low <= 0 && high >= 0 ? 0 : low)
+  for (let i = 1; i < points.length; i++) {
+    const run = points[i]![name]! - points[0]![name]!
+    const rise = sizes[i]! - sizes[0]!
+    if (run <= 0 || rise <= 0) continue
+    const common = gcd(rise, run)
+    const [p, q] = [rise / common, run / common]
+    const starts = sizes.map((size, k) => q * size - p * points[k]![name]!)
+    const [low, high] = [Math.max(...starts), Math.min(...starts) + q - 1]
+    if (low <= high) return low > 0 && high === q - 1 && p === 1 ? `ceil(${name}/${q})` : affine(name, p, q, low <= 0 && high >= 0 ? 0 : low)
+  }
+  return null
 }
 
 /** Σ aᵢ·sᵢ + c, with whole numbers, in several of the open sizes. */
