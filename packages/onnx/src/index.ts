@@ -3,6 +3,7 @@
 export { Attributes } from './import/attributes.ts'
 export { UnsupportedError, UnsupportedOperatorError } from './import/errors.ts'
 export { importOnnx, type ImportOptions } from './import/import.ts'
+export { addOnnxLoRA, mergeOnnxLoRA, type OnnxLoRATargets } from './import/lora.ts'
 export { opsets, type ModelNode, type ModelValue } from './import/load.ts'
 export { OnnxModule, type CustomOperator } from './import/module.ts'
 export { inferShapes, type InferOptions, type InferredShapes, type NodeShapes, type ValueShape } from './import/shapes.ts'

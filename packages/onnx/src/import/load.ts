@@ -2,7 +2,7 @@
 
 import type { DType } from '@bp/core'
 import { fail } from '@bp/core/extend'
-import { decodeModel, type GraphProto, type Int64, type NodeProto, toNumber, type ValueInfoProto } from '../proto/proto.ts'
+import { decodeModel, type Dimension, type GraphProto, type Int64, type NodeProto, toNumber, type ValueInfoProto } from '../proto/proto.ts'
 import { dtypeOfCode, type ExternalData, type Literal, readTensor } from '../proto/tensor.ts'
 import { Attributes } from './attributes.ts'
 import { UnsupportedError } from './errors.ts'
@@ -112,9 +112,12 @@ function readValue(info: ValueInfoProto, role: 'input' | 'output'): ModelValue {
 /** What a graph says of its values that are tensors; a size of 0 is how some exporters say that they do not know it. */
 function declaredIn(graph: GraphProto): Map<string, Declared> {
   const tensors = [...graph.valueInfo ?? [], ...graph.input ?? [], ...graph.output ?? []].flatMap(({ name, type }) => name && type?.tensorType ? [[name, type.tensorType] as const] : [])
-  return new Map(tensors.map(([name, { elemType, shape }]) => [name, {
-    code: elemType ?? 0, sizes: shape ? (shape.dim ?? []).map(dim => dim.dimParam ? dim.dimParam : toNumber(dim.dimValue as Int64) > 0 ? toNumber(dim.dimValue as Int64) : null) : null,
-  }]))
+  const sizeIn = ({ dimParam, dimValue }: Dimension): number | string | null => {
+    const size = toNumber(dimValue as Int64)
+    if (size > 0) return size
+    return dimParam === '' ? null : dimParam ?? null
+  }
+  return new Map(tensors.map(([name, { elemType, shape }]) => [name, { code: elemType ?? 0, sizes: shape ? (shape.dim ?? []).map(sizeIn) : null }]))
 }
 
 function readNode(node: NodeProto, index: number, file: File): ModelNode {

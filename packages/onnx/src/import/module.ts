@@ -2,7 +2,7 @@
 
 import { type DType, Tensor, type TypedArray, tensor, type Variable } from '@bp/core'
 import { depends, describe, fail, settles } from '@bp/core/extend'
-import { Module } from '@bp/nn'
+import { type LowRankUpdate, Module, type Parameter, withUpdate } from '@bp/nn'
 import type { Operator } from '../operators/operator.ts'
 import type { Declared, ModelNode, ModelValue } from './load.ts'
 import { Runner, type Step, type Values } from './run.ts'
@@ -39,6 +39,7 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
   readonly outputs: readonly ModelValue[]
   private readonly parts: ModelParts
   private readonly byName: Map<string, Variable>
+  private readonly updates = new Map<string, LowRankUpdate>()
   private asFile = true
 
   constructor(parts: ModelParts) {
@@ -78,12 +79,28 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
     return { ...parts, variables: byName }
   }
 
+  /** Sets, or with `null` takes away, the low-rank update of a parameter, which is added to it whenever the model runs; see {@link addOnnxLoRA}. */
+  static setUpdate({ updates }: OnnxModule, name: string, update: LowRankUpdate | null): void {
+    settles(updates)
+    if (update) updates.set(name, update)
+    else updates.delete(name)
+  }
+
+  /** The low-rank updates by the names of their parameters. */
+  static updatesOf({ updates }: OnnxModule): ReadonlyMap<string, LowRankUpdate> {
+    return updates
+  }
+
   protected override fields(): Iterable<readonly [string, unknown]> {
-    return this.byName
+    const updates = [...this.updates].flatMap(([name, { lora_A, lora_B }]) => [[`${name}.lora_A`, lora_A], [`${name}.lora_B`, lora_B]] as const)
+    return [...this.byName, ...updates]
   }
 
   protected override setField(name: string, value: unknown): void {
-    this.byName.set(name, value as Variable)
+    const [, base, factor] = /^(.*)\.(lora_[AB])$/.exec(name) ?? []
+    const update = base === undefined || this.byName.has(name) ? undefined : this.updates.get(base)
+    if (update) this.updates.set(base!, { ...update, [factor!]: value as Parameter })
+    else this.byName.set(name, value as Variable)
   }
 
   override train(on = true): this {
@@ -116,8 +133,10 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
   private evaluate(feeds: ReadonlyMap<string, Tensor>): Tensor[] {
     checkFeeds(this.inputs, feeds)
     const { constants, steps } = this.parts
-    const values: Values = new Map<string, Value | undefined>([...this.byName, ...constants, ...feeds])
-    new Runner(this.mode, this.byName).run(steps, values)
+    const variables = new Map<string, Tensor>(this.byName)
+    if (depends(this.updates, () => this.updates.size) > 0) for (const [name, update] of this.updates) variables.set(name, withUpdate(variables.get(name)!, update))
+    const values: Values = new Map<string, Value | undefined>([...variables, ...constants, ...feeds])
+    new Runner(this.mode, variables).run(steps, values)
     return this.outputs.map(({ name }) => toTensor(values.get(name) ?? fail('data', 'OnnxModule', `the output ${JSON.stringify(name)} was left out by the operator that makes it`)))
   }
 }
