@@ -79,7 +79,7 @@ export function inferShapes(model: OnnxModule, { dims = {} }: InferOptions = {})
   const unknown = Object.keys(dims).find(name => !open.includes(name))
   if (unknown !== undefined) fail('value', 'inferShapes', `no input has an open size named ${unknown}; open are ${open.join(', ') || 'none'}. Use the names in the shapes of model.inputs`)
   const inner = open.filter(name => !Object.hasOwn(dims, name))
-  const { kept, passes } = passesAt(parts, familiesOf(inner).map(family => family.map((point): Point => ({ ...point, ...dims }))))
+  const { kept, passes } = passesAt(parts, inner, familiesOf(inner).map(family => family.map((point): Point => ({ ...point, ...dims }))))
   const varying = kept.map(point => Object.fromEntries(inner.map(name => [name, point[name]!])))
   const values = new Map([...passes[0]!.values.keys()].map(name => [name, joined(varying, passes.map(pass => pass.values.get(name) ?? nothing))]))
   for (const { name } of parts.outputs) checkOutput(name, values.get(name), parts.declared.get(name))
@@ -120,13 +120,13 @@ const told = (pass: Pass | BpError): number => pass instanceof BpError ? -1 : [.
  * Looks at a model for the sizes of the family whose first tells most, and keeps those that tell as much. Throws the first error where no
  * sizes fit.
  */
-function passesAt(parts: ModelParts, families: readonly (readonly Point[])[]): { readonly kept: readonly Point[]; readonly passes: readonly Pass[] } {
+function passesAt(parts: ModelParts, open: readonly string[], families: readonly (readonly Point[])[]): { readonly kept: readonly Point[]; readonly passes: readonly Pass[] } {
   const firsts = families.map(([point]) => passAt(parts, point!))
   const scores = firsts.map(told)
   const best = scores.indexOf(Math.max(...scores))
   const first = firsts[best]!
   if (first instanceof BpError) {
-    const sizes = Object.entries(families[best]![0]!).map(([name, size]) => `${name} = ${size}`)
+    const sizes = open.map(name => `${name} = ${families[best]![0]![name]!}`)
     throw new BpError(first.code, 'inferShapes', `${first.message}${sizes.length > 0 ? `, for ${sizes.join(', ')} and for other sizes. If the model fits some sizes alone, give them as { dims }` : ''}`, { cause: first })
   }
   const kept = families[best]!.slice(1).flatMap(point => {
