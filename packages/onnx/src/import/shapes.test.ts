@@ -13,7 +13,6 @@ use(cpu())
 
 const untyped = (name: string, elemType = 1): onnx.IValueInfoProto => ({ name, type: { tensorType: { elemType } } })
 const scalar = (name: string, elemType: number): onnx.IValueInfoProto => ({ name, type: { tensorType: { elemType, shape: {} } } })
-const flag = (name: string): onnx.ITensorProto => ({ name, dims: [], dataType: 9, int32Data: [1] })
 const shapesOf = (bytes: Uint8Array, options?: InferOptions): Record<string, string> =>
   Object.fromEntries([...inferShapes(importOnnx(bytes), options).values].map(([name, { type, shape }]) => [name, `${type} ${shape ? `[${shape.join()}]` : '?'}`]))
 
