@@ -40,9 +40,6 @@ class AbstractRunner extends Runner {
   private left = mostSteps
   /** How many nodes the present one stands in. */
   private depth = 0
-  /** Within a graph that may never run: what does not fit there is no contradiction. */
-  private tolerant = false
-
   override step(step: Step, values: Values): Results {
     const inputs = step.node.inputs.map(name => values.get(name))
     const rule = Object.hasOwn(rules, step.node.operator) ? rules[step.node.operator] : undefined
@@ -52,16 +49,15 @@ class AbstractRunner extends Runner {
     return made
   }
 
-  /** The graph that an attribute of a node holds, which may never run. */
+  /** What a graph makes that may never run; `null` where it cannot run on these shapes, which is no contradiction then. */
   maybe(step: Step, attribute: string, values: Values, feeds: Results = []): Results | null {
     const body = step.bodies.get(attribute)
     if (!body) return null
-    const before = this.tolerant
-    this.tolerant = true
     try {
       return this.body(body, values, feeds)
-    } finally {
-      this.tolerant = before
+    } catch (error) {
+      if (isContradiction(error)) return null
+      throw error
     }
   }
 
@@ -102,13 +98,15 @@ class AbstractRunner extends Runner {
       return results
     } catch (error) {
       if (error instanceof TooLong && step.bodies.size === 0) throw error
-      if (error instanceof BpError && error.code === 'shape' && !this.tolerant) throw error
+      if (isContradiction(error)) throw error
       return null
     } finally {
       this.left += kept
     }
   }
 }
+
+const isContradiction = (error: unknown): boolean => error instanceof BpError && error.code === 'shape'
 
 /** A value as it goes on: tensors that were traced lose what traced them. */
 function emptied(value: Value): Value {
@@ -142,10 +140,10 @@ function meet(a: Value | undefined, b: Value | undefined): Value {
 /** What is known of the results of an operator that could not be run on shapes; `null`: nothing. */
 type Rule = (step: Step, inputs: Results, values: Values, runner: AbstractRunner) => Results | null
 
-/** Both branches are looked at. */
+/** Both branches are looked at. One that cannot run on these shapes is not taken. */
 const branches: Rule = (step, _inputs, values, runner) => {
   const [then, otherwise] = ['then_branch', 'else_branch'].map(name => runner.maybe(step, name, values))
-  return then && otherwise ? step.node.outputs.map((_, i) => meet(then[i], otherwise[i])) : null
+  return then && otherwise ? step.node.outputs.map((_, i) => meet(then[i], otherwise[i])) : then ?? otherwise ?? null
 }
 
 /** One step is looked at, and a second where the first changes the shape of what is carried. */
