@@ -10,7 +10,7 @@ import { type Arrow, type Box, type Kind, picture } from './picture.ts'
 
 const shapeText = (value: ValueShape | null): string => value === null ? '' : value.shape === null ? `${value.type ?? '?'}[…]` : typed(value.type ?? '?', value.shape)
 
-const valueText = ({ name, dtype, shape }: ModelValue): string => `${name} ${typed(dtype, shape)}`
+const valueText = ({ name, kind, type, shape }: ModelValue): string => `${name} ${kind === 'tensor' ? '' : `${kind} of `}${shape === null ? `${type ?? '?'}[…]` : typed(type ?? '?', shape)}`
 
 /** One line a node: number, name, operator, results, parameters, operations, memory. */
 function nodeRows(nodes: readonly NodeShapes[]): string[][] {
@@ -27,14 +27,16 @@ function total(nodes: readonly NodeShapes[], of: (node: NodeShapes) => number | 
 function overview(model: OnnxModule, { nodes, at, contradictions }: InferredShapes): string {
   const parameters = model.parameters()
   const size = parameters.reduce((sum, p) => sum + sizeOf(p.shape), 0)
-  const operators = [...Map.groupBy(nodes, ({ node }) => node.operator)].sort(([, a], [, b]) => b.length - a.length)
+  const counts = new Map<string, number>()
+  for (const { node } of nodes) counts.set(node.operator, (counts.get(node.operator) ?? 0) + 1)
+  const operators = [...counts].sort(([, a], [, b]) => b - a)
   const open = Object.entries(at).map(([name, n]) => `${name} = ${n}`).join(', ')
   return columns([
     ['producer', [model.producer.name, model.producer.version].filter(text => text !== '').join(' ') || '(not said)'],
     ['inputs', model.inputs.map(valueText).join('; ')],
     ['outputs', model.outputs.map(valueText).join('; ')],
     ['parameters', `${count(size)} in ${parameters.length} tensors`],
-    ['nodes', `${nodes.length}: ${operators.map(([name, list]) => `${list.length} ${name}`).join(', ')}`],
+    ['nodes', `${nodes.length}: ${operators.map(([name, times]) => `${times} ${name}`).join(', ')}`],
     ['operations', `${total(nodes, ({ flops }) => flops, count)}`],
     ['results', `${total(nodes, ({ bytes: memory }) => memory, bytes)} if all were kept`],
     ...open === '' ? [] : [['open sizes', `counted at ${open}; choose others with --dims`]],

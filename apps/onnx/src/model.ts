@@ -59,7 +59,8 @@ function tensorIn(path: string): Tensor {
   return tensor(data, { shape, ...dtype && { dtype } })
 }
 
-function randomFor({ dtype, shape }: ModelValue, dims: ReadonlyMap<string, number>, generator: Generator): Tensor {
+function randomFor({ name, kind, type, dtype, shape }: ModelValue, dims: ReadonlyMap<string, number>, generator: Generator): Tensor {
+  if (kind !== 'tensor' || type === 'string' || shape === null) throw new UsageError(`the input ${name} is ${kind === 'tensor' ? 'a tensor' : `of kind ${kind}`}${type === 'string' ? ' of strings' : shape === null ? ' of any shape' : ''}: give a file, --input ${name}=FILE`)
   const sizes = shape.map(size => typeof size === 'number' ? size : dims.get(size) ?? 1)
   return isFloat(dtype) ? cast(generator.uniform(sizes, { low: -1, high: 1 }), dtype) : cast(generator.bernoulli(0.5, sizes), dtype)
 }

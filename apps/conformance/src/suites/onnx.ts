@@ -35,7 +35,7 @@ function runFolder(folder: string): number {
       const want = read(join(set, `output_${i}.pb`), output)
       // that a result is of the type that the file declares has been checked by the model
       if (want.type !== null && want.type !== output.type) throw new Mismatch(`${output.name} is ${output.type}, expected ${want.type}`)
-      return compareValues(output.name, outputs[output.name] ?? null, want.value, output.type)
+      return compareValues(output.name, outputs[output.name] ?? null, want.value, output.type ?? output.dtype)
     }))
   }))
 }

@@ -43,13 +43,14 @@ function readTensor({ name, type, dtype, shape }: ModelValue, x: OnnxValue, size
     if (before !== undefined && before !== given.shape[i]) fail('shape', 'OnnxModule', `the axis ${size} is ${before} in one input and ${given.shape[i]} in ${name}. They must be equal`)
     sizes.set(size, given.shape[i]!)
   })
-  return given instanceof Tensor && isNarrow(type) ? narrowTo(type, given) : given
+  return given instanceof Tensor && type !== null && isNarrow(type) ? narrowTo(type, given) : given
 }
 
 /** A result as it is given out. Throws a `data` error where its element type or kind is not what the file declares. */
 export function giveOut(output: ModelValue, value: Value): OnnxValue {
   const { name, kind, type } = output
   const inner = value instanceof Optional ? value.value : value
+  if (type === null) return undeclared(inner)
   if (inner === null) return kind.startsWith('optional') ? null : mistaken(output, 'an empty optional')
   if (inner instanceof Sequence) return kind.endsWith('sequence') ? inner.items.map(item => giveOut({ name, kind: 'tensor', type, dtype: output.dtype, shape: null }, item)) : mistaken(output, 'a sequence')
   if (inner instanceof Optional || kind.endsWith('sequence')) return mistaken(output, inner instanceof Optional ? 'an optional in an optional' : `a tensor of ${elementTypeOf(inner)}`)
@@ -57,6 +58,9 @@ export function giveOut(output: ModelValue, value: Value): OnnxValue {
   if (got !== type) mistaken(output, `a tensor of ${got}`)
   return inner instanceof StringTensor ? inner : toTensor(inner)
 }
+
+/** A value of which the file declares nothing. */
+const undeclared = (value: Value | null): OnnxValue => value === null || value instanceof StringTensor ? value : value instanceof Sequence ? value.items.map(undeclared) : value instanceof Optional ? undeclared(value.value) : toTensor(value)
 
 const mistaken = ({ name, kind, type }: ModelValue, got: string): never =>
   fail('data', 'OnnxModule', `the file declares the output ${name} as ${kind === 'tensor' ? 'a tensor' : kind === 'sequence' ? 'a sequence' : `an ${kind}`} of ${type}, but its nodes make ${got}. The file is damaged or was written wrongly; export the model again`)

@@ -2,7 +2,7 @@
 
 import type { DType } from '@bp/core'
 import { fail } from '@bp/core/extend'
-import { decodeModel, type GraphProto, type Int64, type NodeProto, type TensorType, toNumber, type TypeProto, type ValueInfoProto } from '../proto/proto.ts'
+import { decodeModel, type Dimension, type GraphProto, type Int64, type NodeProto, type TensorType, toNumber, type TypeProto, type ValueInfoProto } from '../proto/proto.ts'
 import { carrierOf, type ElementType } from '../proto/elementType.ts'
 import { type ExternalData, readStored, type Stored, typeOfCode } from '../proto/tensor.ts'
 import { Attributes } from './attributes.ts'
@@ -15,8 +15,8 @@ export type ValueKind = 'tensor' | 'sequence' | 'optional' | 'optional sequence'
 export interface ModelValue {
   readonly name: string
   readonly kind: ValueKind
-  /** The element type that the file declares. */
-  readonly type: ElementType
+  /** The element type that the file declares; `null` for an inner value that was made an output, of which it says nothing. */
+  readonly type: ElementType | null
   /** The dtype in which tensors of the type are fed and returned: the type itself where it is one, else what carries it. Texts count as int32 inside. */
   readonly dtype: DType
   /** The shape, of the tensors of a sequence too; `null` where the file leaves even the number of axes open. */
@@ -46,6 +46,12 @@ export interface NestedGraph {
   readonly nodes: readonly ModelNode[]
 }
 
+/** What a file says of a value: the number of its element type, and its sizes, `null` each where it is left open; `null` where even the number of axes is. */
+export interface Declared {
+  readonly code: number
+  readonly sizes: readonly (number | string | null)[] | null
+}
+
 /** A checked graph. */
 export interface LoadedGraph {
   readonly producer: string
@@ -54,6 +60,8 @@ export interface LoadedGraph {
   readonly outputs: readonly ModelValue[]
   readonly initialisers: ReadonlyMap<string, Stored>
   readonly nodes: readonly ModelNode[]
+  /** What the file says of inputs, outputs and inner values. */
+  readonly declared: ReadonlyMap<string, Declared>
 }
 
 /** What reading any graph of a file needs of the file. */
@@ -83,7 +91,7 @@ export function loadGraph(bytes: Uint8Array, external?: ExternalData): LoadedGra
   const inputs = (graph.input ?? []).filter(({ name }) => !initialisers.has(name ?? '')).map(info => readValue(info, 'input'))
   const nodes = (graph.node ?? []).map((node, i) => readNode(node, i, file))
   checkOrder(nodes, [...inputs.map(({ name }) => name), ...initialisers.keys()], (graph.output ?? []).map(({ name }) => name ?? ''))
-  return { producer: file.producer, producerVersion: model.producerVersion ?? '', inputs, outputs: (graph.output ?? []).map(info => readValue(info, 'output')), initialisers, nodes }
+  return { producer: file.producer, producerVersion: model.producerVersion ?? '', inputs, outputs: (graph.output ?? []).map(info => readValue(info, 'output')), initialisers, nodes, declared: declaredIn(graph) }
 }
 
 /** Operators that have had one meaning from the first version up to 6. */
@@ -132,6 +140,17 @@ function kindOf(type: TypeProto | null | undefined, where: string): { readonly k
   if (inner?.tensorType) return { kind: 'optional', tensor: inner.tensorType }
   if (inner?.sequenceType?.elemType?.tensorType) return { kind: 'optional sequence', tensor: inner.sequenceType.elemType.tensorType }
   throw new UnsupportedError(op, `${where} is no tensor, sequence of tensors, or optional of either, which is unsupported. Export a model whose inputs and outputs are such`)
+}
+
+/** What a graph says of its values that are tensors; a size of 0 is how some exporters say that they do not know it. */
+function declaredIn(graph: GraphProto): Map<string, Declared> {
+  const tensors = [...graph.valueInfo ?? [], ...graph.input ?? [], ...graph.output ?? []].flatMap(({ name, type }) => name && type?.tensorType ? [[name, type.tensorType] as const] : [])
+  const sizeIn = ({ dimParam, dimValue }: Dimension): number | string | null => {
+    const size = toNumber(dimValue as Int64)
+    if (size > 0) return size
+    return dimParam === '' ? null : dimParam ?? null
+  }
+  return new Map(tensors.map(([name, { elemType, shape }]) => [name, { code: elemType ?? 0, sizes: shape ? (shape.dim ?? []).map(sizeIn) : null }]))
 }
 
 function readNode(node: NodeProto, index: number, file: File): ModelNode {

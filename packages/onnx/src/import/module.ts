@@ -1,37 +1,15 @@
 // The imported model: a module whose forward pass runs the file's nodes in order.
 
-import { BpError, type DType, noGrad, Tensor, type TypedArray, tensor, type Variable } from '@bp/core'
-import { depends, fail, isFloat, outside, settles } from '@bp/core/extend'
-import { Module } from '@bp/nn'
-import { detach } from '@bp/ops'
-import { onKnown } from '../operators/known.ts'
-import type { Context, Operator } from '../operators/operator.ts'
-import { knownLimit } from '../operators/shape.ts'
-import { UnsupportedError, UnsupportedOperatorError } from './errors.ts'
+import { type DType, Tensor, type TypedArray, tensor, type Variable } from '@bp/core'
+import { depends, fail, settles } from '@bp/core/extend'
+import { type LowRankUpdate, Module, type Parameter, withUpdate } from '@bp/nn'
+import type { Operator } from '../operators/operator.ts'
 import type { NarrowType } from '../proto/elementType.ts'
 import { giveOut, type OnnxValue, readFeeds } from './feeds.ts'
-import type { ModelNode, ModelValue } from './load.ts'
+import type { Declared, ModelNode, ModelValue } from './load.ts'
 import { narrowTo } from './narrow.ts'
-import { prepare, settle } from './settle.ts'
-import { carrierIn, Known, toTensor, type Value } from './value.ts'
-
-/** A node with the function that computes it, the values that nothing reads after it, and the graphs that it runs. */
-export interface Step {
-  readonly node: ModelNode
-  readonly operator: Operator
-  readonly last: readonly string[]
-  readonly bodies: ReadonlyMap<string, Body>
-}
-
-/** A graph inside a node, ready to run. */
-export interface Body {
-  readonly inputs: readonly string[]
-  readonly outputs: readonly string[]
-  readonly steps: readonly Step[]
-  readonly constants: ReadonlyMap<string, Value>
-}
-
-type Values = Map<string, Value | undefined>
+import { Runner, type Step, type Values } from './run.ts'
+import { toTensor, type Value } from './value.ts'
 
 /** The program that wrote a file, as the file says; empty where it does not. */
 export interface Producer {
@@ -50,6 +28,8 @@ export interface ModelParts {
   /** The element types of those whose type in the file is no dtype: they are kept in the carrier's dtype, and rounded where they are used. */
   readonly narrow: ReadonlyMap<string, NarrowType>
   readonly constants: ReadonlyMap<string, Value>
+  /** What the file says of its values. */
+  readonly declared: ReadonlyMap<string, Declared>
 }
 
 /**
@@ -64,6 +44,7 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
   readonly outputs: readonly ModelValue[]
   private readonly parts: ModelParts
   private readonly byName: Map<string, Variable>
+  private readonly updates = new Map<string, LowRankUpdate>()
   private asFile = true
 
   constructor(parts: ModelParts) {
@@ -75,12 +56,56 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
     this.byName = new Map(parts.variables)
   }
 
+  /**
+   * The nodes in the order in which they run, for reading: operator, name, and the names of the values that they read and make. Those inside
+   * a node are in its `graphs`.
+   */
+  get nodes(): readonly ModelNode[] {
+    return this.parts.steps.map(({ node }) => node)
+  }
+
+  /** The names of all values outside of bodies: the inputs, the parameters and buffers, the constants, and what the nodes make. Any of them can be an output: `importOnnx(bytes, { outputs: [name] })`. */
+  valueNames(): string[] {
+    const { variables, constants, steps, inputs } = this.parts
+    return [...new Set([...inputs.map(({ name }) => name), ...variables.keys(), ...constants.keys(), ...steps.flatMap(({ node }) => node.outputs)])].filter(name => name !== '')
+  }
+
+  /**
+   * The model as a layer of one input and one output, to stand in a `Sequential` with others: the same object, under the type that layers
+   * have. Throws where it has more of either.
+   */
+  asLayer(): Module {
+    if (this.inputs.length !== 1 || this.outputs.length !== 1) fail('value', 'OnnxModule', `a layer has one input and one output, the model has ${this.inputs.length} (${this.inputs.map(({ name }) => name).join(', ')}) and ${this.outputs.length} (${this.outputs.map(({ name }) => name).join(', ')}). Choose one with importOnnx(bytes, { outputs: [name] })`)
+    return this as unknown as Module
+  }
+
+  /** What a model is made of, for tools that look at it without running it. */
+  static partsOf({ parts, byName }: OnnxModule): ModelParts {
+    return { ...parts, variables: byName }
+  }
+
+  /** Sets, or with `null` takes away, the low-rank update of a parameter, which is added to it whenever the model runs; see {@link addOnnxLoRA}. */
+  static setUpdate({ updates }: OnnxModule, name: string, update: LowRankUpdate | null): void {
+    settles(updates)
+    if (update) updates.set(name, update)
+    else updates.delete(name)
+  }
+
+  /** The low-rank updates by the names of their parameters. */
+  static updatesOf({ updates }: OnnxModule): ReadonlyMap<string, LowRankUpdate> {
+    return updates
+  }
+
   protected override fields(): Iterable<readonly [string, unknown]> {
-    return this.byName
+    const updates = [...this.updates].flatMap(([name, { lora_A, lora_B }]) => [[`${name}.lora_A`, lora_A], [`${name}.lora_B`, lora_B]] as const)
+    return [...this.byName, ...updates]
   }
 
   protected override setField(name: string, value: unknown): void {
-    this.byName.set(name, value as Variable)
+    const [, base, factor] = /^(.*)\.(lora_[AB])$/.exec(name) ?? []
+    const update = base === undefined || this.byName.has(name) ? undefined : this.updates.get(base)
+    if (update) this.updates.set(base!, { ...update, [factor!]: value as Parameter })
+    else this.byName.set(name, value as Variable)
   }
 
   override train(on = true): this {
@@ -121,69 +146,13 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
 
   private evaluate(feeds: ReadonlyMap<string, OnnxValue>): OnnxValue[] {
     const { constants, narrow, steps } = this.parts
-    const values: Values = new Map<string, Value | undefined>([...this.byName, ...constants, ...readFeeds(this.inputs, feeds)])
-    for (const [name, type] of narrow) values.set(name, narrowTo(type, this.byName.get(name)!))
-    this.runSteps(steps, values)
+    const variables = new Map<string, Value>(this.byName)
+    if (depends(this.updates, () => this.updates.size) > 0) for (const [name, update] of this.updates) variables.set(name, withUpdate(toTensor(variables.get(name)!), update))
+    for (const [name, type] of narrow) variables.set(name, narrowTo(type, toTensor(variables.get(name)!)))
+    const values: Values = new Map<string, Value | undefined>([...variables, ...constants, ...readFeeds(this.inputs, feeds)])
+    new Runner(this.mode, variables).run(steps, values)
     return this.outputs.map(output => giveOut(output, values.get(output.name) ?? fail('data', 'OnnxModule', `the output ${JSON.stringify(output.name)} was left out by the operator that makes it`)))
   }
-
-  private runSteps(steps: readonly Step[], values: Values): void {
-    for (const step of steps) {
-      const results = this.compute(step, values)
-      step.node.outputs.forEach((name, i) => { if (name !== '') values.set(name, results[i]) })
-      for (const name of step.last) values.delete(name)
-    }
-  }
-
-  private runBody({ inputs, outputs, steps, constants }: Body, around: Values, feeds: readonly (Value | undefined)[]): readonly (Value | undefined)[] {
-    const values: Values = new Map([...around, ...constants, ...inputs.map((name, i) => [name, feeds[i]] as const)])
-    this.runSteps(steps, values)
-    return outputs.map(name => values.get(name))
-  }
-
-  private compute({ node, operator, bodies }: Step, values: Values): readonly (Value | undefined)[] {
-    const given = node.inputs.map(name => name === '' ? undefined : values.get(name) ?? absent(node, name))
-    const context: Context = {
-      training: this.mode,
-      update: (input, value) => {
-        const variable = this.byName.get(node.inputs[input] ?? '')
-        if (variable) noGrad(() => { variable.assign(detach(value)) })
-      },
-      run: (attribute, feeds) => this.runBody(bodies.get(attribute) ?? fail('data', 'OnnxModule', `it has no graph ${attribute}. The file is damaged`), values, feeds),
-    }
-    try {
-      if (bodies.size > 0) return [operator(given, node.attributes, node, context)].flat()
-      const { inputs, texts } = prepare(node.operator, given)
-      const run = (): readonly (Value | undefined)[] => [operator(inputs, node.attributes, node, context)].flat()
-      const carriers = inputs.map(value => value && carrierIn(value))
-      const literals: readonly Known[] | null = allKnown(carriers) ? carriers : null
-      const known = literals && Object.hasOwn(onKnown, node.operator) ? onKnown[node.operator]!(literals, node.attributes, node) : null
-      const results = known ? [known] : literals?.every(({ dtype }) => !isFloat(dtype)) ? outside(run).map(asKnown) : run()
-      return settle(node.operator, given, results, texts)
-    } catch (error) {
-      return explain(error, node)
-    }
-  }
-}
-
-const allKnown = (inputs: readonly (Value | undefined)[]): inputs is readonly Known[] =>
-  inputs.length > 0 && inputs.every(value => value instanceof Known && value.data.length <= knownLimit)
-
-/** A result computed from nothing but known whole numbers is known too, also where a program is being traced. */
-const asKnown = (value: Value | undefined): Value | undefined =>
-  value instanceof Tensor && value.storage && value.backend.readSync && !isFloat(value.dtype) && value.size <= knownLimit ? new Known(value.dtype, value.shape, value.dataSync()) : value
-
-function absent(node: ModelNode, name: string): never {
-  return fail('data', 'OnnxModule', `node ${JSON.stringify(node.name)} (${node.operator}) reads ${JSON.stringify(name)}, an output that its maker leaves out`)
-}
-
-/** The same error, told where in the model it arose. */
-function explain(error: unknown, node: ModelNode): never {
-  const where = `node ${JSON.stringify(node.name)} (${node.operator})`
-  if (error instanceof UnsupportedOperatorError) throw new UnsupportedOperatorError('OnnxModule', error.operators, `${where}: ${error.message}`)
-  if (error instanceof UnsupportedError) throw new UnsupportedError('OnnxModule', `${where}: ${error.message}`, error.code)
-  if (error instanceof BpError) throw new BpError(error.code, 'OnnxModule', `${where}: ${error.message}`, { cause: error })
-  throw error
 }
 
 /** An output as `run` and `forward` give it. */

@@ -3,6 +3,7 @@
 import type { DType, Shape } from '@bp/core'
 import { allocate, broadcastShapes, convert, isFloat, normaliseAxes, normaliseAxis, sizeOf, stridesOf } from '@bp/core/extend'
 import { int64s, Known, toNumbers as numbers } from '../import/value.ts'
+import { knownLimit } from './shape.ts'
 import { expanded, flattened, permutation, reshaped, sliced, squeezed, unsqueezed } from './geometry.ts'
 import type { KnownOperator } from './operator.ts'
 
@@ -31,6 +32,7 @@ const sameElements = (x: Known, shape: Shape): Known => new Known(x.dtype, shape
 const map = (f: (...xs: number[]) => number, dtype?: DType): KnownOperator => (xs, _attributes, node) => {
   if (node.opset < 7) return null
   const shape = xs.reduce<Shape>((a, b) => broadcastShapes(node.operator, a, b.shape), [])
+  if (sizeOf(shape) > knownLimit) return null
   const lists = xs.map(x => numbers(expandTo(x, shape)))
   const type = dtype ?? xs.at(-1)!.dtype
   const results = Array.from({ length: sizeOf(shape) }, (_, i) => f(...lists.map(list => list[i]!)))
@@ -104,7 +106,10 @@ export const onKnown: Readonly<Record<string, KnownOperator>> = {
   Squeeze: (inputs, attributes, node) => sameElements(inputs[0]!, squeezed(inputs, attributes, node)),
   Unsqueeze: (inputs, attributes, node) => sameElements(inputs[0]!, unsqueezed(inputs, attributes, node)),
   Gather: gather, Concat: concat, Slice: slice, Transpose: transpose,
-  Expand: ([x, target], _attributes, node) => expandTo(x!, expanded(x!, numbers(target!), node)),
+  Expand: ([x, target], _attributes, node) => {
+    const shape = expanded(x!, numbers(target!), node)
+    return sizeOf(shape) > knownLimit ? null : expandTo(x!, shape)
+  },
   Add: map((a, b) => a + b), Sub: map((a, b) => a - b), Mul: map((a, b) => a * b), Div: divide,
   Neg: map(a => -a), Abs: map(Math.abs), Floor: map(Math.floor), Ceil: map(Math.ceil), Sqrt: map(Math.sqrt),
   Max: map(Math.max), Min: map(Math.min),
