@@ -3,7 +3,9 @@
 export { Attributes } from './import/attributes.ts'
 export { UnsupportedError, UnsupportedOperatorError } from './import/errors.ts'
 export { importOnnx, type ImportOptions } from './import/import.ts'
+export type { ImportLimits } from './import/limits.ts'
 export { opsets, type ModelNode, type ModelValue } from './import/load.ts'
+export type { ModelMetadata, Producer } from './import/metadata.ts'
 export { OnnxModule, type CustomOperator } from './import/module.ts'
 
 export { exportOnnx, type ExportInput, type ExportOptions } from './export/export.ts'

@@ -1,16 +1,18 @@
 // importOnnx: a file's bytes to a module, with everything that could go wrong found before the first run.
 
 import { Variable } from '@bp/core'
-import { isFloat } from '@bp/core/extend'
+import { convert, fail, isFloat } from '@bp/core/extend'
 import { Parameter } from '@bp/nn'
 import { operators as builtIn } from '../operators/index.ts'
-import type { Operators } from '../operators/operator.ts'
+import type { Operator, Operators } from '../operators/operator.ts'
 import type { ExternalData, Literal } from '../proto/tensor.ts'
 import { UnsupportedOperatorError } from './errors.ts'
-import { loadGraph, type ModelNode, type NestedGraph } from './load.ts'
+import { call, type Callees, calleesOf, everyNode, reachable } from './functions.ts'
+import { defaultLimits, type ImportLimits } from './limits.ts'
+import { loadGraph, type LoadedFunction, type ModelNode, type NestedGraph } from './load.ts'
 import { type Body, custom, type CustomOperator, fromLiteral, OnnxModule, type Step } from './module.ts'
+import type { StoredTensors } from './stored.ts'
 import { int64s, Known } from './value.ts'
-import { convert, fail } from '@bp/core/extend'
 
 /** Options of {@link importOnnx}. */
 export interface ImportOptions {
@@ -18,13 +20,16 @@ export interface ImportOptions {
   readonly externalData?: ExternalData
   /** Operators that the importer has not, by name, `domain:Name` outside the default domain; they win over built-in ones. */
   readonly operators?: Readonly<Record<string, CustomOperator>>
+  /** What the file may come to; the bounds are meant for files that are not to be trusted. */
+  readonly limits?: ImportLimits
 }
 
 /**
  * Reads an ONNX model as an ordinary differentiable module, which can be fine-tuned and exported again.
  *
  * Float initialisers become parameters under their own names, as in a PyTorch state dict, and so do float Constant nodes
- * that hold weights; running statistics become buffers; everything else is constant. Throws a `data` error that names the
+ * that hold weights; running statistics become buffers; everything else is constant, also what functions of the file's own hold. An
+ * operator that is not implemented, but for which the file has a function, is computed by it. Throws a `data` error that names the
  * place where the file is damaged or contradicts itself, and an {@link UnsupportedOperatorError} that lists all nodes whose
  * operators are not implemented.
  *
@@ -38,28 +43,31 @@ export interface ImportOptions {
  * ```
  */
 export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): OnnxModule {
-  const graph = loadGraph(bytes, options.externalData)
-  const table: Operators = { ...builtIn, ...Object.fromEntries(Object.entries(options.operators ?? {}).map(([name, f]) => [name, custom(f)])) }
-  const nodes = everyNode(graph.nodes)
-  checkSupported(nodes.filter(({ operator }) => operator !== 'Constant'), table)
-  const uses = usesOf(nodes)
+  const limits = { ...defaultLimits, ...options.limits }
+  const graph = loadGraph(bytes, options.externalData, limits)
+  const table: Operators = { ...builtIn, ...Object.fromEntries(Object.entries(options.operators ?? {}).map(([name, f]) => [name.replace(/^ai\.onnx:/, ''), custom(f)])) }
+  const callees = calleesOf(graph.functions, table)
+  const functions = reachable(graph.nodes, callees, limits.nodes)
+  checkSupported([graph.nodes, ...functions.map(({ nodes }) => nodes)].flatMap(everyNode).filter(node => node.operator !== 'Constant' && !callees(node)), table)
   const variables = new Map<string, Variable>()
-  const { steps, constants } = prepare(graph, graph.outputs.map(({ name }) => name), { table, uses, variables, producer: graph.producer, nested: false })
-  return new OnnxModule({ producer: { name: graph.producer, version: graph.producerVersion }, inputs: graph.inputs, outputs: graph.outputs, steps, variables, constants })
+  const model = { table, uses: usesOf(graph.nodes, callees), variables, producer: graph.metadata.producer.name, nested: false, callees, functions: new Map<LoadedFunction, Body>(), tensors: graph.tensors }
+  const { steps, constants } = prepare(graph, graph.outputs.map(({ name }) => name), model)
+  return new OnnxModule({ metadata: graph.metadata, inputs: graph.inputs, outputs: graph.outputs, steps, variables, constants })
 }
-
-/** The nodes and those inside them. */
-const everyNode = (nodes: readonly ModelNode[]): ModelNode[] => nodes.flatMap(node => [node, ...[...node.graphs.values()].flatMap(graph => everyNode(graph.nodes))])
 
 /** What preparing any graph of a model needs of the whole. */
 interface Model {
   readonly table: Operators
-  readonly uses: ReadonlyMap<string, 'statistic' | 'setting'>
+  readonly uses: ReadonlyMap<string, Use>
   /** Filled with what is a parameter or a buffer. */
   readonly variables: Map<string, Variable>
   readonly producer: string
   /** Whether the graph stands in a node; all that it holds is constant then, for exporters keep weights in the outer graph. */
   readonly nested: boolean
+  readonly callees: Callees
+  /** Filled with the functions that are called, each prepared once. */
+  readonly functions: Map<LoadedFunction, Body>
+  readonly tensors: StoredTensors
 }
 
 /** A graph as steps to run, with its constants; its weights become variables of the model. */
@@ -68,35 +76,48 @@ function prepare(graph: Pick<NestedGraph, 'initialisers' | 'nodes'>, outputs: re
   const settled = (name: string): boolean => nested || uses.get(name) === 'setting'
   const constants = new Map<string, Known>()
   for (const [name, literal] of graph.initialisers) {
-    if (settled(name) || !isFloat(literal.dtype) || (isUniform(literal) && isMadeUp(name, producer))) constants.set(name, new Known(literal.dtype, literal.shape, literal.data))
+    if (settled(name) || !isFloat(literal.dtype) || (isUniform(literal) && isMadeUp(name, producer))) constants.set(name, asValue(literal))
     else variables.set(name, uses.get(name) === 'statistic' ? new Variable(fromLiteral(literal)) : new Parameter(fromLiteral(literal)))
   }
   for (const node of graph.nodes) {
-    if (node.operator !== 'Constant') continue
-    const literal = constantOf(node)
+    if (!isLiteral(node)) continue
+    const literal = constantOf(node, model.tensors)
     const name = node.outputs[0] ?? ''
     if (!settled(name) && isWeight(name, literal, producer)) variables.set(name, new Parameter(fromLiteral(literal)))
-    else constants.set(name, new Known(literal.dtype, literal.shape, literal.data))
+    else constants.set(name, asValue(literal))
   }
-  return { steps: schedule(graph.nodes.filter(({ operator }) => operator !== 'Constant'), outputs, model), constants }
+  return { steps: schedule(graph.nodes.filter(node => !isLiteral(node)), outputs, model), constants }
 }
+
+/** Whether a node holds what is known before a run: what a Constant refers to, a call of its function gives. */
+const isLiteral = ({ operator, attributes }: ModelNode): boolean => operator === 'Constant' && !attributes.refer
 
 function checkSupported(nodes: readonly ModelNode[], table: Operators): void {
   const missing = nodes.filter(({ operator }) => !Object.hasOwn(table, operator))
   if (missing.length === 0) return
-  const list = missing.map(({ operator, name }) => `${operator} (node ${JSON.stringify(name)})`)
-  throw new UnsupportedOperatorError('importOnnx', missing.map(({ operator }) => operator), `unsupported operators: ${list.join(', ')}. Export the model without them, or pass implementations in importOnnx(bytes, { operators: { ${missing[0]!.operator}: … } })`)
+  const list = missing.slice(0, 50).map(({ operator, name, opset }) => `${operator} (node ${JSON.stringify(name)}, opset ${opset})`)
+  const more = missing.length > list.length ? ` and ${missing.length - list.length} more nodes` : ''
+  const { operator } = missing[0]!
+  throw new UnsupportedOperatorError('importOnnx', missing.map(node => node.operator), `unsupported operators: ${list.join(', ')}${more}. Export the model without them, or pass implementations in importOnnx(bytes, { operators: { ${/^\w+$/.test(operator) ? operator : JSON.stringify(operator)}: … } })`)
 }
 
 /** Inputs that tell an operator what to do rather than what to compute with. */
 const settings: Readonly<Record<string, readonly number[]>> = { Resize: [1, 2], Upsample: [1], Dropout: [1, 2], Range: [0, 1, 2], Pad: [2], OneHot: [2] }
 
-/** How the nodes use a value where that decides what it becomes: a running statistic, or a setting. */
-function usesOf(nodes: readonly ModelNode[]): ReadonlyMap<string, 'statistic' | 'setting'> {
-  const uses = new Map<string, 'statistic' | 'setting'>()
-  for (const { operator, inputs } of nodes) {
+type Use = 'statistic' | 'setting'
+
+/** How the nodes, and the functions that they call, use a value where that decides what it becomes: a running statistic, or a setting. */
+function usesOf(nodes: readonly ModelNode[], callees: Callees, inside = new Map<LoadedFunction, ReadonlyMap<string, Use>>()): ReadonlyMap<string, Use> {
+  const uses = new Map<string, Use>()
+  for (const node of everyNode(nodes)) {
+    const { operator, inputs } = node
     if (operator === 'BatchNormalization') for (const name of inputs.slice(3, 5)) uses.set(name, 'statistic')
     for (const i of settings[operator] ?? []) if (inputs[i]) uses.set(inputs[i], 'setting')
+    const f = callees(node)
+    if (!f) continue
+    const own = inside.get(f) ?? usesOf(f.nodes, callees, inside)
+    inside.set(f, own)
+    inputs.forEach((name, i) => { if (name !== '' && own.has(f.inputs[i]!)) uses.set(name, own.get(f.inputs[i]!)!) })
   }
   return uses
 }
@@ -115,12 +136,14 @@ const isWeight = (name: string, { dtype, shape }: Literal, producer: string): bo
  */
 const isMadeUp = (name: string, producer: string): boolean => producer === 'pytorch' && /^(val|tmp|scalar_tensor_default|(new_)?(zeros|ones|full)(_like)?|\w+_cast)(_\d+)?$/.test(name)
 
+const asValue = ({ dtype, shape, data }: Literal): Known => new Known(dtype, shape, data)
+
 const isUniform = ({ data }: Literal): boolean => data.every((value: number | bigint) => value === data[0])
 
 /** What a Constant node holds, in whichever of its attributes. */
-function constantOf(node: ModelNode): Literal {
+function constantOf(node: ModelNode, tensors: StoredTensors): Literal {
   const { attributes } = node
-  const tensor = attributes.tensor('value')
+  const tensor = attributes.tensor('value', (t, where) => tensors.dense(t, where)) ?? attributes.sparse('sparse_value', (t, where) => tensors.sparse(t, where))
   if (tensor) return tensor
   const floats = attributes.floats('value_floats')
   if (floats) return { dtype: 'float32', shape: [floats.length], data: Float32Array.from(floats) }
@@ -142,6 +165,21 @@ function schedule(nodes: readonly ModelNode[], outputs: readonly string[], model
   for (const name of outputs) lastReader.delete(name)
   const last = nodes.map((): string[] => [])
   for (const [name, i] of lastReader) if (name !== '') last[i]!.push(name)
-  const bodies = (node: ModelNode): Step['bodies'] => new Map([...node.graphs].map(([name, graph]) => [name, { ...graph, ...prepare(graph, graph.outputs, { ...model, nested: true }) }]))
-  return nodes.map((node, i) => ({ node, operator: model.table[node.operator]!, last: last[i]!, bodies: bodies(node) }))
+  const bodies = (node: ModelNode): Step['bodies'] => {
+    const f = model.callees(node)
+    const inner = new Map([...node.graphs].map(([name, graph]): [string, Body] => [name, { ...graph, ...prepare(graph, graph.outputs, { ...model, nested: true }) }]))
+    return f ? inner.set('', bodyOf(f, model)) : inner
+  }
+  const constant: Operator = (_inputs, _attributes, node) => asValue(constantOf(node, model.tensors))
+  const operatorOf = (node: ModelNode): Operator => node.operator === 'Constant' ? constant : model.callees(node) ? call : model.table[node.operator]!
+  return nodes.map((node, i) => ({ node, operator: operatorOf(node), last: last[i]!, bodies: bodies(node) }))
+}
+
+/** A function as a graph to run: prepared once, however often it is called. */
+function bodyOf(f: LoadedFunction, model: Model): Body {
+  const known = model.functions.get(f)
+  if (known) return known
+  const body = { inputs: f.inputs, outputs: f.outputs, defaults: f.defaults, ...prepare({ initialisers: new Map(), nodes: f.nodes }, f.outputs, { ...model, nested: true }) }
+  model.functions.set(f, body)
+  return body
 }

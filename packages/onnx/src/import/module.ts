@@ -8,7 +8,9 @@ import { onKnown } from '../operators/known.ts'
 import type { Context, Operator } from '../operators/operator.ts'
 import { knownLimit } from '../operators/shape.ts'
 import { UnsupportedError, UnsupportedOperatorError } from './errors.ts'
+import type { Attributes } from './attributes.ts'
 import type { ModelNode, ModelValue } from './load.ts'
+import type { ModelMetadata, Producer } from './metadata.ts'
 import { settle } from './settle.ts'
 import { carrierIn, Known, toTensor, type Value } from './value.ts'
 
@@ -26,19 +28,25 @@ export interface Body {
   readonly outputs: readonly string[]
   readonly steps: readonly Step[]
   readonly constants: ReadonlyMap<string, Known>
+  /** Of a function, which sees nothing of what is around its call: the values of attributes that a call leaves out. */
+  readonly defaults?: Attributes
+}
+
+/** What nodes see beside values: nothing in the model's own graph, in a function what its call gives. */
+interface Frame {
+  /** The attributes to which the nodes' may refer. */
+  readonly attributes: Attributes | null
+  /** The inputs that the call leaves out. */
+  readonly omitted: ReadonlySet<string>
+  /** The variable behind a value. */
+  readonly variable: (name: string) => Variable | undefined
 }
 
 type Values = Map<string, Value | undefined>
 
-/** The program that wrote a file, as the file says; empty where it does not. */
-export interface Producer {
-  readonly name: string
-  readonly version: string
-}
-
 /** What {@link OnnxModule} is made of. */
 export interface ModelParts {
-  readonly producer: Producer
+  readonly metadata: ModelMetadata
   readonly inputs: readonly ModelValue[]
   readonly outputs: readonly ModelValue[]
   readonly steps: readonly Step[]
@@ -53,6 +61,8 @@ export interface ModelParts {
  * as the file says; afterwards as in any other module, running statistics included.
  */
 export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
+  /** What the file says of itself. */
+  readonly metadata: ModelMetadata
   readonly producer: Producer
   /** The inputs to feed, in the order of {@link forward}. */
   readonly inputs: readonly ModelValue[]
@@ -63,7 +73,8 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
 
   constructor(parts: ModelParts) {
     super()
-    this.producer = parts.producer
+    this.metadata = parts.metadata
+    this.producer = parts.metadata.producer
     this.inputs = parts.inputs
     this.outputs = parts.outputs
     this.parts = parts
@@ -109,33 +120,35 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
     checkFeeds(this.inputs, feeds)
     const { constants, steps } = this.parts
     const values: Values = new Map<string, Value | undefined>([...this.byName, ...constants, ...feeds])
-    this.runSteps(steps, values)
+    this.runSteps(steps, values, { attributes: null, omitted: new Set(), variable: name => this.byName.get(name) })
     return this.outputs.map(({ name }) => toTensor(values.get(name) ?? fail('data', 'OnnxModule', `the output ${JSON.stringify(name)} was left out by the operator that makes it`)))
   }
 
-  private runSteps(steps: readonly Step[], values: Values): void {
+  private runSteps(steps: readonly Step[], values: Values, frame: Frame): void {
     for (const step of steps) {
-      const results = this.compute(step, values)
+      const results = this.compute(step, values, frame)
       step.node.outputs.forEach((name, i) => { if (name !== '') values.set(name, results[i]) })
       for (const name of step.last) values.delete(name)
     }
   }
 
-  private runBody({ inputs, outputs, steps, constants }: Body, around: Values, feeds: readonly (Value | undefined)[]): readonly (Value | undefined)[] {
-    const values: Values = new Map([...around, ...constants, ...inputs.map((name, i) => [name, feeds[i]] as const)])
-    this.runSteps(steps, values)
+  private runBody(body: Body, node: ModelNode, around: Values, feeds: readonly (Value | undefined)[], frame: Frame): readonly (Value | undefined)[] {
+    const { inputs, outputs, steps, constants, defaults } = body
+    const values: Values = new Map([...defaults ? [] : around, ...constants, ...inputs.map((name, i) => [name, feeds[i]] as const)])
+    this.runSteps(steps, values, defaults ? inFunction(body, node.attributes.or(defaults), node, feeds, frame) : frame)
     return outputs.map(name => values.get(name))
   }
 
-  private compute({ node, operator, bodies }: Step, values: Values): readonly (Value | undefined)[] {
-    const inputs = node.inputs.map(name => name === '' ? undefined : values.get(name) ?? absent(node, name))
+  private compute({ node: written, operator, bodies }: Step, values: Values, frame: Frame): readonly (Value | undefined)[] {
+    const node = written.attributes.refer && frame.attributes ? { ...written, attributes: written.attributes.within(frame.attributes) } : written
+    const inputs = node.inputs.map(name => name === '' ? undefined : values.get(name) ?? (frame.omitted.has(name) ? undefined : absent(node, name)))
     const context: Context = {
       training: this.mode,
       update: (input, value) => {
-        const variable = this.byName.get(node.inputs[input] ?? '')
+        const variable = frame.variable(node.inputs[input] ?? '')
         if (variable) noGrad(() => { variable.assign(detach(value)) })
       },
-      run: (attribute, feeds) => this.runBody(bodies.get(attribute) ?? fail('data', 'OnnxModule', `it has no graph ${attribute}. The file is damaged`), values, feeds),
+      run: (attribute, feeds) => this.runBody(bodies.get(attribute) ?? fail('data', 'OnnxModule', `it has no graph ${attribute}. The file is damaged`), node, values, feeds, frame),
     }
     const run = (): readonly (Value | undefined)[] => [operator(inputs, node.attributes, node, context)].flat()
     const carriers = inputs.map(value => value && carrierIn(value))
@@ -143,12 +156,17 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
     try {
       const known = literals && Object.hasOwn(onKnown, node.operator) ? onKnown[node.operator]!(literals, node.attributes, node) : null
       const results = known ? [known] : literals?.every(({ dtype }) => !isFloat(dtype)) ? outside(run).map(asKnown) : run()
-      return settle(node.operator, inputs, results)
+      return bodies.size > 0 ? results : settle(node.operator, inputs, results)
     } catch (error) {
       return explain(error, node)
     }
   }
 }
+
+/** What the nodes of a function see in a call by `node`. */
+const inFunction = ({ inputs }: Body, attributes: Attributes, node: ModelNode, feeds: readonly (Value | undefined)[], caller: Frame): Frame => ({
+  attributes, omitted: new Set(inputs.filter((_, i) => feeds[i] === undefined)), variable: name => caller.variable(node.inputs[inputs.indexOf(name)] ?? ''),
+})
 
 const allKnown = (inputs: readonly (Value | undefined)[]): inputs is readonly Known[] =>
   inputs.length > 0 && inputs.every(value => value instanceof Known && value.data.length <= knownLimit)
