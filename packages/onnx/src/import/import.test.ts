@@ -153,7 +153,7 @@ describe('operators that are missing', () => {
     expect(error).toBeInstanceOf(UnsupportedOperatorError)
     expect(error.operators).toEqual(['Frob', 'Quux'])
     expect(error.code).toBe('data')
-    expect(error.message).toMatchInlineSnapshot('"importOnnx: unsupported operators: Frob (node "a"), Quux (node "b"). Export the model without them, or pass implementations in importOnnx(bytes, { operators: { Frob: … } })"')
+    expect(error.message).toMatchInlineSnapshot('"importOnnx: unsupported operators: Frob (node "a", opset 17), Quux (node "b", opset 17). Export the model without them, or pass implementations in importOnnx(bytes, { operators: { Frob: … } })"')
   })
 
   test('can be given by the user', () => {
