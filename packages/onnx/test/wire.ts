@@ -30,5 +30,5 @@ export const encodedEntry = (key: string, value: string): Uint8Array => Uint8Arr
 export const functionOf = (name: string, input: string[], output: string[], node: onnx.INodeProto[], attribute: string[] = []): onnx.IFunctionProto =>
   ({ domain: 'acme', name, input, output, node, attribute, opsetImport: [{ domain: '', version: 17 }, { domain: 'acme', version: 1 }] })
 
-/** An attribute, of a type by its number, whose value is that of an attribute of the function in which its node stands. */
-export const reference = (name: string, refAttrName: string, type: onnx.AttributeProto.AttributeType): onnx.IAttributeProto => ({ name, refAttrName, type })
+/** An attribute, of a type by its name, whose value is that of an attribute of the function in which its node stands. */
+export const reference = (name: string, refAttrName: string, type: keyof typeof proto.onnx.AttributeProto.AttributeType = 'FLOAT'): onnx.IAttributeProto => ({ name, refAttrName, type: proto.onnx.AttributeProto.AttributeType[type] })

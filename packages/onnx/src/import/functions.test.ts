@@ -15,13 +15,13 @@ use(cpu())
 const acme = (opType: string, input: string[], output: string[], settings: Parameters<typeof nodeWith>[3] = {}): onnx.INodeProto => ({ ...nodeWith(opType, input, output, settings), domain: 'acme' })
 
 /** x·alpha, where alpha is an attribute of the call. */
-const scaled = functionOf('Scaled', ['X'], ['Y'], [{ ...node('Constant', [], ['a']), attribute: [reference('value_float', 'alpha', 1)] }, node('Mul', ['X', 'a'], ['Y'])], ['alpha'])
+const scaled = functionOf('Scaled', ['X'], ['Y'], [{ ...node('Constant', [], ['a']), attribute: [reference('value_float', 'alpha')] }, node('Mul', ['X', 'a'], ['Y'])], ['alpha'])
 
 /** x·beta by another function where the sum of x is positive, else x + 1; the branches read values of the function. */
 const choose = functionOf('Choose', ['X'], ['Y'], [
-  nodeWith('ReduceSum', ['X'], ['s'], { keepdims: 0 }), { ...node('Constant', [], ['z']), attribute: [{ name: 'value_float', type: 1, f: 0 }] }, node('Greater', ['s', 'z'], ['positive']),
+  nodeWith('ReduceSum', ['X'], ['s'], { keepdims: 0 }), { ...node('Constant', [], ['z']), attribute: [{ name: 'value_float', f: 0 }] }, node('Greater', ['s', 'z'], ['positive']),
   nodeWith('If', ['positive'], ['Y'], {
-    then_branch: graphOf([{ ...node('Scaled', ['X'], ['a']), domain: 'acme', attribute: [reference('alpha', 'beta', 1)] }], [], [{ name: 'a' }]),
+    then_branch: graphOf([{ ...node('Scaled', ['X'], ['a']), domain: 'acme', attribute: [reference('alpha', 'beta')] }], [], [{ name: 'a' }]),
     else_branch: graphOf([nodeWith('Constant', [], ['one'], { value_int: 1 }), nodeWith('Cast', ['one'], ['unit'], { to: 1 }), node('Add', ['X', 'unit'], ['b'])], [], [{ name: 'b' }]),
   }),
 ], ['beta'])
@@ -51,7 +51,7 @@ describe('a call', () => {
 
   test('may leave out inputs and attributes; values of one call are none of another\'s', () => {
     const clip = functionOf('Between', ['X', 'low', 'high'], ['Y', 'Z'], [node('Clip', ['X', 'low', 'high'], ['Y']), nodeWith('LeakyRelu', ['X'], ['Z'], {})], ['slope'])
-    clip.node![1]!.attribute = [reference('alpha', 'slope', 1)]
+    clip.node![1]!.attribute = [reference('alpha', 'slope')]
     const bytes = model([acme('Between', ['x', '', 'two'], ['a']), acme('Between', ['a', 'two'], ['', 'b']), node('Add', ['a', 'b'], ['y'])], [clip], [initialiser('two', [], [2])])
     expect(importOnnx(bytes).forward(tensor([-100, 3]))).toEqual(expect.objectContaining({ shape: [2] }))
     expect((importOnnx(bytes).forward(tensor([-100, 3])) as Tensor).toArray()).toEqual([-101, 4])
@@ -111,7 +111,7 @@ describe('bounds and damage', () => {
     ['a value from outside', model([node('Neg', ['x'], ['y'])], [functionOf('A', ['X'], ['Y'], [node('Add', ['X', 'x'], ['Y'])])]), 'reads "x", which nothing makes'],
     ['too many inputs', model([acme('Scaled', ['x', 'x'], ['y'])], [scaled]), 'calls the function acme:Scaled with 2 inputs, but it has 1'],
     ['too many outputs', model([acme('Scaled', ['x'], ['y', 'z'])], [scaled]), 'calls the function acme:Scaled with 2 outputs, but it has 1'],
-    ['a reference outside of functions', model([{ ...node('Elu', ['x'], ['y']), attribute: [reference('alpha', 'slope', 1)] }], []), 'attribute alpha of node "y" (Elu) refers to an attribute of a function, but the node is in no function'],
+    ['a reference outside of functions', model([{ ...node('Elu', ['x'], ['y']), attribute: [reference('alpha', 'slope')] }], []), 'attribute alpha of node "y" (Elu) refers to an attribute of a function, but the node is in no function'],
     ['an operator that is missing inside', model([acme('A', ['x'], ['y'])], [functionOf('A', ['X'], ['Y'], [node('Frob', ['X'], ['Y'])])]), 'unsupported operators: Frob (node "Y", opset 17)'],
   ])('%s', (_name, bytes, message) => {
     expect(() => importOnnx(bytes)).toThrow(message)

@@ -185,6 +185,8 @@ function explain(error: unknown, node: ModelNode): never {
   if (error instanceof UnsupportedOperatorError) throw new UnsupportedOperatorError('OnnxModule', error.operators, `${where}: ${error.message}`)
   if (error instanceof UnsupportedError) throw new UnsupportedError('OnnxModule', `${where}: ${error.message}`, error.code)
   if (error instanceof BpError) throw new BpError(error.code, 'OnnxModule', `${where}: ${error.message}`, { cause: error })
+  if (error instanceof RangeError) throw new BpError('memory', 'OnnxModule', `${where}: its result is larger than what can be allocated (${error.message})`, { cause: error })
+  if (error instanceof TypeError) throw new BpError('data', 'OnnxModule', `${where}: it cannot be computed from its inputs (${error.message}). The file is damaged, or an operator has a mistake`, { cause: error })
   throw error
 }
 

@@ -6,6 +6,7 @@ import { int64s, Known } from '../import/value.ts'
 import { dtypeOfCode } from '../proto/tensor.ts'
 import { expanded, flattened, permutation, reshaped, sliced, squeezed, unsqueezed } from './geometry.ts'
 import type { KnownOperator } from './operator.ts'
+import { knownLimit } from './shape.ts'
 
 /** Numbers as a known value. */
 const known = (dtype: DType, shape: Shape, values: readonly number[]): Known => dtype === 'int64' ? int64s(values, shape) : new Known(dtype, shape, convert(values, dtype))
@@ -26,6 +27,11 @@ function broadcastPlace(from: Shape): (index: readonly number[]) => number {
 
 const expandTo = (x: Known, shape: Shape): Known => move(x, shape, broadcastPlace(x.shape))
 
+const expand: KnownOperator = ([x, target], _attributes, node) => {
+  const shape = expanded(x!, numbers(target!), node)
+  return sizeOf(shape) > knownLimit ? null : expandTo(x!, shape)
+}
+
 const sameElements = (x: Known, shape: Shape): Known => new Known(x.dtype, shape, x.data)
 
 const numbers = (x: Known): number[] => Array.from<number | bigint, number>(x.data, Number)
@@ -34,6 +40,7 @@ const numbers = (x: Known): number[] => Array.from<number | bigint, number>(x.da
 const map = (f: (...xs: number[]) => number, dtype?: DType): KnownOperator => (xs, _attributes, node) => {
   if (node.opset < 7) return null
   const shape = xs.reduce<Shape>((a, b) => broadcastShapes(node.operator, a, b.shape), [])
+  if (sizeOf(shape) > knownLimit) return null
   const lists = xs.map(x => numbers(expandTo(x, shape)))
   const type = dtype ?? xs.at(-1)!.dtype
   return known(type, shape, Array.from({ length: sizeOf(shape) }, (_, i) => f(...lists.map(list => list[i]!))))
@@ -54,6 +61,7 @@ const gather: KnownOperator = ([x, index], attributes, node) => {
   const strides = stridesOf(x!.shape)
   const inner = stridesOf(index!.shape)
   const shape = [...x!.shape.slice(0, axis), ...index!.shape, ...x!.shape.slice(axis + 1)]
+  if (sizeOf(shape) > knownLimit) return null
   return move(x!, shape, place => {
     const which = at[inner.reduce((sum, stride, i) => sum + stride * place[axis + i]!, 0)]!
     const own = [...place.slice(0, axis), which, ...place.slice(axis + inner.length)]
@@ -105,7 +113,7 @@ export const onKnown: Readonly<Record<string, KnownOperator>> = {
   Squeeze: (inputs, attributes, node) => sameElements(inputs[0]!, squeezed(inputs, attributes, node)),
   Unsqueeze: (inputs, attributes, node) => sameElements(inputs[0]!, unsqueezed(inputs, attributes, node)),
   Gather: gather, Concat: concat, Slice: slice, Transpose: transpose,
-  Expand: ([x, target], _attributes, node) => expandTo(x!, expanded(x!, numbers(target!), node)),
+  Expand: expand,
   Add: map((a, b) => a + b), Sub: map((a, b) => a - b), Mul: map((a, b) => a * b), Div: divide,
   Neg: map(a => -a), Abs: map(Math.abs), Floor: map(Math.floor), Ceil: map(Math.ceil), Sqrt: map(Math.sqrt),
   Max: map(Math.max), Min: map(Math.min),
