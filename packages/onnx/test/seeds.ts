@@ -64,7 +64,7 @@ const stored = model({
 
 /** Texts, and numbers of few bits. */
 const narrow = model(graphOf([
-  node('QuantizeLinear', ['x', 'scale', 'zero'], ['q']), node('DequantizeLinear', ['q', 'scale', 'zero'], ['d']), { ...node('Constant', [], ['names']), attribute: [{ name: 'value', type: 4, t: { dims: [2], dataType: 8, stringData: [Uint8Array.of(97), Uint8Array.of(98, 195, 164)] } }] },
+  node('QuantizeLinear', ['x', 'scale', 'zero'], ['q']), node('DequantizeLinear', ['q', 'scale', 'zero'], ['d']), { ...node('Constant', [], ['names']), attribute: [{ name: 'value', t: { dims: [2], dataType: 8, stringData: [Uint8Array.of(97), Uint8Array.of(98, 195, 164)] } }] },
   node('Equal', ['names', 'names'], ['same']), nodeWith('Cast', ['same'], ['ones'], { to: 1 }), node('Add', ['d', 'ones'], ['a']), nodeWith('Cast', ['half'], ['wide'], { to: 1 }), node('Add', ['a', 'wide'], ['y']),
 ], [value('x', [2])], [value('y', [2])], [initialiser('scale', [], [0.1]), { name: 'zero', dims: [], dataType: 3, int32Data: [-3] }, { name: 'half', dims: [2], dataType: 16, rawData: Uint8Array.of(128, 63, 0, 64) }]))
 
