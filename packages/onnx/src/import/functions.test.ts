@@ -17,9 +17,9 @@ const acme = (opType: string, input: string[], output: string[], settings: Param
 /** x·alpha, where alpha is an attribute of the call. */
 const scaled = functionOf('Scaled', ['X'], ['Y'], [{ ...node('Constant', [], ['a']), attribute: [reference('value_float', 'alpha')] }, node('Mul', ['X', 'a'], ['Y'])], ['alpha'])
 
-/** x·beta by another function where the sum of x is positive, else x + 1; the branches read values of the function. */
+/** x·beta by another function where the sum of x is large enough, else x + 1; the branches read values of the function. */
 const choose = functionOf('Choose', ['X'], ['Y'], [
-  nodeWith('ReduceSum', ['X'], ['s'], { keepdims: 0 }), { ...node('Constant', [], ['z']), attribute: [{ name: 'value_float', f: 0 }] }, node('Greater', ['s', 'z'], ['positive']),
+  nodeWith('ReduceSum', ['X'], ['s'], { keepdims: 0 }), nodeWith('Constant', [], ['z'], { value_float: 0.25 }), node('Greater', ['s', 'z'], ['positive']),
   nodeWith('If', ['positive'], ['Y'], {
     then_branch: graphOf([{ ...node('Scaled', ['X'], ['a']), domain: 'acme', attribute: [reference('alpha', 'beta')] }], [], [{ name: 'a' }]),
     else_branch: graphOf([nodeWith('Constant', [], ['one'], { value_int: 1 }), nodeWith('Cast', ['one'], ['unit'], { to: 1 }), node('Add', ['X', 'unit'], ['b'])], [], [{ name: 'b' }]),
@@ -64,7 +64,7 @@ describe('a call', () => {
     const bytes = join(encoded({ irVersion: 10, opsetImport: imports }), field(7, graph), overload('half', 0.5), overload('quarter', 0.25))
     const imported = importOnnx(bytes)
     expect((imported.forward(tensor([8, 16])) as Tensor).toArray()).toEqual([1, 2])
-    expect(imported.metadata.graph.properties).toEqual({ stage: 'test' })
+    expect(imported.metadata.graphMetadata).toEqual({ stage: 'test' })
   })
 
   test('moves the running statistics that it is called with, in training', () => {

@@ -50,9 +50,9 @@ export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Onnx
   const functions = reachable(graph.nodes, callees, limits.nodes)
   checkSupported([graph.nodes, ...functions.map(({ nodes }) => nodes)].flatMap(everyNode).filter(node => node.operator !== 'Constant' && !callees(node)), table)
   const variables = new Map<string, Variable>()
-  const model = { table, uses: usesOf(graph.nodes, callees), variables, producer: graph.metadata.producer.name, nested: false, callees, functions: new Map<LoadedFunction, Body>(), tensors: graph.tensors }
+  const model = { table, uses: usesOf(graph.nodes, callees), variables, producer: graph.producer, nested: false, callees, functions: new Map<LoadedFunction, Body>(), tensors: graph.tensors }
   const { steps, constants } = prepare(graph, graph.outputs.map(({ name }) => name), model)
-  return new OnnxModule({ metadata: graph.metadata, inputs: graph.inputs, outputs: graph.outputs, steps, variables, constants })
+  return new OnnxModule({ producer: { name: graph.producer, version: graph.producerVersion }, metadata: graph.metadata, inputs: graph.inputs, outputs: graph.outputs, steps, variables, constants })
 }
 
 /** What preparing any graph of a model needs of the whole. */

@@ -7,7 +7,7 @@ import { dtypeOfCode, type ExternalData, type Literal } from '../proto/tensor.ts
 import { Attributes } from './attributes.ts'
 import { UnsupportedError } from './errors.ts'
 import { defaultLimits, type ImportLimits } from './limits.ts'
-import { type ModelMetadata, metadataOf } from './metadata.ts'
+import { type ModelMetadata, readMetadata } from './metadata.ts'
 import { StoredTensors } from './stored.ts'
 
 /** An input or output of a model; a size that varies is given by its name. */
@@ -58,6 +58,8 @@ export interface LoadedFunction {
 
 /** A checked graph, with the functions that its nodes may call. */
 export interface LoadedGraph {
+  readonly producer: string
+  readonly producerVersion: string
   readonly metadata: ModelMetadata
   readonly functions: readonly LoadedFunction[]
   /** Where nodes' attributes hold tensors, this reads them. */
@@ -92,7 +94,7 @@ const newestFormat = 14
 export function loadGraph(bytes: Uint8Array, external?: ExternalData, limits: Required<ImportLimits> = defaultLimits): LoadedGraph {
   const model = decodeModel(op, bytes, limits.messages)
   if (!model.graph) fail('data', op, `the file holds no graph${bytes.length === 0 ? ' (it is empty)' : ''}. Is it an ONNX model?`)
-  const metadata = metadataOf(model)
+  const metadata = readMetadata(model)
   if (metadata.irVersion > newestFormat) throw new UnsupportedError(op, `the file is of IR version ${metadata.irVersion}; versions up to ${newestFormat} are supported. Save the model with an older version of onnx, or update @bp/onnx`)
   const versions = versionsOf(model.opsetImport)
   const { graph } = model
@@ -101,7 +103,7 @@ export function loadGraph(bytes: Uint8Array, external?: ExternalData, limits: Re
   const inputs = (graph.input ?? []).filter(({ name }) => !initialisers.has(name ?? '')).map(info => readValue(info, 'input'))
   const nodes = (graph.node ?? []).map((node, i) => readNode(node, i, file))
   checkOrder(nodes, [...inputs.map(({ name }) => name), ...initialisers.keys()], (graph.output ?? []).map(({ name }) => name ?? ''), 'the model')
-  return { metadata, inputs, outputs: (graph.output ?? []).map(info => readValue(info, 'output')), initialisers, nodes, functions: readFunctions(model.functions ?? [], file), tensors: file.tensors }
+  return { producer: file.producer, producerVersion: model.producerVersion ?? '', metadata, inputs, outputs: (graph.output ?? []).map(info => readValue(info, 'output')), initialisers, nodes, functions: readFunctions(model.functions ?? [], file), tensors: file.tensors }
 }
 
 /** The version of each domain's operators that is imported. */

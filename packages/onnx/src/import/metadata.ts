@@ -1,39 +1,37 @@
-// What a file says of itself, beside what it computes.
+// What a file says about itself besides its graph: names, versions, words.
 
 import { type GraphProto, type Int64, type ModelProto, toNumber } from '../proto/proto.ts'
 
-/** What a file says of itself. What it leaves out is empty or 0. */
+/** What a file says about itself, besides its producer. What it does not say is left out. */
 export interface ModelMetadata {
-  /** The version of the file format. */
+  /** The version of the file format; 0 where the file does not say. */
   readonly irVersion: number
-  /** The version of each domain's operators, by domain; that of ONNX's own is `''`. */
+  /** The version of each domain's operators; ONNX's own domain is `''`. */
   readonly opsets: Readonly<Record<string, number>>
-  /** The program that wrote the file. */
-  readonly producer: Producer
-  /** Whose model it is, as a reversed name of the internet: `org.acme`. */
-  readonly domain: string
-  readonly modelVersion: number
-  readonly doc: string
-  /** What else its author noted, by keys of their own. */
-  readonly properties: Readonly<Record<string, string>>
-  readonly graph: { readonly name: string; readonly doc: string; readonly properties: Readonly<Record<string, string>> }
+  /** The name of the graph. */
+  readonly name?: string
+  /** Whose model it is. */
+  readonly domain?: string
+  readonly modelVersion?: number
+  /** What the model is, in words. */
+  readonly doc?: string
+  /** What the graph is, in words. */
+  readonly graphDoc?: string
+  /** Texts by name. */
+  readonly metadata?: Readonly<Record<string, string>>
+  /** Texts by name, of the graph. */
+  readonly graphMetadata?: Readonly<Record<string, string>>
 }
 
-/** The program that wrote a file, as the file says; empty where it does not. */
-export interface Producer {
-  readonly name: string
-  readonly version: string
-}
+const texts = (entries: NonNullable<GraphProto['metadataProps']>): Readonly<Record<string, string>> => Object.fromEntries(entries.map(({ key, value }) => [key ?? '', value ?? '']))
 
-const record = (entries: GraphProto['metadataProps'] | null): Readonly<Record<string, string>> => Object.fromEntries((entries ?? []).map(({ key, value }) => [key ?? '', value ?? '']))
-
-/** What a decoded model says of itself. */
-export function metadataOf(model: ModelProto): ModelMetadata {
-  const graph: GraphProto | null = model.graph ?? null
+/** The metadata of a model; what it does not say is left out. */
+export function readMetadata({ irVersion, opsetImport, graph, domain, modelVersion, docString, metadataProps }: ModelProto): ModelMetadata {
+  const version = toNumber(modelVersion as Int64)
+  const ofGraph = (graph as GraphProto | null | undefined)?.metadataProps
   return {
-    irVersion: toNumber(model.irVersion as Int64), opsets: Object.fromEntries((model.opsetImport ?? []).map(({ domain, version }) => [domain === 'ai.onnx' ? '' : domain ?? '', toNumber(version as Int64)])),
-    producer: { name: model.producerName ?? '', version: model.producerVersion ?? '' }, domain: model.domain ?? '', modelVersion: toNumber(model.modelVersion as Int64), doc: model.docString ?? '',
-    properties: record(model.metadataProps),
-    graph: { name: graph?.name ?? '', doc: graph?.docString ?? '', properties: record(graph?.metadataProps) },
+    irVersion: toNumber(irVersion as Int64), opsets: Object.fromEntries((opsetImport ?? []).map(({ domain, version }) => [domain === 'ai.onnx' ? '' : domain ?? '', toNumber(version as Int64)])),
+    ...graph?.name && { name: graph.name }, ...domain && { domain }, ...version !== 0 && { modelVersion: version }, ...docString && { doc: docString },
+    ...graph?.docString && { graphDoc: graph.docString }, ...metadataProps?.length && { metadata: texts(metadataProps) }, ...ofGraph?.length && { graphMetadata: texts(ofGraph) },
   }
 }

@@ -1,6 +1,6 @@
 // The imported model: a module whose forward pass runs the file's nodes in order.
 
-import { BpError, type DType, noGrad, Tensor, type TypedArray, tensor, type Variable } from '@bp/core'
+import { BpError, type DType, noGrad, Tensor, type TypedArray, tensor, Variable } from '@bp/core'
 import { depends, describe, fail, isFloat, outside, settles } from '@bp/core/extend'
 import { Module } from '@bp/nn'
 import { detach } from '@bp/ops'
@@ -10,7 +10,7 @@ import { knownLimit } from '../operators/shape.ts'
 import { UnsupportedError, UnsupportedOperatorError } from './errors.ts'
 import type { Attributes } from './attributes.ts'
 import type { ModelNode, ModelValue } from './load.ts'
-import type { ModelMetadata, Producer } from './metadata.ts'
+import type { ModelMetadata } from './metadata.ts'
 import { settle } from './settle.ts'
 import { carrierIn, Known, toTensor, type Value } from './value.ts'
 
@@ -38,14 +38,19 @@ interface Frame {
   readonly attributes: Attributes | null
   /** The inputs that the call leaves out. */
   readonly omitted: ReadonlySet<string>
-  /** The variable behind a value. */
-  readonly variable: (name: string) => Variable | undefined
 }
 
 type Values = Map<string, Value | undefined>
 
+/** The program that wrote a file, as the file says; empty where it does not. */
+export interface Producer {
+  readonly name: string
+  readonly version: string
+}
+
 /** What {@link OnnxModule} is made of. */
 export interface ModelParts {
+  readonly producer: Producer
   readonly metadata: ModelMetadata
   readonly inputs: readonly ModelValue[]
   readonly outputs: readonly ModelValue[]
@@ -61,9 +66,9 @@ export interface ModelParts {
  * as the file says; afterwards as in any other module, running statistics included.
  */
 export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
-  /** What the file says of itself. */
-  readonly metadata: ModelMetadata
   readonly producer: Producer
+  /** What else the file says about itself: its versions, names, texts. */
+  readonly metadata: ModelMetadata
   /** The inputs to feed, in the order of {@link forward}. */
   readonly inputs: readonly ModelValue[]
   readonly outputs: readonly ModelValue[]
@@ -73,8 +78,8 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
 
   constructor(parts: ModelParts) {
     super()
+    this.producer = parts.producer
     this.metadata = parts.metadata
-    this.producer = parts.metadata.producer
     this.inputs = parts.inputs
     this.outputs = parts.outputs
     this.parts = parts
@@ -120,7 +125,7 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
     checkFeeds(this.inputs, feeds)
     const { constants, steps } = this.parts
     const values: Values = new Map<string, Value | undefined>([...this.byName, ...constants, ...feeds])
-    this.runSteps(steps, values, { attributes: null, omitted: new Set(), variable: name => this.byName.get(name) })
+    this.runSteps(steps, values, { attributes: null, omitted: new Set() })
     return this.outputs.map(({ name }) => toTensor(values.get(name) ?? fail('data', 'OnnxModule', `the output ${JSON.stringify(name)} was left out by the operator that makes it`)))
   }
 
@@ -132,10 +137,9 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
     }
   }
 
-  private runBody(body: Body, node: ModelNode, around: Values, feeds: readonly (Value | undefined)[], frame: Frame): readonly (Value | undefined)[] {
-    const { inputs, outputs, steps, constants, defaults } = body
+  private runBody({ inputs, outputs, steps, constants, defaults }: Body, node: ModelNode, around: Values, feeds: readonly (Value | undefined)[], frame: Frame): readonly (Value | undefined)[] {
     const values: Values = new Map([...defaults ? [] : around, ...constants, ...inputs.map((name, i) => [name, feeds[i]] as const)])
-    this.runSteps(steps, values, defaults ? inFunction(body, node.attributes.or(defaults), node, feeds, frame) : frame)
+    this.runSteps(steps, values, defaults ? { attributes: node.attributes.or(defaults), omitted: new Set(inputs.filter((_, i) => feeds[i] === undefined)) } : frame)
     return outputs.map(name => values.get(name))
   }
 
@@ -145,8 +149,8 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
     const context: Context = {
       training: this.mode,
       update: (input, value) => {
-        const variable = frame.variable(node.inputs[input] ?? '')
-        if (variable) noGrad(() => { variable.assign(detach(value)) })
+        const variable = values.get(node.inputs[input] ?? '')
+        if (variable instanceof Variable) noGrad(() => { variable.assign(detach(value)) })
       },
       run: (attribute, feeds) => this.runBody(bodies.get(attribute) ?? fail('data', 'OnnxModule', `it has no graph ${attribute}. The file is damaged`), node, values, feeds, frame),
     }
@@ -162,11 +166,6 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
     }
   }
 }
-
-/** What the nodes of a function see in a call by `node`. */
-const inFunction = ({ inputs }: Body, attributes: Attributes, node: ModelNode, feeds: readonly (Value | undefined)[], caller: Frame): Frame => ({
-  attributes, omitted: new Set(inputs.filter((_, i) => feeds[i] === undefined)), variable: name => caller.variable(node.inputs[inputs.indexOf(name)] ?? ''),
-})
 
 const allKnown = (inputs: readonly (Value | undefined)[]): inputs is readonly Known[] =>
   inputs.length > 0 && inputs.every(value => value instanceof Known && value.data.length <= knownLimit)

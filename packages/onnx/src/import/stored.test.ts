@@ -74,13 +74,13 @@ describe('what a file says of itself', () => {
   const graph = graphOf([node('Relu', ['x'], ['y'])], [value('x', [2])], [value('y', [2])])
 
   test('is metadata of the module', () => {
-    const { metadata } = importOnnx(encoded({
+    const { metadata, producer } = importOnnx(encoded({
       irVersion: 9, producerName: 'maker', producerVersion: '1.2', domain: 'org.acme', modelVersion: 3, docString: 'A rectifier.', graph: { ...graph, docString: 'One node.' },
       opsetImport: [{ domain: 'ai.onnx', version: 21 }, { domain: 'acme', version: 2 }], metadataProps: [{ key: 'licence', value: 'MIT' }],
     }))
+    expect(producer).toEqual({ name: 'maker', version: '1.2' })
     expect(metadata).toEqual({
-      irVersion: 9, opsets: { '': 21, acme: 2 }, producer: { name: 'maker', version: '1.2' }, domain: 'org.acme', modelVersion: 3, doc: 'A rectifier.', properties: { licence: 'MIT' },
-      graph: { name: 'g', doc: 'One node.', properties: {} },
+      irVersion: 9, opsets: { '': 21, acme: 2 }, name: 'g', domain: 'org.acme', modelVersion: 3, doc: 'A rectifier.', graphDoc: 'One node.', metadata: { licence: 'MIT' },
     })
   })
 
