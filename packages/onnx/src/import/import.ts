@@ -112,7 +112,7 @@ function usesOf(nodes: readonly ModelNode[], callees: Callees, inside = new Map<
   for (const node of everyNode(nodes)) {
     const { operator, inputs } = node
     if (operator === 'BatchNormalization') for (const name of inputs.slice(3, 5)) uses.set(name, 'statistic')
-    for (const i of settings[operator] ?? []) if (inputs[i]) uses.set(inputs[i], 'setting')
+    for (const i of Object.hasOwn(settings, operator) ? settings[operator]! : []) if (inputs[i]) uses.set(inputs[i], 'setting')
     const f = callees(node)
     if (!f) continue
     const own = inside.get(f) ?? usesOf(f.nodes, callees, inside)
