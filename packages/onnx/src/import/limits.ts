@@ -5,7 +5,7 @@ import { messageLimit } from '../proto/wire.ts'
 
 /** Bounds of a model's size, for files that are not to be trusted; a model that is may need higher ones. */
 export interface ImportLimits {
-  /** Messages in the file: nodes, attributes, tensors, sizes of shapes. 2²⁰ unless given. */
+  /** Messages in the file: nodes, attributes, tensors, sizes of shapes. 2¹⁸ unless given; a node takes three to ten of them. */
   readonly messages?: number
   /** Bytes of all tensors that are stored sparsely, once they are dense. 2²⁷ unless given. */
   readonly sparseBytes?: number

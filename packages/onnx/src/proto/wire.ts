@@ -6,8 +6,8 @@ import { type FieldKind, type MessageName, schema } from './schema.ts'
 /** Messages may nest this deep; models of today stay below 20, and a decoder recurses once a level. */
 const maxDepth = 64
 
-/** Messages that a file may hold unless told otherwise: an empty one takes two bytes in the file, and some two hundred once it is decoded. */
-export const messageLimit = 2 ** 20
+/** Messages that a file may hold unless told otherwise: an empty one takes two bytes in the file, a node some two kilobytes once it is loaded. */
+export const messageLimit = 2 ** 18
 
 interface Frame {
   readonly message: MessageName
