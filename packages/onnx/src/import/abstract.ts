@@ -5,7 +5,7 @@ import { Aval, defaultBackend, flopsOfGraph, isFloat, sizeOf, trace } from '@bp/
 import { knownLimit } from '../operators/shape.ts'
 import { type ElementType, isNarrow, type NarrowType } from '../proto/elementType.ts'
 import type { ModelNode } from './load.ts'
-import { type Results, Runner, type Step, type Values } from './run.ts'
+import { type Frame, type Results, Runner, type Step, type Values } from './run.ts'
 import { Carried, elementTypeOf, Known, Optional, Sequence, StringTensor, Unknown, type Value } from './value.ts'
 
 /** What is known of a value: its element type, and its sizes (`null`: depends on data). */
@@ -43,32 +43,32 @@ class AbstractRunner extends Runner {
   private left = mostSteps
   /** How many nodes the present one stands in. */
   private depth = 0
-  override step(step: Step, values: Values): Results {
+  override step(step: Step, values: Values, frame: Frame): Results {
     const inputs = step.node.inputs.map(name => values.get(name))
     const rule = Object.hasOwn(rules, step.node.operator) ? rules[step.node.operator] : undefined
-    const results = this.attempt(step, values) ?? rule?.(step, inputs, values, this) ?? []
+    const results = this.attempt(step, values, frame) ?? rule?.(step, inputs, values, this, frame) ?? []
     const made = step.node.outputs.map((_, i) => bounded(results[i] ?? new Unknown()))
     step.node.outputs.forEach((name, i) => { if (name !== '') this.pass.values.set(name, seen(made[i]!)) })
     return made
   }
 
   /** What a graph makes that may never run; `null` where it cannot run on these shapes, which is no contradiction then. */
-  maybe(step: Step, attribute: string, values: Values, feeds: Results = []): Results | null {
+  maybe(step: Step, attribute: string, values: Values, frame: Frame, feeds: Results = []): Results | null {
     const body = step.bodies.get(attribute)
     if (!body) return null
     try {
-      return this.body(body, values, feeds)
+      return this.body(body, step.node, values, feeds, frame)
     } catch (error) {
       if (isContradiction(error)) return null
       throw error
     }
   }
 
-  override body(...[body, around, feeds]: Parameters<Runner['body']>): Results {
+  override body(...args: Parameters<Runner['body']>): Results {
     this.depth++
     try {
       this.take()
-      return super.body(body, around, feeds)
+      return super.body(...args)
     } finally {
       this.depth--
     }
@@ -85,7 +85,7 @@ class AbstractRunner extends Runner {
   }
 
   /** The results of running the operator on shapes; `null` where that needs what is unknown. */
-  private attempt(step: Step, values: Values): Results | null {
+  private attempt(step: Step, values: Values, frame: Frame): Results | null {
     if (step.node.inputs.some(name => values.get(name) instanceof Unknown)) return null
     this.take()
     // a node with graphs inside may take half of what is left, so that the rest is there to look at one step of it
@@ -94,7 +94,7 @@ class AbstractRunner extends Runner {
     let results: Results = []
     try {
       const graph = trace(() => {
-        results = noGrad(() => this.compute(step, values)).map(value => value && emptied(value))
+        results = noGrad(() => this.compute(step, values, frame)).map(value => value && emptied(value))
         return []
       }, [])
       this.pass.flops.set(step.node, (this.pass.flops.get(step.node) ?? 0) + flopsOfGraph(graph))
@@ -141,19 +141,19 @@ function meet(a: Value | undefined, b: Value | undefined): Value {
 }
 
 /** What is known of the results of an operator that could not be run on shapes; `null`: nothing. */
-type Rule = (step: Step, inputs: Results, values: Values, runner: AbstractRunner) => Results | null
+type Rule = (step: Step, inputs: Results, values: Values, runner: AbstractRunner, frame: Frame) => Results | null
 
 /** Both branches are looked at. One that cannot run on these shapes is not taken. */
-const branches: Rule = (step, _inputs, values, runner) => {
-  const [then, otherwise] = ['then_branch', 'else_branch'].map(name => runner.maybe(step, name, values))
+const branches: Rule = (step, _inputs, values, runner, frame) => {
+  const [then, otherwise] = ['then_branch', 'else_branch'].map(name => runner.maybe(step, name, values, frame))
   return then && otherwise ? step.node.outputs.map((_, i) => meet(then[i], otherwise[i])) : then ?? otherwise ?? null
 }
 
 /** One step is looked at, and a second where the first changes the shape of what is carried. */
-const loop: Rule = (step, inputs, values, runner) => {
+const loop: Rule = (step, inputs, values, runner, frame) => {
   const carried = inputs.slice(2)
   const counter = [blank(new Aval([], 'int64')), blank(new Aval([], 'bool'))]
-  const once = (state: Results): Results | null => runner.maybe(step, 'body', values, [...counter, ...state])
+  const once = (state: Results): Results | null => runner.maybe(step, 'body', values, frame, [...counter, ...state])
   let state: Results = carried.map(value => value instanceof Known ? blank(value.aval) : value)
   let made = once(state)
   if (!made) return null

@@ -1,11 +1,11 @@
 // A node's attributes, read by name and type, with the default that the operator's documentation gives.
 
 import { fail } from '@bp/core/extend'
-import { type AttributeProto, type GraphProto, type Int64, toNumber } from '../proto/proto.ts'
+import { type AttributeProto, type GraphProto, type Int64, type SparseTensorProto, type TensorProto, toNumber } from '../proto/proto.ts'
 import { type Literal, readStored, readTensor, type Stored } from '../proto/tensor.ts'
 
 /* What an attribute holds is told by `type`; files from before IR version 2 leave it 0, so presence is by name alone. */
-const typeNames = ['', 'FLOAT', 'INT', 'STRING', 'TENSOR', 'GRAPH', 'FLOATS', 'INTS', 'STRINGS', 'TENSORS', 'GRAPHS']
+const typeNames = ['', 'FLOAT', 'INT', 'STRING', 'TENSOR', 'GRAPH', 'FLOATS', 'INTS', 'STRINGS', 'TENSORS', 'GRAPHS', 'SPARSE_TENSOR']
 
 const text = (bytes: Uint8Array | null | undefined): string => new TextDecoder().decode(bytes ?? new Uint8Array())
 
@@ -13,10 +13,13 @@ const text = (bytes: Uint8Array | null | undefined): string => new TextDecoder()
 export class Attributes {
   private readonly byName: ReadonlyMap<string, AttributeProto>
   private readonly where: string
+  /** Whether some refer to attributes of the function in which the node stands, and have no value before it is called. */
+  readonly refer: boolean
 
   constructor(list: readonly AttributeProto[], where: string) {
     this.byName = new Map(list.map(attribute => [attribute.name ?? '', attribute]))
     this.where = where
+    this.refer = list.some(({ refAttrName }) => Boolean(refAttrName))
   }
 
   /** The names of all attributes given. */
@@ -26,6 +29,20 @@ export class Attributes {
 
   has(name: string): boolean {
     return this.byName.has(name)
+  }
+
+  /** The same in a call of that function: an attribute that refers to one of the call has its value, or is left out where the call has none. */
+  within(call: Attributes): Attributes {
+    return new Attributes([...this.byName.values()].flatMap(a => {
+      if (!a.refAttrName) return [a]
+      const given = call.byName.get(a.refAttrName)
+      return given ? [{ ...given, name: a.name ?? '' }] : []
+    }), this.where)
+  }
+
+  /** These, and of the others those that are not among these. */
+  or(others: Attributes): Attributes {
+    return others.byName.size === 0 ? this : new Attributes([...others.byName.values(), ...this.byName.values()], this.where)
   }
 
   /** A whole number; `fallback` where it is not given. */
@@ -64,10 +81,16 @@ export class Attributes {
     return a?.t ? readTensor('importOnnx', a.t, `attribute ${name} of ${this.where}`) : null
   }
 
+  /** A sparse tensor, as `read` makes it dense. */
+  sparse(name: string, read: (t: SparseTensorProto, where: string) => Literal): Literal | null {
+    const a = this.find(name, 11)
+    return a?.sparseTensor ? read(a.sparseTensor, `attribute ${name} of ${this.where}`) : null
+  }
+
   /** A tensor of numbers or texts. */
-  stored(name: string): Stored | null {
+  stored(name: string, read: (t: TensorProto, where: string) => Stored = (t, where) => readStored('importOnnx', t, where)): Stored | null {
     const a = this.find(name, 4)
-    return a?.t ? readStored('importOnnx', a.t, `attribute ${name} of ${this.where}`) : null
+    return a?.t ? read(a.t, `attribute ${name} of ${this.where}`) : null
   }
 
   graph(name: string): GraphProto | null {

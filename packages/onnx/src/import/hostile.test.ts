@@ -6,6 +6,7 @@ import proto, { type onnx } from 'onnx-proto'
 import { describe, expect, test } from 'vitest'
 import { decodeTensorProto, importOnnx, UnsupportedError } from '../index.ts'
 import { graphOf, initialiser, modelBytes, node, value } from '../../test/model.ts'
+import { field, varint } from '../../test/wire.ts'
 
 use(cpu())
 
@@ -13,15 +14,6 @@ const x = value('x', [2])
 const y = value('y', [2])
 const relu = node('Relu', ['x'], ['y'])
 const sound = modelBytes(graphOf([node('Add', ['x', 'w'], ['y'])], [x], [y], [initialiser('w', [2], [1, 2])]))
-
-/** A field whose content is preceded by its length. */
-const field = (number: number, content: Uint8Array): Uint8Array => Uint8Array.from([...varint(number * 8 + 2), ...varint(content.length), ...content])
-
-function varint(n: number): number[] {
-  const out: number[] = []
-  for (; n >= 128; n = Math.floor(n / 128)) out.push(n % 128 + 128)
-  return [...out, n]
-}
 
 /** A graph in an attribute of a node in a graph, and so on: only the headers, from the innermost out. */
 function nested(levels: number): Uint8Array {

@@ -5,7 +5,7 @@ import { grad, gradients, type Tensor, tensor, use, zeros, zerosLike } from '@bp
 import { trace } from '@bp/core/extend'
 import { cpu } from '@bp/backend-cpu'
 import { Adam, bceWithLogits, crossEntropy, decodeSafetensors, functionalCall, SGD } from '@bp/nn'
-import { mul, sum } from '@bp/ops'
+import { mul, sin, sum } from '@bp/ops'
 import proto from 'onnx-proto'
 import { describe, expect, test } from 'vitest'
 import { exportOnnx, importOnnx, UnsupportedOperatorError } from '../index.ts'
@@ -153,12 +153,31 @@ describe('operators that are missing', () => {
     expect(error).toBeInstanceOf(UnsupportedOperatorError)
     expect(error.operators).toEqual(['Frob', 'Quux'])
     expect(error.code).toBe('data')
-    expect(error.message).toMatchInlineSnapshot('"importOnnx: unsupported operators: Frob (node "a"), Quux (node "b"). Export the model without them, or pass implementations in importOnnx(bytes, { operators: { Frob: … } })"')
+    expect(error.message).toMatchInlineSnapshot('"importOnnx: unsupported operators: Frob (node "a", opset 17), Quux (node "b", opset 17). Export the model without them, or pass implementations in importOnnx(bytes, { operators: { Frob: … } })"')
   })
 
   test('can be given by the user', () => {
     const model = importOnnx(bytes, { operators: { Frob: ([x]) => mul(x!, 2), Quux: ([x]) => mul(x!, -1) } })
     expect(String(model.forward(tensor([1, -1])))).toBe('tensor([0, 2], float32)')
+  })
+
+  test('are, where given in ops, differentiated, and exported again as what they do', () => {
+    const swirl = { ...node('Swirl', ['x', '', 'w'], ['y']), domain: 'acme', attribute: [{ name: 'turns', type: kinds.FLOAT, f: 0.5 }] }
+    const graph = graphOf([swirl], [value('x', [2])], [value('y', [2])], [initialiser('w', [2], [3, 4])])
+    const bytes = Uint8Array.from(proto.onnx.ModelProto.encode({ irVersion: 8, opsetImport: [{ version: 17 }, { domain: 'acme', version: 3 }], graph }).finish())
+    expect(() => importOnnx(bytes)).toThrowErrorMatchingInlineSnapshot(`[UnsupportedOperatorError: importOnnx: unsupported operators: acme:Swirl (node "y", opset 3). Export the model without them, or pass implementations in importOnnx(bytes, { operators: { "acme:Swirl": … } })]`)
+    const model = importOnnx(bytes, { operators: { 'acme:Swirl': ([x, none, w], attributes, { opset }) => mul(mul(sin(x!), w!), none ? 0 : opset * attributes.float('turns', 1)) } })
+    expect(grad((x: Tensor) => sum(model.forward(x) as Tensor))(tensor([0, 0])).toArray()).toEqual([4.5, 6])
+    sum(model.forward(tensor([0, 0])) as Tensor).backward()
+    expect(model.parameters()[0]!.grad!.toArray()).toEqual([0, 0])
+    const again = importOnnx(exportOnnx(model, [{ name: 'x', shape: [2] }]))
+    expect(again.namedParameters().map(([name]) => name)).toEqual(['w'])
+    expect(String(again.forward(tensor([1, 2])))).toBe(String(model.forward(tensor([1, 2]))))
+  })
+
+  test('of many nodes are named by the first', () => {
+    const many = Array.from({ length: 60 }, (_, i) => node('Frob', ['x'], [i === 59 ? 'y' : `a${i}`]))
+    expect(() => importOnnx(modelBytes(graphOf(many, [value('x', [2])], [value('y', [2])])))).toThrow('Frob (node "a49", opset 17) and 10 more nodes. Export')
   })
 
   test('a mode that is missing is refused when it is run, never computed wrongly', () => {

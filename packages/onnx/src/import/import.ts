@@ -3,14 +3,17 @@
 import { BpError, type Variable } from '@bp/core'
 import { convert, fail } from '@bp/core/extend'
 import { operators as builtIn } from '../operators/index.ts'
-import type { Operators } from '../operators/operator.ts'
+import type { Operator, Operators } from '../operators/operator.ts'
 import { carrierOf, elementType, type NarrowType } from '../proto/elementType.ts'
 import type { ExternalData, Stored } from '../proto/tensor.ts'
 import { UnsupportedOperatorError } from './errors.ts'
+import { call, type Callees, calleesOf, everyNode, reachable } from './functions.ts'
+import { defaultLimits, type ImportLimits } from './limits.ts'
 import { cut, readsOf, untied, unused, valuesOf } from './adapt.ts'
-import { type LoadedGraph, loadGraph, type ModelNode, type ModelValue, type NestedGraph } from './load.ts'
+import { type LoadedFunction, type LoadedGraph, loadGraph, type ModelNode, type ModelValue, type NestedGraph } from './load.ts'
 import { custom, type CustomOperator, OnnxModule } from './module.ts'
 import type { Body, Step } from './run.ts'
+import type { StoredTensors } from './stored.ts'
 import { checkShapes, inferShapes, type ValueShape } from './shapes.ts'
 import { fromStored, int64s, StringTensor, type Value } from './value.ts'
 import { type Place, readersOf, variableOf } from './weights.ts'
@@ -30,6 +33,8 @@ export interface ImportOptions {
   readonly inputs?: readonly string[]
   /** The values to return, by name, instead of the file's outputs, in this order; nodes that they do not need are dropped. */
   readonly outputs?: readonly string[]
+  /** What the file may come to; the bounds are meant for files that are not to be trusted. */
+  readonly limits?: ImportLimits
   /** Whether to refuse a model whose shapes contradict each other where the file leaves no size of its inputs open; true unless given. */
   readonly checkShapes?: boolean
 }
@@ -52,29 +57,32 @@ export interface ImportOptions {
  * ```
  */
 export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): OnnxModule {
-  const loaded = loadGraph(bytes, options.externalData)
-  const table: Operators = { ...builtIn, ...Object.fromEntries(Object.entries(options.operators ?? {}).map(([name, f]) => [name, custom(f)])) }
+  const limits = { ...defaultLimits, ...options.limits }
+  const loaded = loadGraph(bytes, options.externalData, limits)
+  const table: Operators = { ...builtIn, ...Object.fromEntries(Object.entries(options.operators ?? {}).map(([name, f]) => [name.replace(/^ai\.onnx:/, ''), custom(f)])) }
   const graph = options.untie ? untied(loaded, options.untie) : loaded
-  const model = moduleOf(options.inputs || options.outputs ? cutAt(graph, options, table) : graph, table)
+  const model = moduleOf(options.inputs || options.outputs ? cutAt(graph, options, table, limits) : graph, table, limits)
   if (options.checkShapes ?? true) checkShapes(model)
   return model
 }
 
-function moduleOf(graph: LoadedGraph, table: Operators): OnnxModule {
-  checkSupported(everyNode(graph.nodes).filter(({ operator }) => operator !== 'Constant'), table)
+function moduleOf(graph: LoadedGraph, table: Operators, limits: Required<ImportLimits>): OnnxModule {
+  const callees = calleesOf(graph.functions, table)
+  const functions = reachable(graph.nodes, callees, limits.nodes)
+  checkSupported([graph.nodes, ...functions.map(({ nodes }) => nodes)].flatMap(everyNode).filter(node => node.operator !== 'Constant' && !callees(node)), table)
   const variables = new Map<string, Variable>()
   const narrow = new Map<string, NarrowType>()
-  const { producer, inputs, outputs, declared } = graph
-  const { steps, constants } = prepare(graph, outputs.map(({ name }) => name), { table, producer, clashing: clashesOf(graph), variables, narrow })
-  return new OnnxModule({ producer: { name: producer, version: graph.producerVersion }, inputs, outputs, steps, variables, narrow, constants, declared })
+  const { producer, metadata, inputs, outputs, declared } = graph
+  const { steps, constants } = prepare(graph, outputs.map(({ name }) => name), { table, producer, clashing: clashesOf(graph), variables, narrow, callees, functions: new Map(), tensors: graph.tensors })
+  return new OnnxModule({ producer: { name: producer, version: graph.producerVersion }, metadata, inputs, outputs, steps, variables, narrow, constants, declared })
 }
 
 /** The graph from some values to others, of which the file may say nothing: then what they are is inferred. */
-function cutAt(graph: LoadedGraph, { inputs, outputs }: ImportOptions, table: Operators): LoadedGraph {
+function cutAt(graph: LoadedGraph, { inputs, outputs }: ImportOptions, table: Operators, limits: Required<ImportLimits>): LoadedGraph {
   const all = valuesOf(graph)
   const missing = [...inputs ?? [], ...outputs ?? []].find(name => !all.has(name))
   if (missing !== undefined) fail('value', 'importOnnx', `the model has no value named ${JSON.stringify(missing)}; it has ${[...all].slice(0, 8).join(', ')}${all.size > 8 ? ' and others. importOnnx(bytes).valueNames() lists them' : ''}`)
-  const shapes = shapesFor(graph, new Set([...inputs ?? [], ...outputs ?? []]), table)
+  const shapes = shapesFor(graph, new Set([...inputs ?? [], ...outputs ?? []]), table, limits)
   const described = (name: string): ModelValue => {
     const own = [...graph.inputs, ...graph.outputs].find(value => value.name === name)
     const { type, shape } = shapes.get(name) ?? { type: null, shape: null }
@@ -87,9 +95,9 @@ function cutAt(graph: LoadedGraph, { inputs, outputs }: ImportOptions, table: Op
 }
 
 /** What values are, as far as it can be told: what makes them may be unsupported or not fit, and is perhaps to be cut off. */
-function shapesFor(graph: LoadedGraph, names: ReadonlySet<string>, table: Operators): ReadonlyMap<string, ValueShape> {
+function shapesFor(graph: LoadedGraph, names: ReadonlySet<string>, table: Operators, limits: Required<ImportLimits>): ReadonlyMap<string, ValueShape> {
   try {
-    return inferShapes(moduleOf(cut(graph, { inputs: null, outputs: [...names].map(undeclared) }), table)).values
+    return inferShapes(moduleOf(cut(graph, { inputs: null, outputs: [...names].map(undeclared) }), table, limits)).values
   } catch (error) {
     if (!(error instanceof BpError)) throw error
     return new Map([...graph.declared].map(([name, { code, sizes }]) => [name, { type: elementType(code), shape: sizes?.map(size => size ?? '?') ?? null }]))
@@ -98,9 +106,6 @@ function shapesFor(graph: LoadedGraph, names: ReadonlySet<string>, table: Operat
 
 /** A value of which nothing is known. */
 const undeclared = (name: string): ModelValue => ({ name, kind: 'tensor', type: null, dtype: 'float32', shape: null })
-
-/** The nodes and those inside them. */
-const everyNode = (nodes: readonly ModelNode[]): ModelNode[] => nodes.flatMap(node => [node, ...[...node.graphs.values()].flatMap(graph => everyNode(graph.nodes))])
 
 /** What preparing any graph of a model needs of the whole. */
 interface Model {
@@ -112,15 +117,19 @@ interface Model {
   readonly variables: Map<string, Variable>
   /** Filled with the element types of those that the framework keeps in a wider dtype. */
   readonly narrow: Map<string, NarrowType>
+  readonly callees: Callees
+  /** Filled with the functions that are called, each prepared once. */
+  readonly functions: Map<LoadedFunction, Body>
+  readonly tensors: StoredTensors
 }
 
 /** A graph as steps to run, with its constants; its weights become variables of the model. `path` names the nodes that it stands in. */
 function prepare(graph: Pick<NestedGraph, 'initialisers' | 'nodes'>, outputs: readonly string[], model: Model, path: readonly string[] = []): Pick<Body, 'steps' | 'constants' | 'weights'> {
   const { variables, narrow, producer, clashing } = model
-  const place: Place = { readers: readersOf(everyNode(graph.nodes)), producer, nested: path.length > 0 }
+  const place: Place = { readers: readersOf(graph.nodes, model.callees), producer, nested: path.length > 0 }
   const constants = new Map<string, Value>()
   const weights = new Map<string, string>()
-  for (const [name, stored, fromNode] of literalsOf(graph)) {
+  for (const [name, stored, fromNode] of literalsOf(graph, model.tensors)) {
     const variable = variableOf(name, stored, fromNode, place)
     if (variable) {
       const key = place.nested && (clashing.has(name) || variables.has(name)) ? unused([...path, name].join('.'), variables) : name
@@ -129,14 +138,17 @@ function prepare(graph: Pick<NestedGraph, 'initialisers' | 'nodes'>, outputs: re
       if (!(stored instanceof StringTensor) && stored.type) narrow.set(key, stored.type)
     } else constants.set(name, fromStored(stored))
   }
-  return { steps: schedule(graph.nodes.filter(({ operator }) => operator !== 'Constant'), outputs, model, path), constants, weights }
+  return { steps: schedule(graph.nodes.filter(node => !isLiteral(node)), outputs, model, path), constants, weights }
 }
 
 /** The initialisers of a graph and the tensors of its Constant nodes; those are marked. */
-function* literalsOf({ initialisers, nodes }: Pick<NestedGraph, 'initialisers' | 'nodes'>): Generator<readonly [name: string, stored: Stored, fromNode: boolean]> {
+function* literalsOf({ initialisers, nodes }: Pick<NestedGraph, 'initialisers' | 'nodes'>, tensors: StoredTensors): Generator<readonly [name: string, stored: Stored, fromNode: boolean]> {
   for (const [name, literal] of initialisers) yield [name, literal, false]
-  for (const node of nodes) if (node.operator === 'Constant') yield [node.outputs[0] ?? '', constantOf(node), true]
+  for (const node of nodes) if (isLiteral(node)) yield [node.outputs[0] ?? '', constantOf(node, tensors), true]
 }
+
+/** Whether a node holds what is known before a run: what a Constant refers to, a call of its function gives. */
+const isLiteral = ({ operator, attributes }: ModelNode): boolean => operator === 'Constant' && !attributes.refer
 
 /** The names that initialisers and Constant nodes have in more than one graph. */
 function clashesOf(graph: Pick<NestedGraph, 'initialisers' | 'nodes'>): Set<string> {
@@ -152,14 +164,16 @@ function clashesOf(graph: Pick<NestedGraph, 'initialisers' | 'nodes'>): Set<stri
 function checkSupported(nodes: readonly ModelNode[], table: Operators): void {
   const missing = nodes.filter(({ operator }) => !Object.hasOwn(table, operator))
   if (missing.length === 0) return
-  const list = missing.map(({ operator, name }) => `${operator} (node ${JSON.stringify(name)})`)
-  throw new UnsupportedOperatorError('importOnnx', missing.map(({ operator }) => operator), `unsupported operators: ${list.join(', ')}. Export the model without them, or pass implementations in importOnnx(bytes, { operators: { ${missing[0]!.operator}: … } })`)
+  const list = missing.slice(0, 50).map(({ operator, name, opset }) => `${operator} (node ${JSON.stringify(name)}, opset ${opset})`)
+  const more = missing.length > list.length ? ` and ${missing.length - list.length} more nodes` : ''
+  const { operator } = missing[0]!
+  throw new UnsupportedOperatorError('importOnnx', missing.map(node => node.operator), `unsupported operators: ${list.join(', ')}${more}. Export the model without them, or pass implementations in importOnnx(bytes, { operators: { ${/^\w+$/.test(operator) ? operator : JSON.stringify(operator)}: … } })`)
 }
 
 /** What a Constant node holds, in whichever of its attributes. */
-function constantOf(node: ModelNode): Stored {
+function constantOf(node: ModelNode, tensors: StoredTensors): Stored {
   const { attributes } = node
-  const tensor = attributes.stored('value')
+  const tensor = attributes.stored('value', (t, where) => tensors.dense(t, where)) ?? attributes.sparse('sparse_value', (t, where) => tensors.sparse(t, where))
   if (tensor) return tensor
   const floats = attributes.floats('value_floats')
   if (floats) return { dtype: 'float32', shape: [floats.length], data: Float32Array.from(floats) }
@@ -181,7 +195,23 @@ function schedule(nodes: readonly ModelNode[], outputs: readonly string[], model
   for (const name of outputs) lastReader.delete(name)
   const last = nodes.map((): string[] => [])
   for (const [name, i] of lastReader) if (name !== '') last[i]!.push(name)
-  const bodies = (node: ModelNode): Step['bodies'] =>
-    new Map([...node.graphs].map(([name, graph]) => [name, { ...graph, ...prepare(graph, graph.outputs, model, [...path, node.name, name]) }]))
-  return nodes.map((node, i) => ({ node, operator: model.table[node.operator]!, last: last[i]!, bodies: bodies(node) }))
+  const bodies = (node: ModelNode): Step['bodies'] => {
+    const f = model.callees(node)
+    const inner = new Map([...node.graphs].map(([name, graph]): [string, Body] => [name, { ...graph, ...prepare(graph, graph.outputs, model, [...path, node.name, name]) }]))
+    return f ? inner.set('', bodyOf(f, model)) : inner
+  }
+  const constant: Operator = (_inputs, _attributes, node) => fromStored(constantOf(node, model.tensors))
+  const operatorOf = (node: ModelNode): Operator => node.operator === 'Constant' ? constant : model.callees(node) ? call : model.table[node.operator]!
+  return nodes.map((node, i) => ({ node, operator: operatorOf(node), last: last[i]!, bodies: bodies(node) }))
+}
+
+/** A function as a graph to run: prepared once, however often it is called. Its own numbers are constants. */
+function bodyOf(f: LoadedFunction, model: Model): Body {
+  const known = model.functions.get(f)
+  if (known) return known
+  const steps = schedule(f.nodes.filter(node => !isLiteral(node)), f.outputs, model, [f.operator])
+  const constants = new Map([...literalsOf({ initialisers: new Map(), nodes: f.nodes }, model.tensors)].map(([name, stored]) => [name, fromStored(stored)]))
+  const body: Body = { inputs: f.inputs, outputs: f.outputs, defaults: f.defaults, steps, constants, weights: new Map() }
+  model.functions.set(f, body)
+  return body
 }

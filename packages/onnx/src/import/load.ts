@@ -2,11 +2,14 @@
 
 import type { DType } from '@bp/core'
 import { fail } from '@bp/core/extend'
-import { decodeModel, type Dimension, type GraphProto, type Int64, type NodeProto, type TensorType, toNumber, type TypeProto, type ValueInfoProto } from '../proto/proto.ts'
+import { decodeModel, type Dimension, type FunctionProto, type GraphProto, type Int64, type ModelProto, type NodeProto, type TensorType, toNumber, type TypeProto, type ValueInfoProto } from '../proto/proto.ts'
 import { carrierOf, type ElementType } from '../proto/elementType.ts'
-import { type ExternalData, readStored, type Stored, typeOfCode } from '../proto/tensor.ts'
+import { type ExternalData, type Stored, typeOfCode } from '../proto/tensor.ts'
 import { Attributes } from './attributes.ts'
 import { UnsupportedError } from './errors.ts'
+import { defaultLimits, type ImportLimits } from './limits.ts'
+import { type ModelMetadata, readMetadata } from './metadata.ts'
+import { StoredTensors } from './stored.ts'
 
 /** What an input or output holds: a tensor, a list of tensors, or one of them or nothing. */
 export type ValueKind = 'tensor' | 'sequence' | 'optional' | 'optional sequence'
@@ -36,6 +39,8 @@ export interface ModelNode {
   readonly producer: string
   /** The graphs that it runs, by attribute: the branches of an If, the body of a Loop. */
   readonly graphs: ReadonlyMap<string, NestedGraph>
+  /** Which of several functions of the operator's name it calls, where the file tells them apart. */
+  readonly overload: string
 }
 
 /** A graph inside a node. Its nodes may also read what the graph around it has made before. */
@@ -52,10 +57,28 @@ export interface Declared {
   readonly sizes: readonly (number | string | null)[] | null
 }
 
-/** A checked graph. */
+/** A function of the file's own: nodes for which an operator's name stands. Its values are its own; it reads none from outside. */
+export interface LoadedFunction {
+  /** As {@link ModelNode.operator} has it. */
+  readonly operator: string
+  readonly overload: string
+  readonly inputs: readonly string[]
+  readonly outputs: readonly string[]
+  /** The attributes that a call may give; to them the nodes' attributes refer. */
+  readonly attributes: readonly string[]
+  /** The values of attributes that a call leaves out. */
+  readonly defaults: Attributes
+  readonly nodes: readonly ModelNode[]
+}
+
+/** A checked graph, with the functions that its nodes may call. */
 export interface LoadedGraph {
   readonly producer: string
   readonly producerVersion: string
+  readonly metadata: ModelMetadata
+  readonly functions: readonly LoadedFunction[]
+  /** Where nodes' attributes hold tensors, this reads them. */
+  readonly tensors: StoredTensors
   readonly inputs: readonly ModelValue[]
   readonly outputs: readonly ModelValue[]
   readonly initialisers: ReadonlyMap<string, Stored>
@@ -67,8 +90,12 @@ export interface LoadedGraph {
 /** What reading any graph of a file needs of the file. */
 interface File {
   readonly versions: ReadonlyMap<string, number>
-  readonly external: ExternalData | undefined
+  readonly tensors: StoredTensors
   readonly producer: string
+  /** The operators for which the file has functions. */
+  readonly functions: ReadonlySet<string>
+  /** Whether what is read stands in a function, to whose attributes nodes may refer. */
+  readonly inFunction: boolean
 }
 
 /** The versions of the default operator set whose meaning is implemented; of earlier ones, models of operators that 6 did not change. */
@@ -77,21 +104,23 @@ export const opsets: readonly [least: number, most: number] = [6, 28]
 const op = 'importOnnx'
 const quote = (name: string): string => JSON.stringify(name)
 
+/** The newest version of the file format whose fields are known. */
+const newestFormat = 14
+
 /** Decodes and checks a model. Throws a `data` error that names the place for anything that does not hold together. */
-export function loadGraph(bytes: Uint8Array, external?: ExternalData): LoadedGraph {
-  const model = decodeModel(op, bytes)
+export function loadGraph(bytes: Uint8Array, external?: ExternalData, limits: Required<ImportLimits> = defaultLimits): LoadedGraph {
+  const model = decodeModel(op, bytes, limits.messages)
   if (!model.graph) fail('data', op, `the file holds no graph${bytes.length === 0 ? ' (it is empty)' : ''}. Is it an ONNX model?`)
-  const versions = new Map((model.opsetImport ?? []).map(({ domain, version }) => [domain === 'ai.onnx' ? '' : domain ?? '', toNumber(version as Int64)]))
-  const opset = versions.get('') ?? 1
-  const unsupported = opset > opsets[1] || (opset < opsets[0] && !everyOperator(model.graph).every(operator => unchanged.has(operator)))
-  if (versions.has('') && unsupported) throw new UnsupportedError(op, `the model is of operator set ${opset}; ${opsets[0]} to ${opsets[1]} are supported. Convert it with onnx.version_converter`)
+  const metadata = readMetadata(model)
+  if (metadata.irVersion > newestFormat) throw new UnsupportedError(op, `the file is of IR version ${metadata.irVersion}; versions up to ${newestFormat} are supported. Save the model with an older version of onnx, or update @bp/onnx`)
+  const versions = versionsOf(model.opsetImport, model.graph)
   const { graph } = model
-  const file = { versions, external, producer: model.producerName ?? '' }
+  const file = { versions, tensors: new StoredTensors(external, limits), producer: model.producerName ?? '', functions: new Set((model.functions ?? []).map(operatorOf)), inFunction: false }
   const initialisers = readInitialisers(graph, file)
   const inputs = (graph.input ?? []).filter(({ name }) => !initialisers.has(name ?? '')).map(info => readValue(info, 'input'))
   const nodes = (graph.node ?? []).map((node, i) => readNode(node, i, file))
-  checkOrder(nodes, [...inputs.map(({ name }) => name), ...initialisers.keys()], (graph.output ?? []).map(({ name }) => name ?? ''))
-  return { producer: file.producer, producerVersion: model.producerVersion ?? '', inputs, outputs: (graph.output ?? []).map(info => readValue(info, 'output')), initialisers, nodes, declared: declaredIn(graph) }
+  checkOrder(nodes, [...inputs.map(({ name }) => name), ...initialisers.keys()], (graph.output ?? []).map(({ name }) => name ?? ''), 'the model')
+  return { producer: file.producer, producerVersion: model.producerVersion ?? '', metadata, inputs, outputs: (graph.output ?? []).map(info => readValue(info, 'output')), initialisers, nodes, functions: readFunctions(model.functions ?? [], file), tensors: file.tensors, declared: declaredIn(graph) }
 }
 
 /** Operators that have had one meaning from the first version up to 6. */
@@ -101,19 +130,54 @@ const unchanged: ReadonlySet<string> = /* @__PURE__ */ new Set([
   'ReduceSumSquare', 'Shape', 'Size', 'Slice', 'Softmax', 'Softplus', 'Softsign', 'SpaceToDepth', 'Squeeze', 'Transpose', 'Unsqueeze',
 ])
 
-/** The names of all operators of a graph and of those inside its nodes. */
-const everyOperator = (graph: GraphProto): string[] =>
-  (graph.node ?? []).flatMap(({ opType, attribute }) => [opType ?? '', ...(attribute ?? []).flatMap(({ g }) => g ? everyOperator(g) : [])])
+/** The names of the operators of all nodes and of those inside them. */
+const everyOperator = (nodes: GraphProto['node']): string[] =>
+  (nodes ?? []).flatMap(({ opType, attribute }) => [opType ?? '', ...(attribute ?? []).flatMap(({ g }) => everyOperator(g?.node))])
 
-function readInitialisers(graph: GraphProto, { external }: File): Map<string, Stored> {
-  if (graph.sparseInitializer?.length) throw new UnsupportedError(op, 'the model has sparse initialisers, which are unsupported. Export it with dense ones')
+/** The version of each domain's operators that is imported; of sets before the first one, where the nodes are of operators that have not changed since. */
+function versionsOf(imports: ModelProto['opsetImport'], { node }: Pick<GraphProto, 'node'>): ReadonlyMap<string, number> {
+  const versions = new Map((imports ?? []).map(({ domain, version }) => [domain === 'ai.onnx' ? '' : domain ?? '', toNumber(version as Int64)]))
+  const opset = versions.get('') ?? opsets[0]
+  const early = opset < opsets[0] && !everyOperator(node).every(operator => unchanged.has(operator))
+  if (early || opset > opsets[1]) throw new UnsupportedError(op, `the model is of operator set ${opset}; ${opsets[0]} to ${opsets[1]} are supported. Convert it with onnx.version_converter`)
+  return versions
+}
+
+/** An operator's name, with its domain unless that is ONNX's own. */
+function operatorOf({ domain, name }: { readonly domain?: string | null; readonly name?: string | null }): string {
+  return domain && domain !== 'ai.onnx' ? `${domain}:${name ?? ''}` : name ?? ''
+}
+
+/** What tells functions of one file apart. */
+export const functionKey = ({ operator, overload }: Pick<ModelNode, 'operator' | 'overload'>): string => JSON.stringify([operator, overload])
+
+function readFunctions(functions: readonly FunctionProto[], file: File): LoadedFunction[] {
+  const seen = new Set<string>()
+  return functions.map(f => {
+    const [operator, overload] = [operatorOf(f), f.overload ?? '']
+    const where = `the function ${quote(operator)}${overload === '' ? '' : ` (overload ${quote(overload)})`}`
+    const key = functionKey({ operator, overload })
+    if (!f.name) fail('data', op, 'a function has no name. The file is damaged')
+    if (seen.has(key)) fail('data', op, `the file holds ${where} twice. It is damaged; export the model again`)
+    seen.add(key)
+    const own = { ...file, inFunction: true, versions: new Map([...file.versions, ...versionsOf(f.opsetImport, f)]) }
+    const [inputs, outputs] = [f.input ?? [], f.output ?? []]
+    const nodes = (f.node ?? []).map((node, i) => readNode(node, i, own))
+    checkOrder(nodes, inputs, outputs, where)
+    const defaults = f.attributeProto ?? []
+    return { operator, overload, inputs, outputs, attributes: [...f.attribute ?? [], ...defaults.map(({ name }) => name ?? '')], defaults: new Attributes(defaults, where), nodes }
+  })
+}
+
+function readInitialisers(graph: GraphProto, { tensors }: File): Map<string, Stored> {
   const out = new Map<string, Stored>()
-  for (const t of graph.initializer ?? []) {
-    const name = t.name ?? ''
-    if (name === '') fail('data', op, 'an initialiser has no name. The file is damaged')
+  const add = (name: string | null | undefined, read: (where: string) => Stored): void => {
+    if (!name) return fail('data', op, 'an initialiser has no name. The file is damaged')
     if (out.has(name)) fail('data', op, `two initialisers have the name ${quote(name)}. The file is damaged; export the model again`)
-    out.set(name, readStored(op, t, `the initialiser ${quote(name)}`, external))
+    out.set(name, read(`the initialiser ${quote(name)}`))
   }
+  for (const t of graph.initializer ?? []) add(t.name, where => tensors.dense(t, where))
+  for (const t of graph.sparseInitializer ?? []) add(t.values?.name, where => tensors.sparse(t, where))
   return out
 }
 
@@ -155,13 +219,17 @@ function declaredIn(graph: GraphProto): Map<string, Declared> {
 
 function readNode(node: NodeProto, index: number, file: File): ModelNode {
   const domain = node.domain === 'ai.onnx' ? '' : node.domain ?? ''
-  const operator = domain === '' ? node.opType ?? '' : `${domain}:${node.opType ?? ''}`
+  const operator = operatorOf({ domain, name: node.opType ?? '' })
   const name = [node.name, ...node.output ?? []].find(text => text) ?? `node ${index}`
-  if (operator === '') fail('data', op, `node ${index} (${quote(name)}) names no operator. The file is damaged`)
-  const opset = file.versions.get(domain)
-  if (opset === undefined) fail('data', op, `node ${quote(name)} (${operator}) is of the domain ${quote(domain)}, of which the model imports no version. The file is damaged`)
-  const graphs = new Map((node.attribute ?? []).flatMap(({ name: attribute, g }) => g ? [[attribute ?? '', readNested(g, file)] as const] : []))
-  return { operator, name, inputs: node.input ?? [], outputs: node.output ?? [], attributes: new Attributes(node.attribute ?? [], `node ${quote(name)} (${operator})`), opset, producer: file.producer, graphs }
+  if (!node.opType) fail('data', op, `node ${index} (${quote(name)}) names no operator. The file is damaged`)
+  const opset = file.versions.get(domain) ?? (file.functions.has(operator) ? 1 : undefined)
+  if (opset === undefined) fail('data', op, `node ${quote(name)} (${operator}) is of the ${domain === '' ? 'default domain' : `domain ${quote(domain)}`}, of which the model imports no version. The file is damaged`)
+  const given = node.attribute ?? []
+  const referring = given.find(({ refAttrName }) => refAttrName)
+  if (referring && !file.inFunction) fail('data', op, `attribute ${referring.name ?? ''} of node ${quote(name)} (${operator}) refers to an attribute of a function, but the node is in no function. The file is damaged`)
+  const graphs = new Map(given.flatMap(({ name: attribute, g }) => g ? [[attribute ?? '', readNested(g, file)] as const] : []))
+  if (given.some(({ refAttrName, type }) => refAttrName && Number(type) === 5)) throw new UnsupportedError(op, `node ${quote(name)} (${operator}) has a graph that the caller of its function gives, which is unsupported. Inline the model's functions with onnx.inliner`)
+  return { operator, name, inputs: node.input ?? [], outputs: node.output ?? [], attributes: new Attributes(given, `node ${quote(name)} (${operator})`), opset, producer: file.producer, graphs, overload: node.overload ?? '' }
 }
 
 const readNested = (graph: GraphProto, file: File): NestedGraph => ({
@@ -169,25 +237,40 @@ const readNested = (graph: GraphProto, file: File): NestedGraph => ({
   initialisers: readInitialisers(graph, file), nodes: (graph.node ?? []).map((node, i) => readNode(node, i, file)),
 })
 
-/** Every value must have one maker and stand before its readers. */
-function checkOrder(nodes: readonly ModelNode[], given: readonly string[], outputs: readonly string[]): void {
-  const makers = new Map<string, string>()
-  const make = (name: string, maker: string): void => {
-    const before = makers.get(name)
-    if (before !== undefined) fail('data', op, `two values have the name ${quote(name)}: ${before} and ${maker}. The file is damaged; export the model again`)
-    makers.set(name, maker)
+/** The values that can be read at some place, with their makers: those of the graph, and around it those of the graphs in which it stands. */
+class Scope {
+  private readonly makers = new Map<string, string>()
+  private readonly around: Scope | null
+
+  constructor(around: Scope | null) {
+    this.around = around
   }
-  for (const name of given) make(name, 'an input or initialiser')
+
+  has(name: string): boolean {
+    return this.makers.has(name) || (this.around?.has(name) ?? false)
+  }
+
+  make(name: string, maker: string): void {
+    const before = this.makers.get(name)
+    if (before !== undefined) fail('data', op, `two values have the name ${quote(name)}: ${before} and ${maker}. The file is damaged; export the model again`)
+    this.makers.set(name, maker)
+  }
+}
+
+/** Every value must have one maker and stand before its readers; `where` is what the nodes are of. */
+function checkOrder(nodes: readonly ModelNode[], given: readonly string[], outputs: readonly string[], where: string, around: Scope | null = null): void {
+  const scope = new Scope(around)
+  for (const name of given) scope.make(name, 'an input or initialiser')
   const later = new Set(nodes.flatMap(node => node.outputs))
   for (const node of nodes) {
     for (const name of node.inputs) {
-      if (name === '' || makers.has(name)) continue
+      if (name === '' || scope.has(name)) continue
       if (later.has(name)) fail('data', op, `node ${quote(node.name)} (${node.operator}) reads ${quote(name)} before it is made: the graph has a cycle, or its nodes are out of order. Sort them topologically`)
       fail('data', op, `node ${quote(node.name)} (${node.operator}) reads ${quote(name)}, which nothing makes. The file is damaged; export the model again`)
     }
-    for (const { inputs, outputs: made, initialisers, nodes: inner } of node.graphs.values()) checkOrder(inner, [...makers.keys(), ...inputs, ...initialisers.keys()], made)
-    for (const name of node.outputs) if (name !== '') make(name, `an output of node ${quote(node.name)} (${node.operator})`)
+    for (const { inputs, outputs: made, initialisers, nodes: inner } of node.graphs.values()) checkOrder(inner, [...new Set([...inputs, ...initialisers.keys()])], made, where, scope)
+    for (const name of node.outputs) if (name !== '') scope.make(name, `an output of node ${quote(node.name)} (${node.operator})`)
   }
-  const missing = outputs.find(name => !makers.has(name))
-  if (missing !== undefined) fail('data', op, `the model's output ${quote(missing)} is made by no node. The file is damaged; export the model again`)
+  const missing = outputs.find(name => !scope.has(name))
+  if (missing !== undefined) fail('data', op, `${where}'s output ${quote(missing)} is made by no node. The file is damaged; export the model again`)
 }

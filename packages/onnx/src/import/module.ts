@@ -7,6 +7,7 @@ import type { Operator } from '../operators/operator.ts'
 import type { NarrowType } from '../proto/elementType.ts'
 import { giveOut, type OnnxValue, readFeeds } from './feeds.ts'
 import type { Declared, ModelNode, ModelValue } from './load.ts'
+import type { ModelMetadata } from './metadata.ts'
 import { narrowTo } from './narrow.ts'
 import { Runner, type Step, type Values } from './run.ts'
 import { toTensor, type Value } from './value.ts'
@@ -20,6 +21,7 @@ export interface Producer {
 /** What {@link OnnxModule} is made of. */
 export interface ModelParts {
   readonly producer: Producer
+  readonly metadata: ModelMetadata
   readonly inputs: readonly ModelValue[]
   readonly outputs: readonly ModelValue[]
   readonly steps: readonly Step[]
@@ -39,6 +41,8 @@ export interface ModelParts {
  */
 export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
   readonly producer: Producer
+  /** What else the file says about itself: its versions, names, texts. */
+  readonly metadata: ModelMetadata
   /** The inputs to feed, in the order of {@link forward}. */
   readonly inputs: readonly ModelValue[]
   readonly outputs: readonly ModelValue[]
@@ -50,6 +54,7 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
   constructor(parts: ModelParts) {
     super()
     this.producer = parts.producer
+    this.metadata = parts.metadata
     this.inputs = parts.inputs
     this.outputs = parts.outputs
     this.parts = parts

@@ -6,6 +6,7 @@ import { detach } from '@bp/ops'
 import { onKnown } from '../operators/known.ts'
 import type { Context, Operator } from '../operators/operator.ts'
 import { knownLimit } from '../operators/shape.ts'
+import type { Attributes } from './attributes.ts'
 import { UnsupportedError, UnsupportedOperatorError } from './errors.ts'
 import type { ModelNode } from './load.ts'
 import { prepare, settle } from './settle.ts'
@@ -27,7 +28,20 @@ export interface Body {
   readonly constants: ReadonlyMap<string, Value>
   /** The names that the model gives the parameters and buffers of the graph, by their names in it. */
   readonly weights: ReadonlyMap<string, string>
+  /** Of a function, which sees nothing of what is around its call: the values of attributes that a call leaves out. */
+  readonly defaults?: Attributes
 }
+
+/** What nodes see beside values: nothing in the model's own graph, in a function what its call gives. */
+export interface Frame {
+  /** The attributes to which the nodes' may refer. */
+  readonly attributes: Attributes | null
+  /** The inputs that the call leaves out. */
+  readonly omitted: ReadonlySet<string>
+}
+
+/** The frame of a model's own graph. */
+export const outermost: Frame = { attributes: null, omitted: /* @__PURE__ */ new Set() }
 
 /** What each name stands for at a point of a run. */
 export type Values = Map<string, Value | undefined>
@@ -46,25 +60,25 @@ export class Runner {
   }
 
   /** Runs steps in order, and leaves in `values` what is still read afterwards. */
-  run(steps: readonly Step[], values: Values): void {
+  run(steps: readonly Step[], values: Values, frame: Frame = outermost): void {
     for (const step of steps) {
-      const results = this.step(step, values)
+      const results = this.step(step, values, frame)
       step.node.outputs.forEach((name, i) => { if (name !== '') values.set(name, results[i]) })
       for (const name of step.last) values.delete(name)
     }
   }
 
   /** Runs a graph inside a node, which also sees what the graph around it has made. */
-  body({ inputs, outputs, steps, constants, weights }: Body, around: Values, feeds: Results): Results {
+  body({ inputs, outputs, steps, constants, weights, defaults }: Body, node: ModelNode, around: Values, feeds: Results, frame: Frame): Results {
     const own = [...weights].map(([name, key]) => [name, this.variables.get(key)] as const)
-    const values: Values = new Map([...around, ...own, ...constants, ...inputs.map((name, i) => [name, feeds[i]] as const)])
-    this.run(steps, values)
+    const values: Values = new Map([...defaults ? [] : around, ...own, ...constants, ...inputs.map((name, i) => [name, feeds[i]] as const)])
+    this.run(steps, values, defaults ? { attributes: node.attributes.or(defaults), omitted: new Set(inputs.filter((_, i) => feeds[i] === undefined)) } : frame)
     return outputs.map(name => values.get(name))
   }
 
   /** The results of a step. */
-  step(step: Step, values: Values): Results {
-    return this.compute(step, values)
+  step(step: Step, values: Values, frame: Frame): Results {
+    return this.compute(step, values, frame)
   }
 
   /** The results of an operator that reads nothing but known whole numbers; they are known too, also where a program is being traced. */
@@ -72,15 +86,16 @@ export class Runner {
     return outside(run).map(asKnown)
   }
 
-  protected compute({ node, operator, bodies }: Step, values: Values): Results {
-    const given = node.inputs.map(name => name === '' ? undefined : values.get(name) ?? absent(node, name))
+  protected compute({ node: written, operator, bodies }: Step, values: Values, frame: Frame): Results {
+    const node = written.attributes.refer && frame.attributes ? { ...written, attributes: written.attributes.within(frame.attributes) } : written
+    const given = node.inputs.map(name => name === '' ? undefined : values.get(name) ?? (frame.omitted.has(name) ? undefined : absent(node, name)))
     const context: Context = {
       training: this.training,
       update: (input, value) => {
         const variable = values.get(node.inputs[input] ?? '')
         if (variable instanceof Variable) noGrad(() => { variable.assign(detach(value)) })
       },
-      run: (attribute, feeds) => this.body(bodies.get(attribute) ?? fail('data', 'OnnxModule', `it has no graph ${attribute}. The file is damaged`), values, feeds),
+      run: (attribute, feeds) => this.body(bodies.get(attribute) ?? fail('data', 'OnnxModule', `it has no graph ${attribute}. The file is damaged`), node, values, feeds, frame),
     }
     try {
       if (bodies.size > 0) return [operator(given, node.attributes, node, context)].flat()
@@ -114,5 +129,7 @@ function explain(error: unknown, node: ModelNode): never {
   if (error instanceof UnsupportedOperatorError) throw new UnsupportedOperatorError('OnnxModule', error.operators, `${where}: ${error.message}`)
   if (error instanceof UnsupportedError) throw new UnsupportedError('OnnxModule', `${where}: ${error.message}`, error.code)
   if (error instanceof BpError) throw new BpError(error.code, 'OnnxModule', `${where}: ${error.message}`, { cause: error })
+  if (error instanceof RangeError) throw new BpError('memory', 'OnnxModule', `${where}: its result is larger than what can be allocated (${error.message})`, { cause: error })
+  if (error instanceof TypeError) throw new BpError('data', 'OnnxModule', `${where}: it cannot be computed from its inputs (${error.message}). The file is damaged, or an operator has a mistake`, { cause: error })
   throw error
 }

@@ -4,7 +4,8 @@ import { Variable } from '@bp/core'
 import { isFloat } from '@bp/core/extend'
 import { Parameter } from '@bp/nn'
 import type { Literal, Stored } from '../proto/tensor.ts'
-import type { ModelNode } from './load.ts'
+import { type Callees, everyNode } from './functions.ts'
+import type { LoadedFunction, ModelNode } from './load.ts'
 import { fromLiteral } from './module.ts'
 import { StringTensor } from './value.ts'
 
@@ -27,14 +28,20 @@ export interface Place {
   readonly nested: boolean
 }
 
-/** The readers among the nodes given, which no other node of the file could be. */
-export function readersOf(nodes: readonly ModelNode[]): Readers {
+/** The readers among the nodes given and those inside them, and in the functions that these call: no other node of the file could be one. */
+export function readersOf(nodes: readonly ModelNode[], callees: Callees, known = new Map<LoadedFunction, Readers>()): Readers {
   const out = new Map<string, Reader[]>()
-  for (const { operator, inputs } of nodes) inputs.forEach((name, input) => {
-    const known = out.get(name)
-    if (known) known.push({ operator, input })
-    else out.set(name, [{ operator, input }])
-  })
+  const add = (name: string, readers: readonly Reader[]): void => {
+    const before = out.get(name)
+    if (before) before.push(...readers)
+    else out.set(name, [...readers])
+  }
+  for (const node of everyNode(nodes)) {
+    const f = callees(node)
+    const inner = f && (known.get(f) ?? readersOf(f.nodes, callees, known))
+    if (f) known.set(f, inner!)
+    node.inputs.forEach((name, input) => { add(name, inner ? inner.get(f!.inputs[input]!) ?? [] : [{ operator: node.operator, input }]) })
+  }
   return out
 }
 

@@ -3,9 +3,9 @@
 import type { DType, Shape } from '@bp/core'
 import { allocate, broadcastShapes, convert, isFloat, normaliseAxes, normaliseAxis, sizeOf, stridesOf } from '@bp/core/extend'
 import { int64s, Known, toNumbers as numbers } from '../import/value.ts'
-import { knownLimit } from './shape.ts'
 import { expanded, flattened, permutation, reshaped, sliced, squeezed, unsqueezed } from './geometry.ts'
 import type { KnownOperator } from './operator.ts'
+import { knownLimit } from './shape.ts'
 
 /** Numbers as a known value. */
 const known = (dtype: DType, shape: Shape, values: readonly number[]): Known => dtype === 'int64' ? int64s(values, shape) : new Known(dtype, shape, convert(values, dtype))
@@ -25,6 +25,11 @@ function broadcastPlace(from: Shape): (index: readonly number[]) => number {
 }
 
 const expandTo = (x: Known, shape: Shape): Known => move(x, shape, broadcastPlace(x.shape))
+
+const expand: KnownOperator = ([x, target], _attributes, node) => {
+  const shape = expanded(x!, numbers(target!), node)
+  return sizeOf(shape) > knownLimit ? null : expandTo(x!, shape)
+}
 
 const sameElements = (x: Known, shape: Shape): Known => new Known(x.dtype, shape, x.data)
 
@@ -56,6 +61,7 @@ const gather: KnownOperator = ([x, index], attributes, node) => {
   const strides = stridesOf(x!.shape)
   const inner = stridesOf(index!.shape)
   const shape = [...x!.shape.slice(0, axis), ...index!.shape, ...x!.shape.slice(axis + 1)]
+  if (sizeOf(shape) > knownLimit) return null
   return move(x!, shape, place => {
     const which = at[inner.reduce((sum, stride, i) => sum + stride * place[axis + i]!, 0)]!
     const own = [...place.slice(0, axis), which, ...place.slice(axis + inner.length)]
@@ -106,10 +112,7 @@ export const onKnown: Readonly<Record<string, KnownOperator>> = {
   Squeeze: (inputs, attributes, node) => sameElements(inputs[0]!, squeezed(inputs, attributes, node)),
   Unsqueeze: (inputs, attributes, node) => sameElements(inputs[0]!, unsqueezed(inputs, attributes, node)),
   Gather: gather, Concat: concat, Slice: slice, Transpose: transpose,
-  Expand: ([x, target], _attributes, node) => {
-    const shape = expanded(x!, numbers(target!), node)
-    return sizeOf(shape) > knownLimit ? null : expandTo(x!, shape)
-  },
+  Expand: expand,
   Add: map((a, b) => a + b), Sub: map((a, b) => a - b), Mul: map((a, b) => a * b), Div: divide,
   Neg: map(a => -a), Abs: map(Math.abs), Floor: map(Math.floor), Ceil: map(Math.ceil), Sqrt: map(Math.sqrt),
   Max: map(Math.max), Min: map(Math.min),

@@ -2,12 +2,16 @@
 
 import { fail } from '@bp/core/extend'
 import proto, { type onnx } from 'onnx-proto'
+import { readExtras } from './extra.ts'
 import { checkWire } from './wire.ts'
 
 export type ModelProto = onnx.IModelProto
-export type GraphProto = onnx.IGraphProto
-export type NodeProto = onnx.INodeProto
+/** What `readExtras` finds of a graph stands beside what onnx-proto decodes; likewise in nodes and functions. */
+export type GraphProto = onnx.IGraphProto & { metadataProps?: readonly onnx.IStringStringEntryProto[] }
+export type NodeProto = onnx.INodeProto & { overload?: string }
+export type FunctionProto = onnx.IFunctionProto & { overload?: string; attributeProto?: readonly AttributeProto[] }
 export type AttributeProto = onnx.IAttributeProto
+export type SparseTensorProto = onnx.ISparseTensorProto
 export type TensorProto = onnx.ITensorProto
 export type ValueInfoProto = onnx.IValueInfoProto
 export type TypeProto = onnx.ITypeProto
@@ -34,15 +38,19 @@ export function toBigInt(value: Int64): bigint {
   return exact > most ? most : exact < -most - 1n ? -most - 1n : exact
 }
 
-/** Decodes a model. Throws a `data` error for bytes that are none. */
-export const decodeModel = (op: string, bytes: Uint8Array): ModelProto => decode(op, bytes, 'Model')
+/** Decodes a model of at most so many messages. Throws a `data` error for bytes that are none. */
+export function decodeModel(op: string, bytes: Uint8Array, messages?: number): ModelProto {
+  const model = decode(op, bytes, 'Model', messages)
+  readExtras(bytes, model, { attribute: part => proto.onnx.AttributeProto.decode(part), entry: part => proto.onnx.StringStringEntryProto.decode(part) })
+  return model
+}
 
 /** Decodes a tensor, the content of a `.pb` file of test data. */
 export const decodeTensor = (op: string, bytes: Uint8Array): TensorProto => decode(op, bytes, 'Tensor')
 
-function decode(op: string, bytes: Uint8Array, message: 'Model' | 'Tensor'): ModelProto & TensorProto {
+function decode(op: string, bytes: Uint8Array, message: 'Model' | 'Tensor', messages?: number): ModelProto & TensorProto {
   if (!((bytes as unknown) instanceof Uint8Array)) fail('data', op, `needs the bytes of the file as a Uint8Array, got ${typeof bytes}. Read it with readFile(path) or new Uint8Array(await response.arrayBuffer())`)
-  checkWire(op, bytes, message)
+  checkWire(op, bytes, message, messages)
   try {
     return proto.onnx[`${message}Proto`].decode(bytes)
   } catch (cause) {

@@ -13,17 +13,17 @@ export type MessageName =
   | 'Sequence' | 'Optional' | 'Map'
 
 /**
- * Field numbers of onnx.proto, https://github.com/onnx/onnx/blob/v1.10.2/onnx/onnx.proto, and of onnx-data.proto beside it. Fields that are not listed are
- * skipped by the decoder, whatever they hold.
+ * Field numbers of onnx.proto, https://github.com/onnx/onnx/blob/v1.20.0/onnx/onnx.proto: those that onnx-proto decodes, which is of
+ * 1.10, and those that `readExtras` adds; and of onnx-data.proto beside it. Fields that are not listed are skipped by both, whatever they hold.
  */
 export const schema: Readonly<Record<MessageName, Readonly<Record<number, FieldKind>>>> = {
   Model: { 1: 'varint', 2: 'bytes', 3: 'bytes', 4: 'bytes', 5: 'varint', 6: 'bytes', 7: 'Graph', 8: 'OperatorSetId', 14: 'StringStringEntry', 20: 'TrainingInfo', 25: 'Function' },
   OperatorSetId: { 1: 'bytes', 2: 'varint' },
   StringStringEntry: { 1: 'bytes', 2: 'bytes' },
   TrainingInfo: { 1: 'Graph', 2: 'Graph', 3: 'StringStringEntry', 4: 'StringStringEntry' },
-  Function: { 1: 'bytes', 2: 'varint', 3: 'varint', 4: 'bytes', 5: 'bytes', 6: 'bytes', 7: 'Node', 8: 'bytes', 9: 'OperatorSetId', 10: 'bytes' },
-  Graph: { 1: 'Node', 2: 'bytes', 5: 'Tensor', 10: 'bytes', 11: 'ValueInfo', 12: 'ValueInfo', 13: 'ValueInfo', 14: 'TensorAnnotation', 15: 'SparseTensor' },
-  Node: { 1: 'bytes', 2: 'bytes', 3: 'bytes', 4: 'bytes', 5: 'Attribute', 6: 'bytes', 7: 'bytes' },
+  Function: { 1: 'bytes', 2: 'varint', 3: 'varint', 4: 'bytes', 5: 'bytes', 6: 'bytes', 7: 'Node', 8: 'bytes', 9: 'OperatorSetId', 10: 'bytes', 11: 'Attribute', 13: 'bytes' },
+  Graph: { 1: 'Node', 2: 'bytes', 5: 'Tensor', 10: 'bytes', 11: 'ValueInfo', 12: 'ValueInfo', 13: 'ValueInfo', 14: 'TensorAnnotation', 15: 'SparseTensor', 16: 'StringStringEntry' },
+  Node: { 1: 'bytes', 2: 'bytes', 3: 'bytes', 4: 'bytes', 5: 'Attribute', 6: 'bytes', 7: 'bytes', 8: 'bytes' },
   Attribute: {
     1: 'bytes', 2: 'float', 3: 'varint', 4: 'bytes', 5: 'Tensor', 6: 'Graph', 7: 'floats', 8: 'varints', 9: 'bytes', 10: 'Tensor', 11: 'Graph',
     13: 'bytes', 14: 'Type', 15: 'Type', 20: 'varint', 21: 'bytes', 22: 'SparseTensor', 23: 'SparseTensor',

@@ -6,6 +6,9 @@ import { type FieldKind, type MessageName, schema } from './schema.ts'
 /** Messages may nest this deep; models of today stay below 20, and a decoder recurses once a level. */
 const maxDepth = 64
 
+/** Messages that a file may hold unless told otherwise: an empty one takes two bytes in the file, a node some two kilobytes once it is loaded. */
+export const messageLimit = 2 ** 18
+
 interface Frame {
   readonly message: MessageName
   readonly end: number
@@ -14,11 +17,12 @@ interface Frame {
 /**
  * Walks the bytes of a message without recursion and without decoding anything. Throws a `data` error that names the byte
  * where the file is truncated, a length reaches beyond what holds it, a field has the wrong wire type, or messages nest
- * deeper than a decoder's stack should follow.
+ * deeper than a decoder's stack should follow, or are more than `limit`.
  */
-export function checkWire(op: string, bytes: Uint8Array, message: MessageName): void {
+export function checkWire(op: string, bytes: Uint8Array, message: MessageName, limit = messageLimit): void {
   const stack: Frame[] = [{ message, end: bytes.length }]
   let at = 0
+  let messages = 1
   const varint = (end: number): number => {
     let value = 0
     for (let i = 0, scale = 1; i < 10; i++, scale *= 128) {
@@ -54,6 +58,7 @@ export function checkWire(op: string, bytes: Uint8Array, message: MessageName): 
       skip(length, frame.end, `field ${field} of ${frame.message}`)
       if (kind !== undefined && kind in schema) {
         if (stack.length >= maxDepth) broken(op, start, `messages nest deeper than ${maxDepth} levels`)
+        if (++messages > limit) fail('data', op, `the file holds more than ${limit} messages (nodes, attributes, tensors, shapes). If it is to be trusted, pass a higher { limits: { messages } }`)
         at = start
         stack.push({ message: kind as MessageName, end: start + length })
       } else if (kind === 'varints') {

@@ -1,0 +1,3 @@
+// @bp/onnx/node: reads models from files, with the data beside them, in Node.
+
+export { importOnnxFile } from './node/file.ts'

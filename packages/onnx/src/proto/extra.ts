@@ -1,0 +1,80 @@
+// Fields of ONNX that onnx-proto, which is of ONNX 1.10, drops when it decodes: found in the bytes, and added to what it decoded.
+
+import type { AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto } from './proto.ts'
+
+type Entry = NonNullable<GraphProto['metadataProps']>[number]
+
+/** How the messages inside the added fields are decoded. */
+interface Decoders {
+  readonly attribute: (bytes: Uint8Array) => AttributeProto
+  readonly entry: (bytes: Uint8Array) => Entry
+}
+
+/**
+ * Adds to a decoded model the overloads of nodes and functions, the defaults of functions' attributes, and the metadata of graphs. The
+ * bytes must have passed `checkWire`. Of a field that holds one message but stands in the file several times the last counts, as
+ * it does for the decoder.
+ */
+export function readExtras(bytes: Uint8Array, model: ModelProto, decode: Decoders): void {
+  const top = partsOf(bytes, [25], [7])
+  inGraph(top.get(7)?.[0], model.graph, decode)
+  top.get(25)?.forEach((part, i) => { inFunction(part, model.functions![i]!, decode) })
+}
+
+function inFunction(bytes: Uint8Array, f: FunctionProto, decode: Decoders): void {
+  const parts = partsOf(bytes, [7, 11], [13])
+  const defaults = parts.get(11)
+  const overload = parts.get(13)?.[0]
+  if (defaults?.length) f.attributeProto = defaults.map(decode.attribute)
+  if (overload) f.overload = new TextDecoder().decode(overload)
+  parts.get(7)?.forEach((part, i) => { inNode(part, f.node![i]!, decode) })
+  defaults?.forEach((part, i) => { inAttribute(part, f.attributeProto![i]!, decode) })
+}
+
+function inGraph(bytes: Uint8Array | undefined, graph: GraphProto | null | undefined, decode: Decoders): void {
+  if (!bytes || !graph) return
+  const parts = partsOf(bytes, [1, 16])
+  const metadata = parts.get(16)
+  if (metadata?.length) graph.metadataProps = metadata.map(decode.entry)
+  parts.get(1)?.forEach((part, i) => { inNode(part, graph.node![i]!, decode) })
+}
+
+function inNode(bytes: Uint8Array, node: NodeProto, decode: Decoders): void {
+  const parts = partsOf(bytes, [5], [8])
+  const overload = parts.get(8)?.[0]
+  if (overload) node.overload = new TextDecoder().decode(overload)
+  parts.get(5)?.forEach((part, i) => { inAttribute(part, node.attribute![i]!, decode) })
+}
+
+function inAttribute(bytes: Uint8Array, attribute: AttributeProto, decode: Decoders): void {
+  if (attribute.g) inGraph(partsOf(bytes, [], [6]).get(6)?.[0], attribute.g, decode)
+  if (attribute.graphs?.length) partsOf(bytes, [11]).get(11)?.forEach((part, i) => { inGraph(part, attribute.graphs![i], decode) })
+}
+
+/** The parts of a message by the number of their field: all of those that are `listed`, the last of those that are `single`. */
+function partsOf(bytes: Uint8Array, listed: readonly number[], single: readonly number[] = []): Map<number, Uint8Array[]> {
+  const parts = new Map<number, Uint8Array[]>(listed.map(field => [field, []]))
+  let at = 0
+  const varint = (): number => {
+    let value = 0
+    for (let scale = 1; ; scale *= 128) {
+      const byte = bytes[at++]!
+      value += (byte & 127) * scale
+      if (byte < 128) return value
+    }
+  }
+  while (at < bytes.length) {
+    const tag = varint()
+    const wire = tag % 8
+    if (wire === 0) varint()
+    else if (wire === 2) {
+      const length = varint()
+      const field = Math.floor(tag / 8)
+      const part = (): Uint8Array => bytes.subarray(at, at + length)
+      if (single.includes(field)) parts.set(field, [part()])
+      else if (listed.includes(field)) parts.get(field)!.push(part())
+      at += length
+    } else at += wire === 1 ? 8 : 4
+  }
+  return parts
+}
