@@ -72,7 +72,7 @@ test('Shrink of whole numbers by a fraction stays whole', () => {
 test('EyeLike and ConstantOfShape make the types that they are told', () => {
   expect(run(model('EyeLike', ['float32'], ['int8'], { dtype: codeOf('int8') }), zeros([2, 2]))).toEqual(['tensor([[1, 0], [0, 1]], int32)'])
   const filled = nodeWith('ConstantOfShape', ['s'], ['y'], {})
-  filled.attribute!.push({ name: 'value', type: 4, t: { dims: [1], dataType: codeOf('uint16'), int32Data: [65535] } })
+  filled.attribute!.push({ name: 'value', type: proto.onnx.AttributeProto.AttributeType.TENSOR, t: { dims: [1], dataType: codeOf('uint16'), int32Data: [65535] } })
   expect(String(importOnnx(modelBytes(graphOf([filled], [typed('s', 'int64')], [typed('y', 'uint16')]))).forward(tensor([2n])))).toBe('tensor([65535, 65535], int32)')
 })
 
