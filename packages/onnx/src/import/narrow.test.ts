@@ -1,6 +1,6 @@
 // Element types that are no dtypes in running models: rounded after every operator, differentiated, compiled, exported, fed and given out.
 
-import { compile, grad, type Tensor, tensor, use } from '@bp/core'
+import { autocast, compile, grad, type Tensor, tensor, use } from '@bp/core'
 import { trace } from '@bp/core/extend'
 import { cpu } from '@bp/backend-cpu'
 import { SGD } from '@bp/nn'
@@ -167,6 +167,7 @@ describe('inputs and outputs', () => {
 
   test('a result of another type or kind than the file declares is an error', () => {
     expect(() => of('Neg', 'int8', 1, 'uint8').forward(whole(1))).toThrowErrorMatchingInlineSnapshot('[BpError: OnnxModule: the file declares the output y as a tensor of uint8, but its nodes make a tensor of int8. The file is damaged or was written wrongly; export the model again]')
+    expect(autocast(() => of('MatMul', 'float32').run({ a: tensor([[1]]), b: tensor([[2]]) })).y!.dtype).toBe('float16')
     const list = importOnnx(modelBytes(graphOf([node('SequenceConstruct', ['x'], ['y'])], [value('x', [1])], [value('y', [1])])))
     expect(() => list.forward(tensor([1]))).toThrow('declares the output y as a tensor of float32, but its nodes make a sequence')
   })

@@ -101,16 +101,28 @@ describe('RegexFullMatch', () => {
     ['(?P<word>\\pL+)\\z', ['äb'], ['1']],
     ['\\p{Greek}[^\\d\\n]', ['αb'], ['ab', 'α1']],
     ['a{x}]', ['a{x}]'], ['a']],
+    ['a(?i)b(?-i:c)|(?U:d+)', ['aBc', 'ddd', 'D'], ['ABc', 'aBC']],
+    ['(?m)a$\\n^b{2,3}(c?){2}', ['a\nbb', 'a\nbbbcc'], ['a\nb', 'a\nbbccc', 'ab']],
+    ['\\Aa\\b.\\Bb?', ['a-'], ['ab', 'a-b']],
+    ['(|a)*b{0}', ['', 'aaa'], ['b']],
   ])('%s', (pattern, yes, no) => {
     expect(matches(pattern, ...yes, ...no)).toEqual([...yes.map(() => true), ...no.map(() => false)])
   })
 
-  test.each(['a(?=b)', '(a)\\1', '\\C', '(?U)a+', 'a(?i)b', '[\\b]', '\\Z'])('%s is refused, for JavaScript reads it otherwise or RE2 has it not', pattern => {
+  test.each(['a(?=b)', '(a)\\1', '\\C', '[\\b]', '\\Z', '((a{1000}){1000}){1000}', '((((){1000}){1000}){1000}){1000}', '('.repeat(2000)])('%s is refused, for it is too large or RE2 has it not', pattern => {
     expect(() => matches(pattern, 'a')).toThrow(UnsupportedError)
   })
 
-  test('a pattern that is none', () => {
-    expect(() => matches('a(', 'a')).toThrowErrorMatchingInlineSnapshot('[BpError: OnnxModule: node "y0" (RegexFullMatch): RegexFullMatch: the pattern "a(" is no regular expression of RE2. Write it anew]')
+  test('takes no longer where a pattern can match in many ways', () => {
+    expect(matches('(a+)+(a|aa)*', `${'a'.repeat(500)}b`, 'a'.repeat(500))).toEqual([false, true])
+  })
+
+  test.each(['a(', 'a)', '*a', 'a**', 'a{2,1}', '\\p{Nothing}', '[b-a]', 'a{1001}'])('%s is no pattern', pattern => {
+    expect(() => matches(pattern, 'a')).toThrow('is no regular expression of RE2')
+  })
+
+  test('a pattern that is none is told why', () => {
+    expect(() => matches('a(', 'a')).toThrowErrorMatchingInlineSnapshot(`[BpError: OnnxModule: node "y0" (RegexFullMatch): RegexFullMatch: the pattern "a(" is no regular expression of RE2: a parenthesis is not closed. Write it anew]`)
     expect(() => matches('(a)\\1', 'a')).toThrowErrorMatchingInlineSnapshot(`[UnsupportedOperatorError: OnnxModule: node "y0" (RegexFullMatch): RegexFullMatch: \\1 in the pattern "(a)\\\\1" is unsupported. Export the model without it, or pass an implementation in importOnnx(bytes, { operators: { RegexFullMatch: … } })]`)
   })
 })
