@@ -1,10 +1,12 @@
 // The table of all operators of the default domain that the importer implements.
 
 import { activation } from './activation.ts'
+import { attentions } from './attention.ts'
 import { control } from './control.ts'
 import { conv } from './conv.ts'
 import { elementwise } from './elementwise.ts'
 import { indexing } from './indexing.ts'
+import { recurrentAttention } from './linearAttention.ts'
 import { loss } from './loss.ts'
 import { matrix } from './matrix.ts'
 import { norm } from './norm.ts'
@@ -12,9 +14,13 @@ import type { Operators } from './operator.ts'
 import { recurrentOperators } from './recurrent.ts'
 import { reduce } from './reduce.ts'
 import { resizing } from './resize.ts'
+import { rotary } from './rotary.ts'
 import { sampling } from './sampling.ts'
 import { sequences } from './sequence.ts'
 import { shape } from './shape.ts'
 
 /** Every operator under its ONNX name. Constant is not among them: it is read when a model is loaded. */
-export const operators: Operators = { ...elementwise, ...activation, ...reduce, ...shape, ...indexing, ...matrix, ...conv, ...norm, ...loss, ...resizing, ...sampling, ...control, ...sequences, ...recurrentOperators }
+export const operators: Operators = {
+  ...elementwise, ...activation, ...reduce, ...shape, ...indexing, ...matrix, ...conv, ...norm, ...loss, ...resizing, ...sampling, ...control, ...sequences, ...recurrentOperators,
+  ...attentions, ...recurrentAttention, ...rotary,
+}

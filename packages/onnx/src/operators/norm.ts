@@ -61,19 +61,24 @@ const fromAxis = (x: Tensor, attributes: Attributes, node: ModelNode): number[] 
   return x.shape.flatMap((_, i) => i < axis ? [] : i)
 }
 
+/** x in the precision in which its statistics are computed: short floats in float32, as `stash_type` says they shall. */
+const stashed = (x: Tensor): Tensor => x.dtype === 'float16' ? cast(x, 'float32') : x
+
 /** PyTorch leaves the scale out where a layer has none, though the standard asks for it. */
 const layerNormalization: Operator = onTensors(1, ([x, scale, bias], attributes, node) => {
   const axes = fromAxis(x!, attributes, node)
   const eps = attributes.float('epsilon', 1e-5)
-  const y = scaled(standardise(x!, axes, eps), scale, bias)
+  const exact = stashed(x!)
+  const y = scaled(cast(standardise(exact, axes, eps), x!.dtype), scale, bias)
   if (node.outputs.length < 2) return y
-  return [y, mean(x!, axes, true), reciprocal(sqrt(add(variance(x!, axes, { correction: 0, keepDims: true }), eps)))]
+  return [y, mean(exact, axes, true), reciprocal(sqrt(add(variance(exact, axes, { correction: 0, keepDims: true }), eps)))]
 })
 
-/** x/√(mean x² + ε), scaled. */
+/** x/√(mean x² + ε), scaled; the result has the scale's type. */
 const rmsNormalization: Operator = onTensors(2, ([x, scale], attributes, node) => {
-  const square2 = mean(square(x!), fromAxis(x!, attributes, node), true)
-  return mul(div(x!, sqrt(add(square2, attributes.float('epsilon', 1e-5)))), cast(scale!, x!.dtype))
+  const exact = stashed(x!)
+  const square2 = mean(square(exact), fromAxis(x!, attributes, node), true)
+  return mul(cast(cast(div(exact, sqrt(add(square2, attributes.float('epsilon', 1e-5)))), x!.dtype), scale!.dtype), scale!)
 })
 
 /** x/(bias + α/size · Σ x² over `size` neighbouring channels)^β (Krizhevsky et al. 2012, §3.3). */
