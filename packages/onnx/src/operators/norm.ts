@@ -13,6 +13,9 @@ import { type Context, only, onTensors, onValues, type Operator, type Operators 
 /** A vector of one number a channel, laid along axis 1 of x: [n, c, …]. */
 const perChannel = (x: Tensor, v: Tensor): Tensor => reshape(cast(v, x.dtype), [v.size, ...new Array<number>(Math.max(0, x.rank - 2)).fill(1)])
 
+/** x in the precision in which its statistics are computed: short floats in float32, as `stash_type` says they shall. */
+const stashed = (x: Tensor): Tensor => x.dtype === 'float16' ? cast(x, 'float32') : x
+
 function scaled(x: Tensor, scale: Tensor | undefined, bias: Tensor | undefined): Tensor {
   const y = scale ? mul(x, scale) : x
   return bias ? add(y, bias) : y
@@ -51,7 +54,7 @@ const groupNormalization: Operator = onTensors(3, ([x, scale, bias], attributes,
   const groups = attributes.int('num_groups', 0)
   const [n, c, ...rest] = x!.shape as [number, number, ...number[]]
   if (groups < 1 || c % groups !== 0) fail('value', node.operator, `${c} channels do not divide into ${groups} groups`)
-  const y = standardise(reshape(x!, [n, groups, x!.size / n / groups]), 2, attributes.float('epsilon', 1e-5))
+  const y = cast(standardise(reshape(node.opset < 21 ? x! : stashed(x!), [n, groups, x!.size / n / groups]), 2, attributes.float('epsilon', 1e-5)), x!.dtype)
   const [s, b] = [scale!, bias!].map(v => node.opset < 21 ? reshape(v, [groups, 1]) : perChannel(x!, v)) as [Tensor, Tensor]
   return node.opset < 21 ? reshape(scaled(y, s, b), x!.shape) : scaled(reshape(y, [n, c, ...rest]), s, b)
 })
@@ -60,9 +63,6 @@ const fromAxis = (x: Tensor, attributes: Attributes, node: ModelNode): number[] 
   const axis = normaliseAxis(node.operator, attributes.int('axis', -1), x.rank)
   return x.shape.flatMap((_, i) => i < axis ? [] : i)
 }
-
-/** x in the precision in which its statistics are computed: short floats in float32, as `stash_type` says they shall. */
-const stashed = (x: Tensor): Tensor => x.dtype === 'float16' ? cast(x, 'float32') : x
 
 /** PyTorch leaves the scale out where a layer has none, though the standard asks for it. */
 const layerNormalization: Operator = onTensors(1, ([x, scale, bias], attributes, node) => {
