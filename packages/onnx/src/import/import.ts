@@ -89,7 +89,7 @@ function checkSupported(nodes: readonly ModelNode[], table: Operators): void {
 }
 
 /** Inputs that tell an operator what to do rather than what to compute with. */
-const settings: Readonly<Record<string, readonly number[]>> = { Resize: [1, 2], Upsample: [1], Dropout: [1, 2], Range: [0, 1, 2], Pad: [2], OneHot: [2] }
+const settings: Readonly<Record<string, readonly number[]>> = { Resize: [1, 2], Upsample: [1], Dropout: [1, 2], Range: [0, 1, 2], Pad: [2], OneHot: [2], QuantizeLinear: [1], QLinearMatMul: [1, 4, 6], QLinearConv: [1, 4, 6] }
 
 /** How the nodes use a value where that decides what it becomes: a running statistic, or a setting. */
 function usesOf(nodes: readonly ModelNode[]): ReadonlyMap<string, 'statistic' | 'setting'> {
@@ -143,5 +143,5 @@ function schedule(nodes: readonly ModelNode[], outputs: readonly string[], model
   const last = nodes.map((): string[] => [])
   for (const [name, i] of lastReader) if (name !== '') last[i]!.push(name)
   const bodies = (node: ModelNode): Step['bodies'] => new Map([...node.graphs].map(([name, graph]) => [name, { ...graph, ...prepare(graph, graph.outputs, { ...model, nested: true }) }]))
-  return nodes.map((node, i) => ({ node, operator: model.table[node.operator]!, last: last[i]!, bodies: bodies(node) }))
+  return nodes.map((node, i) => ({ node, operator: model.table[node.operator]!, last: last[i]!, reads: readsOf(node), bodies: bodies(node) }))
 }

@@ -17,6 +17,8 @@ export interface Step {
   readonly node: ModelNode
   readonly operator: Operator
   readonly last: readonly string[]
+  /** What the node and the graphs inside it read, by name. */
+  readonly reads: readonly string[]
   readonly bodies: ReadonlyMap<string, Body>
 }
 
@@ -108,26 +110,45 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
   private evaluate(feeds: ReadonlyMap<string, Tensor>): Tensor[] {
     checkFeeds(this.inputs, feeds)
     const { constants, steps } = this.parts
-    const values: Values = new Map<string, Value | undefined>([...this.byName, ...constants, ...feeds])
-    this.runSteps(steps, values)
+    const given = (): Values => new Map<string, Value | undefined>([...this.byName, ...constants, ...feeds])
+    const values = given()
+    this.runSteps(steps, values, given)
     return this.outputs.map(({ name }) => toTensor(values.get(name) ?? fail('data', 'OnnxModule', `the output ${JSON.stringify(name)} was left out by the operator that makes it`)))
   }
 
-  private runSteps(steps: readonly Step[], values: Values): void {
+  /** Runs steps in order on values, which grow and are dropped; `given` makes the values that they began with again. */
+  private runSteps(steps: readonly Step[], values: Values, given: () => Values): void {
+    const recompute: Context['recompute'] = (name, changed) => this.recompute(name, steps, new Map([...given(), ...changed]), recompute)
     for (const step of steps) {
-      const results = this.compute(step, values)
+      const results = this.compute(step, values, recompute)
       step.node.outputs.forEach((name, i) => { if (name !== '') values.set(name, results[i]) })
       for (const name of step.last) values.delete(name)
     }
   }
 
   private runBody({ inputs, outputs, steps, constants }: Body, around: Values, feeds: readonly (Value | undefined)[]): readonly (Value | undefined)[] {
-    const values: Values = new Map([...around, ...constants, ...inputs.map((name, i) => [name, feeds[i]] as const)])
-    this.runSteps(steps, values)
+    const given = (): Values => new Map([...around, ...constants, ...inputs.map((name, i) => [name, feeds[i]] as const)])
+    const values = given()
+    this.runSteps(steps, values, given)
     return outputs.map(name => values.get(name))
   }
 
-  private compute({ node, operator, bodies }: Step, values: Values): readonly (Value | undefined)[] {
+  /** Runs the steps that make a value of those that are known. */
+  private recompute(name: string, steps: readonly Step[], values: Values, recompute: Context['recompute']): Value {
+    const wanted = new Set([name])
+    const makers = steps.toReversed().filter(({ node, reads }) => {
+      if (!node.outputs.some(output => wanted.has(output) && !values.has(output))) return false
+      for (const read of reads) wanted.add(read)
+      return true
+    })
+    for (const step of makers.reverse()) {
+      const results = this.compute(step, values, recompute)
+      step.node.outputs.forEach((output, i) => { if (output !== '' && !values.has(output)) values.set(output, results[i]) })
+    }
+    return values.get(name) ?? fail('data', 'OnnxModule', `nothing in its graph makes ${JSON.stringify(name)}. The file is damaged`)
+  }
+
+  private compute({ node, operator, bodies }: Step, values: Values, recompute: Context['recompute']): readonly (Value | undefined)[] {
     const inputs = node.inputs.map(name => name === '' ? undefined : values.get(name) ?? absent(node, name))
     const context: Context = {
       training: this.mode,
@@ -136,6 +157,7 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
         if (variable) noGrad(() => { variable.assign(detach(value)) })
       },
       run: (attribute, feeds) => this.runBody(bodies.get(attribute) ?? fail('data', 'OnnxModule', `it has no graph ${attribute}. The file is damaged`), values, feeds),
+      recompute,
     }
     const run = (): readonly (Value | undefined)[] => [operator(inputs, node.attributes, node, context)].flat()
     const carriers = inputs.map(value => value && carrierIn(value))

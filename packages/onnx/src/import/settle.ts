@@ -8,6 +8,7 @@ const sources: Readonly<Record<string, readonly (number | null)[]>> = {
   Shape: [null], Size: [null], ArgMax: [null], ArgMin: [null], NonZero: [null], TopK: [0, null], MaxPool: [0, null], Unique: [0, null, null, null],
   Cast: [null], CastLike: [null], Where: [1], OneHot: [2], EyeLike: [null], ConstantOfShape: [null],
   Attention: [0, 1, 2, 0], LinearAttention: [0, 3], RMSNormalization: [1], LayerNormalization: [0, null, null],
+  QuantizeLinear: [null], DequantizeLinear: [null], QLinearMatMul: [null], QLinearConv: [null], MatMulInteger: [null], ConvInteger: [null],
 }
 
 /**

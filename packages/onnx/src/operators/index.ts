@@ -18,9 +18,10 @@ import { rotary } from './rotary.ts'
 import { sampling } from './sampling.ts'
 import { sequences } from './sequence.ts'
 import { shape } from './shape.ts'
+import { training } from './training.ts'
 
 /** Every operator under its ONNX name. Constant is not among them: it is read when a model is loaded. */
 export const operators: Operators = {
   ...elementwise, ...activation, ...reduce, ...shape, ...indexing, ...matrix, ...conv, ...norm, ...loss, ...resizing, ...sampling, ...control, ...sequences, ...recurrentOperators,
-  ...attentions, ...recurrentAttention, ...rotary,
+  ...attentions, ...recurrentAttention, ...rotary, ...training,
 }
