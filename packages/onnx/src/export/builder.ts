@@ -3,7 +3,8 @@
 import type { DType, Shape, TypedArray } from '@bp/core'
 import { convert, fail, sizeOf } from '@bp/core/extend'
 import { type AttributeProto, attributeType, type NodeProto, type TensorProto } from '../proto/proto.ts'
-import { dtypeCodes, writeTensor } from '../proto/tensor.ts'
+import { codeOf } from '../proto/elementType.ts'
+import { writeTensor } from '../proto/tensor.ts'
 import { isFixed, type Size } from './twin.ts'
 
 /** An attribute: a whole number or a text, a list of either, or a float where it is wrapped as such. */
@@ -178,7 +179,7 @@ export class Builder {
 
   /** Cast to a dtype. */
   cast(x: string, dtype: DType): string {
-    return this.add('Cast', [x], { to: dtypeCodes[dtype] })
+    return this.add('Cast', [x], { to: codeOf(dtype) })
   }
 
   /** A reduction, with its axes where the operator set has them. */

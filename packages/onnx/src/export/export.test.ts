@@ -75,8 +75,8 @@ describe('modules', () => {
     const bytes = exportOnnx(model, [{ shape: [1, 3], dynamicBatch: true }])
     expect(operatorsOf(bytes)).toEqual(['Gemm', 'Relu', 'Gemm'])
     expect(importOnnx(bytes).namedParameters().map(([name]) => name)).toEqual(['0.weight', '0.bias', '2.weight', '2.bias'])
-    expect(importOnnx(bytes).inputs).toEqual([{ name: 'input', dtype: 'float32', shape: ['batch', 3] }])
-    expect(importOnnx(bytes).outputs).toEqual([{ name: 'output', dtype: 'float32', shape: ['batch', 2] }])
+    expect(importOnnx(bytes).inputs).toMatchObject([{ name: 'input', dtype: 'float32', shape: ['batch', 3] }])
+    expect(importOnnx(bytes).outputs).toMatchObject([{ name: 'output', dtype: 'float32', shape: ['batch', 2] }])
   })
 
   test('a convolutional network', async () => {

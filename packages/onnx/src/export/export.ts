@@ -4,7 +4,8 @@ import type { DType, Shape, Tensor, Variable } from '@bp/core'
 import { fail, type Id } from '@bp/core/extend'
 import { Module } from '@bp/nn'
 import { encodeModel, type ValueInfoProto } from '../proto/proto.ts'
-import { dtypeCodes, writeTensor } from '../proto/tensor.ts'
+import { codeOf } from '../proto/elementType.ts'
+import { writeTensor } from '../proto/tensor.ts'
 import { Builder } from './builder.ts'
 import { compositeEmitters } from './composites.ts'
 import type { Emission, Emitters } from './emit.ts'
@@ -115,7 +116,7 @@ function valueInfo(b: Builder, name: string, { dtype, sizes }: TwinAval): ValueI
     const times = b.timesBatch(size, `the value ${name}`)
     return { dimParam: times === 1 ? 'batch' : `${times}*batch` }
   })
-  return { name, type: { tensorType: { elemType: dtypeCodes[dtype], shape: { dim } } } }
+  return { name, type: { tensorType: { elemType: codeOf(dtype), shape: { dim } } } }
 }
 
 /** Writes programs, and the decompositions inside them, into one builder. */

@@ -2,7 +2,7 @@
 
 import { fail } from '@bp/core/extend'
 import { type AttributeProto, type GraphProto, type Int64, toNumber } from '../proto/proto.ts'
-import { type Literal, readTensor } from '../proto/tensor.ts'
+import { type Literal, readStored, readTensor, type Stored } from '../proto/tensor.ts'
 
 /* What an attribute holds is told by `type`; files from before IR version 2 leave it 0, so presence is by name alone. */
 const typeNames = ['', 'FLOAT', 'INT', 'STRING', 'TENSOR', 'GRAPH', 'FLOATS', 'INTS', 'STRINGS', 'TENSORS', 'GRAPHS']
@@ -58,10 +58,16 @@ export class Attributes {
     return this.find(name, 8)?.strings?.map(text) ?? null
   }
 
-  /** A tensor, not yet on any backend. */
+  /** A tensor of numbers, not yet on any backend. */
   tensor(name: string): Literal | null {
     const a = this.find(name, 4)
     return a?.t ? readTensor('importOnnx', a.t, `attribute ${name} of ${this.where}`) : null
+  }
+
+  /** A tensor of numbers or texts. */
+  stored(name: string): Stored | null {
+    const a = this.find(name, 4)
+    return a?.t ? readStored('importOnnx', a.t, `attribute ${name} of ${this.where}`) : null
   }
 
   graph(name: string): GraphProto | null {

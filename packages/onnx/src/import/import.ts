@@ -5,11 +5,12 @@ import { isFloat } from '@bp/core/extend'
 import { Parameter } from '@bp/nn'
 import { operators as builtIn } from '../operators/index.ts'
 import type { Operators } from '../operators/operator.ts'
-import type { ExternalData, Literal } from '../proto/tensor.ts'
+import type { NarrowType } from '../proto/elementType.ts'
+import type { ExternalData, Literal, Stored } from '../proto/tensor.ts'
 import { UnsupportedOperatorError } from './errors.ts'
 import { loadGraph, type ModelNode, type NestedGraph } from './load.ts'
 import { type Body, custom, type CustomOperator, fromLiteral, OnnxModule, type Step } from './module.ts'
-import { int64s, Known } from './value.ts'
+import { fromStored, int64s, StringTensor, type Value } from './value.ts'
 import { convert, fail } from '@bp/core/extend'
 
 /** Options of {@link importOnnx}. */
@@ -44,8 +45,9 @@ export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Onnx
   checkSupported(nodes.filter(({ operator }) => operator !== 'Constant'), table)
   const uses = usesOf(nodes)
   const variables = new Map<string, Variable>()
-  const { steps, constants } = prepare(graph, graph.outputs.map(({ name }) => name), { table, uses, variables, producer: graph.producer, nested: false })
-  return new OnnxModule({ producer: { name: graph.producer, version: graph.producerVersion }, inputs: graph.inputs, outputs: graph.outputs, steps, variables, constants })
+  const narrow = new Map<string, NarrowType>()
+  const { steps, constants } = prepare(graph, graph.outputs.map(({ name }) => name), { table, uses, variables, narrow, producer: graph.producer, nested: false })
+  return new OnnxModule({ producer: { name: graph.producer, version: graph.producerVersion }, inputs: graph.inputs, outputs: graph.outputs, steps, variables, narrow, constants })
 }
 
 /** The nodes and those inside them. */
@@ -57,6 +59,8 @@ interface Model {
   readonly uses: ReadonlyMap<string, 'statistic' | 'setting'>
   /** Filled with what is a parameter or a buffer. */
   readonly variables: Map<string, Variable>
+  /** Filled with the element types of those that the framework keeps in a wider dtype. */
+  readonly narrow: Map<string, NarrowType>
   readonly producer: string
   /** Whether the graph stands in a node; all that it holds is constant then, for exporters keep weights in the outer graph. */
   readonly nested: boolean
@@ -64,21 +68,27 @@ interface Model {
 
 /** A graph as steps to run, with its constants; its weights become variables of the model. */
 function prepare(graph: Pick<NestedGraph, 'initialisers' | 'nodes'>, outputs: readonly string[], model: Model): Pick<Body, 'steps' | 'constants'> {
-  const { uses, variables, producer, nested } = model
+  const { uses, producer, nested } = model
   const settled = (name: string): boolean => nested || uses.get(name) === 'setting'
-  const constants = new Map<string, Known>()
-  for (const [name, literal] of graph.initialisers) {
-    if (settled(name) || !isFloat(literal.dtype) || (isUniform(literal) && isMadeUp(name, producer))) constants.set(name, new Known(literal.dtype, literal.shape, literal.data))
-    else variables.set(name, uses.get(name) === 'statistic' ? new Variable(fromLiteral(literal)) : new Parameter(fromLiteral(literal)))
+  const constants = new Map<string, Value>()
+  const keep = (name: string, stored: Stored, isVariable: (numbers: Literal) => boolean): void => {
+    if (!settled(name) && isTrainable(stored) && isVariable(stored)) addVariable(name, stored, model)
+    else constants.set(name, fromStored(stored))
   }
+  for (const [name, stored] of graph.initialisers) keep(name, stored, numbers => !(isUniform(numbers) && isMadeUp(name, producer)))
   for (const node of graph.nodes) {
-    if (node.operator !== 'Constant') continue
-    const literal = constantOf(node)
     const name = node.outputs[0] ?? ''
-    if (!settled(name) && isWeight(name, literal, producer)) variables.set(name, new Parameter(fromLiteral(literal)))
-    else constants.set(name, new Known(literal.dtype, literal.shape, literal.data))
+    if (node.operator === 'Constant') keep(name, constantOf(node), ({ shape }) => isWeight(name, shape, producer))
   }
   return { steps: schedule(graph.nodes.filter(({ operator }) => operator !== 'Constant'), outputs, model), constants }
+}
+
+/** Whether numbers can be trained: floats, but for those of 8 and 4 bits, which are codes of a quantised tensor. */
+const isTrainable = (stored: Stored): stored is Literal => !(stored instanceof StringTensor) && isFloat(stored.dtype) && (stored.type ?? 'bfloat16') === 'bfloat16'
+
+function addVariable(name: string, literal: Literal, { uses, variables, narrow }: Model): void {
+  variables.set(name, uses.get(name) === 'statistic' ? new Variable(fromLiteral(literal)) : new Parameter(fromLiteral(literal)))
+  if (literal.type) narrow.set(name, literal.type)
 }
 
 function checkSupported(nodes: readonly ModelNode[], table: Operators): void {
@@ -105,8 +115,8 @@ function usesOf(nodes: readonly ModelNode[]): ReadonlyMap<string, 'statistic' | 
  * Whether a Constant node holds weights: floats with at least one axis, unless the output's name is one that PyTorch's
  * exporters make up for a literal in the program (`/a/Constant_3_output_0`); their weights are initialisers.
  */
-const isWeight = (name: string, { dtype, shape }: Literal, producer: string): boolean =>
-  isFloat(dtype) && shape.length > 0 && !/(^|\/)Constant(_\d+)?_output_\d+$|^onnx::/.test(name) && !isMadeUp(name, producer)
+const isWeight = (name: string, shape: Literal['shape'], producer: string): boolean =>
+  shape.length > 0 && !/(^|\/)Constant(_\d+)?_output_\d+$|^onnx::/.test(name) && !isMadeUp(name, producer)
 
 /**
  * Whether PyTorch's exporter, since 2.5, has made up a name. An initialiser of such a name holds what the exporter computed
@@ -118,9 +128,9 @@ const isMadeUp = (name: string, producer: string): boolean => producer === 'pyto
 const isUniform = ({ data }: Literal): boolean => data.every((value: number | bigint) => value === data[0])
 
 /** What a Constant node holds, in whichever of its attributes. */
-function constantOf(node: ModelNode): Literal {
+function constantOf(node: ModelNode): Stored {
   const { attributes } = node
-  const tensor = attributes.tensor('value')
+  const tensor = attributes.stored('value')
   if (tensor) return tensor
   const floats = attributes.floats('value_floats')
   if (floats) return { dtype: 'float32', shape: [floats.length], data: Float32Array.from(floats) }
@@ -128,6 +138,9 @@ function constantOf(node: ModelNode): Literal {
   if (ints) return int64s(ints)
   if (attributes.has('value_float')) return { dtype: 'float32', shape: [], data: Float32Array.of(attributes.float('value_float', 0)) }
   if (attributes.has('value_int')) return { dtype: 'int64', shape: [], data: convert([attributes.int('value_int', 0)], 'int64') }
+  const texts = attributes.strings('value_strings')
+  if (texts) return new StringTensor([texts.length], texts)
+  if (attributes.has('value_string')) return new StringTensor([], [attributes.string('value_string', '')])
   if (attributes.names.length === 0) return fail('data', 'importOnnx', `the Constant node ${JSON.stringify(node.name)} holds nothing. The file is damaged`)
   throw new UnsupportedOperatorError('importOnnx', ['Constant'], `the Constant node ${JSON.stringify(node.name)} holds ${attributes.names.join(', ')}, which is unsupported. Export the model with tensors as constants`)
 }

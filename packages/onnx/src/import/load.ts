@@ -2,16 +2,25 @@
 
 import type { DType } from '@bp/core'
 import { fail } from '@bp/core/extend'
-import { decodeModel, type GraphProto, type Int64, type NodeProto, toNumber, type ValueInfoProto } from '../proto/proto.ts'
-import { dtypeOfCode, type ExternalData, type Literal, readTensor } from '../proto/tensor.ts'
+import { decodeModel, type GraphProto, type Int64, type NodeProto, type TensorType, toNumber, type TypeProto, type ValueInfoProto } from '../proto/proto.ts'
+import { carrierOf, type ElementType } from '../proto/elementType.ts'
+import { type ExternalData, readStored, type Stored, typeOfCode } from '../proto/tensor.ts'
 import { Attributes } from './attributes.ts'
 import { UnsupportedError } from './errors.ts'
+
+/** What an input or output holds: a tensor, a list of tensors, or one of them or nothing. */
+export type ValueKind = 'tensor' | 'sequence' | 'optional' | 'optional sequence'
 
 /** An input or output of a model; a size that varies is given by its name. */
 export interface ModelValue {
   readonly name: string
+  readonly kind: ValueKind
+  /** The element type that the file declares. */
+  readonly type: ElementType
+  /** The dtype in which tensors of the type are fed and returned: the type itself where it is one, else what carries it. Texts count as int32 inside. */
   readonly dtype: DType
-  readonly shape: readonly (string | number)[]
+  /** The shape, of the tensors of a sequence too; `null` where the file leaves even the number of axes open. */
+  readonly shape: readonly (string | number)[] | null
 }
 
 /** A node of the graph: an operator, and by name the values that it reads (`''` for one left out) and makes. */
@@ -33,7 +42,7 @@ export interface ModelNode {
 export interface NestedGraph {
   readonly inputs: readonly string[]
   readonly outputs: readonly string[]
-  readonly initialisers: ReadonlyMap<string, Literal>
+  readonly initialisers: ReadonlyMap<string, Stored>
   readonly nodes: readonly ModelNode[]
 }
 
@@ -43,7 +52,7 @@ export interface LoadedGraph {
   readonly producerVersion: string
   readonly inputs: readonly ModelValue[]
   readonly outputs: readonly ModelValue[]
-  readonly initialisers: ReadonlyMap<string, Literal>
+  readonly initialisers: ReadonlyMap<string, Stored>
   readonly nodes: readonly ModelNode[]
 }
 
@@ -76,29 +85,41 @@ export function loadGraph(bytes: Uint8Array, external?: ExternalData): LoadedGra
   return { producer: file.producer, producerVersion: model.producerVersion ?? '', inputs, outputs: (graph.output ?? []).map(info => readValue(info, 'output')), initialisers, nodes }
 }
 
-function readInitialisers(graph: GraphProto, { external }: File): Map<string, Literal> {
+function readInitialisers(graph: GraphProto, { external }: File): Map<string, Stored> {
   if (graph.sparseInitializer?.length) throw new UnsupportedError(op, 'the model has sparse initialisers, which are unsupported. Export it with dense ones')
-  const out = new Map<string, Literal>()
+  const out = new Map<string, Stored>()
   for (const t of graph.initializer ?? []) {
     const name = t.name ?? ''
     if (name === '') fail('data', op, 'an initialiser has no name. The file is damaged')
     if (out.has(name)) fail('data', op, `two initialisers have the name ${quote(name)}. The file is damaged; export the model again`)
-    out.set(name, readTensor(op, t, `the initialiser ${quote(name)}`, external))
+    out.set(name, readStored(op, t, `the initialiser ${quote(name)}`, external))
   }
   return out
 }
 
 function readValue(info: ValueInfoProto, role: 'input' | 'output'): ModelValue {
   const name = info.name ?? ''
-  const type = info.type?.tensorType
   if (name === '') fail('data', op, `an ${role} of the model has no name. The file is damaged`)
-  if (!type) throw new UnsupportedError(op, `the ${role} ${quote(name)} is no tensor${info.type?.sequenceType ? ' but a sequence' : info.type?.optionalType ? ' but an optional' : ''}, which is unsupported. Export a model whose inputs and outputs are tensors`)
-  const shape = (type.shape?.dim ?? []).map((dim, i) => {
+  const where = `the ${role} ${quote(name)}`
+  const { kind, tensor } = kindOf(info.type, where)
+  const shape = tensor.shape ? (tensor.shape.dim ?? []).map((dim, i) => {
     if (dim.dimParam) return dim.dimParam
     const size = Object.hasOwn(dim, 'dimValue') ? toNumber(dim.dimValue as Int64) : -1
     return size < 0 ? `${name}_${i}` : size
-  })
-  return { name, dtype: dtypeOfCode(op, type.elemType ?? 0, `the ${role} ${quote(name)}`), shape }
+  }) : null
+  const type = typeOfCode(op, tensor.elemType ?? 0, where)
+  return { name, kind, type, dtype: type === 'string' ? 'int32' : carrierOf(type), shape }
+}
+
+/** What a type declares, and the type of the tensors in it. */
+function kindOf(type: TypeProto | null | undefined, where: string): { readonly kind: ValueKind; readonly tensor: TensorType } {
+  if (type?.tensorType) return { kind: 'tensor', tensor: type.tensorType }
+  const listed = type?.sequenceType?.elemType?.tensorType
+  if (listed) return { kind: 'sequence', tensor: listed }
+  const inner = type?.optionalType?.elemType
+  if (inner?.tensorType) return { kind: 'optional', tensor: inner.tensorType }
+  if (inner?.sequenceType?.elemType?.tensorType) return { kind: 'optional sequence', tensor: inner.sequenceType.elemType.tensorType }
+  throw new UnsupportedError(op, `${where} is no tensor, sequence of tensors, or optional of either, which is unsupported. Export a model whose inputs and outputs are such`)
 }
 
 function readNode(node: NodeProto, index: number, file: File): ModelNode {

@@ -1,15 +1,18 @@
 // The imported model: a module whose forward pass runs the file's nodes in order.
 
 import { BpError, type DType, noGrad, Tensor, type TypedArray, tensor, type Variable } from '@bp/core'
-import { depends, describe, fail, isFloat, outside, settles } from '@bp/core/extend'
+import { depends, fail, isFloat, outside, settles } from '@bp/core/extend'
 import { Module } from '@bp/nn'
 import { detach } from '@bp/ops'
 import { onKnown } from '../operators/known.ts'
 import type { Context, Operator } from '../operators/operator.ts'
 import { knownLimit } from '../operators/shape.ts'
 import { UnsupportedError, UnsupportedOperatorError } from './errors.ts'
+import type { NarrowType } from '../proto/elementType.ts'
+import { giveOut, type OnnxValue, readFeeds } from './feeds.ts'
 import type { ModelNode, ModelValue } from './load.ts'
-import { settle } from './settle.ts'
+import { narrowTo } from './narrow.ts'
+import { prepare, settle } from './settle.ts'
 import { carrierIn, Known, toTensor, type Value } from './value.ts'
 
 /** A node with the function that computes it, the values that nothing reads after it, and the graphs that it runs. */
@@ -27,7 +30,7 @@ export interface Body {
   readonly inputs: readonly string[]
   readonly outputs: readonly string[]
   readonly steps: readonly Step[]
-  readonly constants: ReadonlyMap<string, Known>
+  readonly constants: ReadonlyMap<string, Value>
 }
 
 type Values = Map<string, Value | undefined>
@@ -46,7 +49,9 @@ export interface ModelParts {
   readonly steps: readonly Step[]
   /** Parameters and buffers by the names of their initialisers. */
   readonly variables: ReadonlyMap<string, Variable>
-  readonly constants: ReadonlyMap<string, Known>
+  /** The element types of those whose type in the file is no dtype: they are kept in the carrier's dtype, and rounded where they are used. */
+  readonly narrow: ReadonlyMap<string, NarrowType>
+  readonly constants: ReadonlyMap<string, Value>
 }
 
 /**
@@ -94,12 +99,21 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
   /** Feeds inputs in the file's order; a model with one output returns it, one with several a list. */
   override forward(...xs: Tensor[]): Tensor | Tensor[] {
     if (xs.length !== this.inputs.length) fail('value', 'OnnxModule', `the model takes ${this.inputs.length} input(s) (${this.inputs.map(({ name }) => name).join(', ')}), got ${xs.length}`)
-    const ys = this.evaluate(new Map(this.inputs.map(({ name }, i) => [name, xs[i]!])))
+    const ys = this.evaluate(new Map(this.inputs.map(({ name }, i) => [name, xs[i]!]))).map((y, i) => onlyTensor(this.outputs[i]!, y))
     return ys.length === 1 ? ys[0]! : ys
   }
 
-  /** Feeds inputs by name and returns all outputs by name. Throws where one is missing, unknown, or of another dtype or shape. */
+  /**
+   * Feeds tensors by name and returns all outputs by name; tensors of an element type that is no dtype in the dtype that carries it.
+   * Throws where an input is missing, unknown, or of another dtype or shape, and where an output is no tensor of numbers: see
+   * {@link runValues}.
+   */
   run(feeds: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
+    return Object.fromEntries(Object.entries(this.runValues(feeds)).map(([name, y], i) => [name, onlyTensor(this.outputs[i]!, y)]))
+  }
+
+  /** {@link run} for models whose inputs or outputs are strings, sequences (lists) or optionals (`null` where empty). */
+  runValues(feeds: Readonly<Record<string, OnnxValue>>): Record<string, OnnxValue> {
     const missing = this.inputs.filter(({ name }) => !Object.hasOwn(feeds, name)).map(({ name }) => name)
     const unknown = Object.keys(feeds).filter(name => !this.inputs.some(input => input.name === name))
     if (missing.length > 0 || unknown.length > 0) fail('value', 'OnnxModule', `${[...missing.length > 0 ? [`missing inputs: ${missing.join(', ')}`] : [], ...unknown.length > 0 ? [`unknown inputs: ${unknown.join(', ')}`] : []].join('; ')}. The model takes ${this.inputs.map(({ name }) => name).join(', ') || 'none'}`)
@@ -107,13 +121,13 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
     return Object.fromEntries(this.outputs.map(({ name }, i) => [name, ys[i]!]))
   }
 
-  private evaluate(feeds: ReadonlyMap<string, Tensor>): Tensor[] {
-    checkFeeds(this.inputs, feeds)
-    const { constants, steps } = this.parts
-    const given = (): Values => new Map<string, Value | undefined>([...this.byName, ...constants, ...feeds])
+  private evaluate(feeds: ReadonlyMap<string, OnnxValue>): OnnxValue[] {
+    const { constants, narrow, steps } = this.parts
+    const read = readFeeds(this.inputs, feeds)
+    const given = (): Values => new Map<string, Value | undefined>([...this.byName, ...constants, ...read, ...Array.from(narrow, ([name, type]) => [name, narrowTo(type, this.byName.get(name)!)] as const)])
     const values = given()
     this.runSteps(steps, values, given)
-    return this.outputs.map(({ name }) => toTensor(values.get(name) ?? fail('data', 'OnnxModule', `the output ${JSON.stringify(name)} was left out by the operator that makes it`)))
+    return this.outputs.map(output => giveOut(output, values.get(output.name) ?? fail('data', 'OnnxModule', `the output ${JSON.stringify(output.name)} was left out by the operator that makes it`)))
   }
 
   /** Runs steps in order on values, which grow and are dropped; `given` makes the values that they began with again. */
@@ -149,7 +163,7 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
   }
 
   private compute({ node, operator, bodies }: Step, values: Values, recompute: Context['recompute']): readonly (Value | undefined)[] {
-    const inputs = node.inputs.map(name => name === '' ? undefined : values.get(name) ?? absent(node, name))
+    const given = node.inputs.map(name => name === '' ? undefined : values.get(name) ?? absent(node, name))
     const context: Context = {
       training: this.mode,
       update: (input, value) => {
@@ -159,13 +173,15 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
       run: (attribute, feeds) => this.runBody(bodies.get(attribute) ?? fail('data', 'OnnxModule', `it has no graph ${attribute}. The file is damaged`), values, feeds),
       recompute,
     }
-    const run = (): readonly (Value | undefined)[] => [operator(inputs, node.attributes, node, context)].flat()
-    const carriers = inputs.map(value => value && carrierIn(value))
-    const literals: readonly Known[] | null = bodies.size === 0 && allKnown(carriers) ? carriers : null
     try {
+      if (bodies.size > 0) return [operator(given, node.attributes, node, context)].flat()
+      const { inputs, texts } = prepare(node.operator, given)
+      const run = (): readonly (Value | undefined)[] => [operator(inputs, node.attributes, node, context)].flat()
+      const carriers = inputs.map(value => value && carrierIn(value))
+      const literals: readonly Known[] | null = allKnown(carriers) ? carriers : null
       const known = literals && Object.hasOwn(onKnown, node.operator) ? onKnown[node.operator]!(literals, node.attributes, node) : null
       const results = known ? [known] : literals?.every(({ dtype }) => !isFloat(dtype)) ? outside(run).map(asKnown) : run()
-      return settle(node.operator, inputs, results)
+      return settle(node.operator, given, results, texts)
     } catch (error) {
       return explain(error, node)
     }
@@ -192,21 +208,9 @@ function explain(error: unknown, node: ModelNode): never {
   throw error
 }
 
-function checkFeeds(inputs: readonly ModelValue[], feeds: ReadonlyMap<string, Tensor>): void {
-  const sizes = new Map<string, number>()
-  for (const { name, dtype, shape } of inputs) {
-    const x = feeds.get(name)!
-    if (!((x as unknown) instanceof Tensor)) fail('value', 'OnnxModule', `input ${name} is no tensor. Make one with tensor(data)`)
-    const fits = x.dtype === dtype && (shape.length === 0 || x.rank === shape.length) && shape.every((size, i) => typeof size === 'string' || size === x.shape[i])
-    if (!fits) fail('shape', 'OnnxModule', `input ${name} must be ${dtype}[${shape.join(',')}], got ${describe(x)}`)
-    shape.forEach((size, i) => {
-      if (typeof size !== 'string') return
-      const before = sizes.get(size)
-      if (before !== undefined && before !== x.shape[i]) fail('shape', 'OnnxModule', `the axis ${size} is ${before} in one input and ${x.shape[i]} in ${name}. They must be equal`)
-      sizes.set(size, x.shape[i]!)
-    })
-  }
-}
+/** An output as `run` and `forward` give it. */
+const onlyTensor = ({ name, kind, type }: ModelValue, y: OnnxValue): Tensor =>
+  y instanceof Tensor ? y : fail('value', 'OnnxModule', `the output ${name} is ${kind === 'tensor' ? 'a tensor' : `of kind ${kind}`} of ${type}. Get it from runValues`)
 
 /** A custom operator of a user: tensors in, tensors out. */
 export type CustomOperator = (inputs: readonly (Tensor | undefined)[], attributes: ModelNode['attributes'], node: ModelNode) => Tensor | readonly (Tensor | undefined)[]

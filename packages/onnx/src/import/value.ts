@@ -1,7 +1,7 @@
 // The values of a running model: tensors, and literals that are known before any tensor is made, such as shapes.
 
 import { type DType, type Shape, Tensor, tensor, type TypedArray } from '@bp/core'
-import { type Abstract, Aval, describe, fail } from '@bp/core/extend'
+import { type Abstract, Aval, cast, describe, fail, outside } from '@bp/core/extend'
 import { carrierOf, type ElementType, type NarrowType } from '../proto/elementType.ts'
 import { UnsupportedError } from './errors.ts'
 
@@ -143,12 +143,23 @@ export const toTensor = (value: Value): Tensor => value instanceof Tensor ? valu
 /** The element type of a tensor. */
 export const elementTypeOf = (value: Value): ElementType => value instanceof Carried ? value.type : value instanceof StringTensor ? 'string' : value.dtype
 
+/** The same elements, moved or computed anew in the carrier's dtype, as a value of the element type that another has; for operators that collect or take apart. */
+export const ofTypeOf = (like: Value, carrier: Tensor | Known): Tensor | Known | Carried => like instanceof Carried ? new Carried(like.type, carrier) : carrier
+
+/** What a file holds as a tensor, as a value. */
+export function fromStored(stored: { readonly type?: NarrowType; readonly dtype: DType; readonly shape: Shape; readonly data: TypedArray } | StringTensor): Known | Carried | StringTensor {
+  if (stored instanceof StringTensor) return stored
+  const known = new Known(stored.dtype, stored.shape, stored.data)
+  return stored.type ? new Carried(stored.type, known) : known
+}
+
 /** What carries a value, or the value itself. */
 export const carrierIn = (value: Value): Exclude<Value, Carried> => value instanceof Carried ? value.carrier : value
 
 /** A value's elements as numbers. A tensor is read, which throws where it is being traced or its backend cannot at once. */
 export function toNumbers(value: Value): number[] {
   const carrier = carrierIn(value)
+  if (carrier.dtype === 'float16') return toNumbers(outside(() => cast(readable(toTensor(carrier)), 'float32')))
   return Array.from<number | bigint, number>(carrier instanceof Known ? carrier.data : readable(toTensor(carrier)).dataSync(), Number)
 }
 

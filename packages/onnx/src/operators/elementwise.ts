@@ -6,13 +6,8 @@ import {
   abs, acos, acosh, asin, asinh, atan, atanh, cast, ceil, clamp, cos, cosh, div, equal, erf, exp, floor, fmod, greater, greaterEqual, less, lessEqual, log, logicalAnd,
   logicalNot, logicalOr, maximum, minimum, neg, notEqual, pow, reciprocal, remainder, round, select, sign, sin, sinh, sqrt, sub, tan, tanh,
 } from '@bp/ops'
-import type { Attributes } from '../import/attributes.ts'
-import type { ModelNode } from '../import/load.ts'
-import { Known, toTensor } from '../import/value.ts'
-import { dtypeOfCode } from '../proto/tensor.ts'
 import { aligned } from './legacy.ts'
-import { castKnown } from './known.ts'
-import { onTensors, onValues, type Operator, type Operators } from './operator.ts'
+import { onTensors, type Operator, type Operators } from './operator.ts'
 
 /** An operator on one tensor that has no attributes. */
 export const unary = (f: (x: Tensor) => Tensor): Operator => onTensors(1, ([x]) => f(x!))
@@ -29,14 +24,15 @@ function power(a: Tensor, b: Tensor): Tensor {
 }
 
 /** The remainder: with the divisor's sign as Python has it, or with `fmod` the dividend's, as C has it. */
-const modulo = onTensors(2, ([a, b], attributes) => attributes.int('fmod', 0) !== 0 ? fmod(a!, b!) : remainder(a!, b!))
+const modulo = onTensors(2, ([a, b], attributes) => attributes.int('fmod', 0) !== 0 ? fmod(a!, b!) : signed(remainder(a!, b!), b!))
+
+/** The same, a zero with the sign of the divisor. */
+const signed = (rest: Tensor, b: Tensor): Tensor => isFloat(rest.dtype) ? select(less(b, 0), neg(sub(0, rest)), add(rest, 0)) : rest
 
 const clip: Operator = onTensors(1, ([x, low, high], attributes, node) => {
   if (node.opset >= 11) return clamp(x!, low, high)
   return clamp(x!, attributes.has('min') ? attributes.float('min', 0) : undefined, attributes.has('max') ? attributes.float('max', 0) : undefined)
 })
-
-const convertTo = (x: Tensor, attributes: Attributes, node: ModelNode): Tensor => cast(x, dtypeOfCode(node.operator, attributes.int('to', 0), 'attribute to'))
 
 const infinite = onTensors(1, ([x], attributes) => {
   const signs = [attributes.int('detect_positive', 1) ? Infinity : null, attributes.int('detect_negative', 1) ? -Infinity : null].filter(s => s !== null)
@@ -57,7 +53,5 @@ export const elementwise: Operators = {
   IsNaN: unary(x => notEqual(x, x)), IsInf: infinite,
   Clip: clip,
   Where: onTensors(3, ([c, a, b]) => select(c!, a!, b!)),
-  Cast: onTensors(1, ([x], attributes, node) => convertTo(x!, attributes, node)),
-  CastLike: onValues(2, ([x, like]) => x instanceof Known && like!.dtype !== 'float16' ? castKnown(x, like!.dtype) : cast(toTensor(x!), like!.dtype)),
   Identity: ([x], _attributes, node) => x ?? fail('data', node.operator, 'its input is missing. The file is damaged'),
 }

@@ -2,6 +2,7 @@
 
 import { activation } from './activation.ts'
 import { attentions } from './attention.ts'
+import { casting } from './cast.ts'
 import { control } from './control.ts'
 import { conv } from './conv.ts'
 import { elementwise } from './elementwise.ts'
@@ -11,6 +12,8 @@ import { loss } from './loss.ts'
 import { matrix } from './matrix.ts'
 import { norm } from './norm.ts'
 import type { Operators } from './operator.ts'
+import { quantisation } from './quantise.ts'
+import { quantised } from './quantised.ts'
 import { recurrentOperators } from './recurrent.ts'
 import { reduce } from './reduce.ts'
 import { resizing } from './resize.ts'
@@ -22,6 +25,6 @@ import { training } from './training.ts'
 
 /** Every operator under its ONNX name. Constant is not among them: it is read when a model is loaded. */
 export const operators: Operators = {
-  ...elementwise, ...activation, ...reduce, ...shape, ...indexing, ...matrix, ...conv, ...norm, ...loss, ...resizing, ...sampling, ...control, ...sequences, ...recurrentOperators,
-  ...attentions, ...recurrentAttention, ...rotary, ...training,
+  ...elementwise, ...casting, ...activation, ...reduce, ...shape, ...indexing, ...matrix, ...conv, ...norm, ...loss, ...resizing, ...sampling, ...control, ...sequences, ...recurrentOperators,
+  ...attentions, ...recurrentAttention, ...rotary, ...quantisation, ...quantised, ...training,
 }

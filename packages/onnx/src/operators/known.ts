@@ -1,9 +1,8 @@
 // Operators on values that are known without tensors: the shape arithmetic of a model, done in plain JavaScript.
 
 import type { DType, Shape } from '@bp/core'
-import { allocate, broadcastShapes, convert, normaliseAxes, normaliseAxis, sizeOf, stridesOf } from '@bp/core/extend'
-import { int64s, Known } from '../import/value.ts'
-import { dtypeOfCode } from '../proto/tensor.ts'
+import { allocate, broadcastShapes, convert, isFloat, normaliseAxes, normaliseAxis, sizeOf, stridesOf } from '@bp/core/extend'
+import { int64s, Known, toNumbers as numbers } from '../import/value.ts'
 import { expanded, flattened, permutation, reshaped, sliced, squeezed, unsqueezed } from './geometry.ts'
 import type { KnownOperator } from './operator.ts'
 
@@ -28,8 +27,6 @@ const expandTo = (x: Known, shape: Shape): Known => move(x, shape, broadcastPlac
 
 const sameElements = (x: Known, shape: Shape): Known => new Known(x.dtype, shape, x.data)
 
-const numbers = (x: Known): number[] => Array.from<number | bigint, number>(x.data, Number)
-
 /** An elementwise operator of any number of operands; the result has the dtype given, else the last operand's. */
 const map = (f: (...xs: number[]) => number, dtype?: DType): KnownOperator => (xs, _attributes, node) => {
   if (node.opset < 7) return null
@@ -41,7 +38,7 @@ const map = (f: (...xs: number[]) => number, dtype?: DType): KnownOperator => (x
 
 /** Division as the dtype has it: whole numbers towards zero. Division of them by 0 is left to the backend. */
 const divide: KnownOperator = (xs, attributes, node) => {
-  const whole = xs[0]!.dtype !== 'float32' && xs[0]!.dtype !== 'float64'
+  const whole = !isFloat(xs[0]!.dtype)
   if (whole && numbers(xs[1]!).includes(0)) return null
   return map((a, b) => whole ? Math.trunc(a / b) : a / b)(xs, attributes, node)
 }
@@ -92,14 +89,13 @@ const reduceAll = (f: (a: number, b: number) => number): KnownOperator => (input
 }
 
 /** The same numbers as another dtype. */
-export const castKnown = (x: Known, dtype: DType): Known => known(dtype, x.shape, numbers(x))
+export const castKnown = (x: Known, dtype: DType): Known => new Known(dtype, x.shape, convert(x.dtype === 'float16' ? numbers(x) : x.data, dtype))
 
 const truth = (f: (a: number, b: number) => boolean): KnownOperator => map((a, b) => f(a, b) ? 1 : 0, 'bool')
 
 /** Operators on known values by name; each gives what the operator of the same name gives on tensors. */
 export const onKnown: Readonly<Record<string, KnownOperator>> = {
   Identity: ([x]) => x!,
-  Cast: ([x], attributes, node) => castKnown(x!, dtypeOfCode(node.operator, attributes.int('to', 0), 'attribute to')),
   Reshape: ([x, target], attributes, node) => sameElements(x!, reshaped(x!, numbers(target!), attributes, node)),
   Flatten: ([x], attributes, node) => sameElements(x!, flattened(x!, attributes, node)),
   Squeeze: (inputs, attributes, node) => sameElements(inputs[0]!, squeezed(inputs, attributes, node)),

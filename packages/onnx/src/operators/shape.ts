@@ -4,8 +4,9 @@ import { add, broadcastTo, full, mul, type Tensor } from '@bp/core'
 import { describe, fail, normaliseAxis, sizeOf } from '@bp/core/extend'
 import { cast, concat, flip, iota, narrow, pad, reshape, slice, split, take, tile, transpose, tril, triu, equal, less, select, sub } from '@bp/ops'
 import type { ModelNode } from '../import/load.ts'
-import { int64s, Known, toNumbers, toTensor } from '../import/value.ts'
-import { dtypeOfCode } from '../proto/tensor.ts'
+import { Carried, int64s, Known, StringTensor, toNumbers, toTensor, elementTypeOf } from '../import/value.ts'
+import { typeOfCode } from '../proto/tensor.ts'
+import { convertTo } from './cast.ts'
 import { expanded, flattened, parts, permutation, reshaped, type SliceAxis, sliced, squeezed, unsqueezed } from './geometry.ts'
 import { only, onTensors, onValues, type Operator, type Operators, perAxis } from './operator.ts'
 
@@ -43,11 +44,14 @@ const padded: Operator = (inputs, attributes, node, context) => onTensors(1, ([x
 })(inputs, attributes, node, context)
 
 const constantOfShape: Operator = onValues(1, ([shape], attributes, node) => {
-  const { dtype, data } = attributes.tensor('value') ?? { dtype: 'float32' as const, data: new Float32Array(1) }
+  const given = attributes.stored('value')
   const sizes = toNumbers(shape!)
   const bad = sizes.find(n => !Number.isSafeInteger(n) || n < 0)
   if (bad !== undefined) fail('value', node.operator, `a size is ${bad}`)
   const count = sizeOf(sizes)
+  if (given instanceof StringTensor) return new StringTensor(sizes, new Array<string>(count).fill(given.data[0]!))
+  const { dtype, data, type } = given ?? { dtype: 'float32' as const, data: new Float32Array(1) }
+  if (type) return new Carried(type, full(sizes, Number(data[0]), dtype))
   if (dtype === 'int64' && count <= knownLimit) return new Known(dtype, sizes, new BigInt64Array(count).fill(data[0] as bigint))
   const value = Number(data[0])
   return dtype === 'bool' ? cast(full(sizes, value, 'uint8'), 'bool') : full(sizes, value, dtype)
@@ -80,9 +84,9 @@ function depthToSpace(x: Tensor, block: number, mode: string): Tensor {
     : reshape(transpose(reshape(x, [n, block, block, depth, h, w]), [0, 3, 4, 1, 5, 2]), [n, depth, h * block, w * block])
 }
 
-function spaceToDepth(x: Tensor, block: number): Tensor {
+function spaceToDepth(x: Tensor, block: number, mode: string): Tensor {
   const [n, c, h, w] = x.shape as [number, number, number, number]
-  return reshape(transpose(reshape(x, [n, c, h / block, block, w / block, block]), [0, 3, 5, 1, 2, 4]), [n, c * block ** 2, h / block, w / block])
+  return reshape(transpose(reshape(x, [n, c, h / block, block, w / block, block]), mode === 'CRD' ? [0, 1, 3, 5, 2, 4] : [0, 3, 5, 1, 2, 4]), [n, c * block ** 2, h / block, w / block])
 }
 
 const ofRank = (x: Tensor, rank: number, node: ModelNode): Tensor => x.rank === rank ? x : fail('shape', node.operator, `needs ${rank} axes, got ${describe(x)}`)
@@ -92,8 +96,8 @@ const repeated: Operator = (inputs, attributes, node, context) =>
 
 const eye: Operator = onValues(1, ([x], attributes, node) => {
   const [rows, columns] = x!.shape as [number, number]
-  const dtype = attributes.has('dtype') ? dtypeOfCode(node.operator, attributes.int('dtype', 1), 'attribute dtype') : x!.dtype
-  return cast(equal(sub(reshape(iota(columns), [1, columns]), reshape(iota(rows), [rows, 1])), attributes.int('k', 0)), dtype)
+  const type = attributes.has('dtype') ? typeOfCode(node.operator, attributes.int('dtype', 1), 'attribute dtype') : elementTypeOf(x!)
+  return convertTo(node.operator, equal(sub(reshape(iota(columns), [1, columns]), reshape(iota(rows), [rows, 1])), attributes.int('k', 0)), type)
 })
 
 /** 1 (or another value) at each index along a new axis, else 0 (or another). */
@@ -130,5 +134,5 @@ export const shape: Operators = {
   Expand: onValues(2, ([x, target], _attributes, node) => broadcastTo(toTensor(x!), expanded(x!, toNumbers(target!), node))),
   Tile: repeated, Pad: padded, ConstantOfShape: constantOfShape, Range: range, Trilu: triangle, EyeLike: eye, OneHot: oneHotAt,
   DepthToSpace: onTensors(1, ([x], attributes, node) => depthToSpace(ofRank(x!, 4, node), attributes.int('blocksize', 1), attributes.string('mode', 'DCR'))),
-  SpaceToDepth: onTensors(1, ([x], attributes, node) => spaceToDepth(ofRank(x!, 4, node), attributes.int('blocksize', 1))),
+  SpaceToDepth: onTensors(1, ([x], attributes, node) => spaceToDepth(ofRank(x!, 4, node), attributes.int('blocksize', 1), attributes.string('mode', 'DCR'))),
 }

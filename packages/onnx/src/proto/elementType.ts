@@ -1,6 +1,7 @@
 // Every element type of ONNX: its number, and the dtype that carries it where the framework has none such.
 
 import type { DType } from '@bp/core'
+import { bytesPerElement } from '@bp/core/extend'
 
 /**
  * Element types of ONNX that are no dtypes: tensors of them are computed in a wider dtype, their carrier, and brought back into
@@ -40,3 +41,19 @@ export const isNarrow = (type: ElementType): type is NarrowType => Object.hasOwn
 
 /** The dtype in which tensors of an element type are computed. */
 export const carrierOf = (type: DType | NarrowType): DType => isNarrow(type) ? carriers[type] : type
+
+/** Narrow types of whole numbers by their bits; the sign says whether they hold negative numbers. */
+const wholes: Readonly<Partial<Record<NarrowType, readonly [bits: number, signed: boolean]>>> = {
+  int2: [2, true], uint2: [2, false], int4: [4, true], uint4: [4, false], int8: [8, true], int16: [16, true], uint16: [16, false], uint32: [32, false], uint64: [64, false],
+}
+
+/** Bits and sign of a narrow type of whole numbers; `null` of floats. */
+export const wholeOf = (type: NarrowType): { readonly bits: number; readonly signed: boolean } | null => {
+  const [bits, signed] = wholes[type] ?? [0, false]
+  return bits === 0 ? null : { bits, signed }
+}
+
+const floatBits: Readonly<Partial<Record<NarrowType, number>>> = { bfloat16: 16, float4e2m1: 4 }
+
+/** How many bits an element takes in a file; types of less than eight are packed, the first element in the lowest bits. */
+export const bitsOf = (type: DType | NarrowType): number => isNarrow(type) ? wholes[type]?.[0] ?? floatBits[type] ?? 8 : 8 * bytesPerElement(type)

@@ -10,6 +10,8 @@ export type NodeProto = onnx.INodeProto
 export type AttributeProto = onnx.IAttributeProto
 export type TensorProto = onnx.ITensorProto
 export type ValueInfoProto = onnx.IValueInfoProto
+export type TypeProto = onnx.ITypeProto
+export type TensorType = onnx.TypeProto.ITensor
 
 /** The number by which an attribute says what it holds. */
 export const attributeType = (kind: 'FLOAT' | 'INT' | 'STRING' | 'TENSOR' | 'INTS' | 'STRINGS'): onnx.AttributeProto.AttributeType => proto.onnx.AttributeProto.AttributeType[kind]

@@ -1,87 +1,91 @@
-// Tensors in files: dtypes by ONNX's numbers, and TensorProto to typed arrays and back, checked before anything is allocated.
+// Tensors in files: TensorProto to typed arrays and back, for every element type, checked before anything is allocated.
 
 import { type DType, type Shape, type Tensor, tensor, type TypedArray } from '@bp/core'
-import { allocate, bytesPerElement, fail, sizeOf } from '@bp/core/extend'
+import { allocate, fail, sizeOf } from '@bp/core/extend'
 import { UnsupportedError } from '../import/errors.ts'
+import { StringTensor } from '../import/value.ts'
+import { bytesOf, fromBytes, fromCodes, toBytes } from './bytes.ts'
+import { bitsOf, carrierOf, codeOf, elementType, type ElementType, isNarrow, type NarrowType } from './elementType.ts'
 import { decodeTensor, encodeTensor, type Int64, type TensorProto, toBigInt, toNumber } from './proto.ts'
 
-/** ONNX's numbers for the dtypes that the framework has. */
-export const dtypeCodes: Readonly<Record<DType, number>> = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9, float16: 10, float64: 11 }
+/** The element type of ONNX's number for it; throws an {@link UnsupportedError} that names `where` for complex numbers and unknown ones. */
+export function typeOfCode(op: string, code: number, where: string): DType | NarrowType | 'string' {
+  const type = elementType(code)
+  if (type === null || type === 'complex64' || type === 'complex128') throw new UnsupportedError(op, `${where} has element type ${type ?? `number ${code}`}, which is unsupported. Convert the model to real numbers of a type that ONNX names`, 'dtype')
+  return type
+}
 
-const dtypeByCode = new Map(Object.entries(dtypeCodes).map(([dtype, code]) => [code, dtype as DType]))
-
-const otherTypes = ['undefined', '', '', 'int8', 'uint16', 'int16', '', '', 'string', '', 'float16', '', 'uint32', 'uint64', 'complex64', 'complex128', 'bfloat16',
-  'float8e4m3fn', 'float8e4m3fnuz', 'float8e5m2', 'float8e5m2fnuz', 'uint4', 'int4', 'float4e2m1']
-
-/** The dtype of ONNX's number for it, or `null` where the framework has none such. */
-export const knownDType = (code: number): DType | null => dtypeByCode.get(code) ?? null
-
-/** ONNX's name of an element type. */
-export const typeName = (code: number): string => knownDType(code) ?? otherTypes[code] ?? `number ${code}`
-
-/** The dtype of ONNX's number for it; throws an {@link UnsupportedError} that names `where` for the rest. */
-export function dtypeOfCode(op: string, code: number, where: string): DType {
-  const dtype = knownDType(code)
-  if (dtype === null) throw new UnsupportedError(op, `${where} has element type ${typeName(code)}, which is unsupported. Convert the model to float32, float64, float16, int64, int32, uint8 or bool`, 'dtype')
-  return dtype
+/** The same where numbers are needed. */
+export function numberTypeOfCode(op: string, code: number, where: string): DType | NarrowType {
+  const type = typeOfCode(op, code, where)
+  return type === 'string' ? fail('data', op, `${where} has element type string where numbers are needed. The file is damaged`) : type
 }
 
 /** Elements as they stand in a file: a dtype, a shape, and data of just that many elements. */
 export interface Literal {
+  /** The element type where it is no dtype; `dtype` is its carrier's then. */
+  readonly type?: NarrowType
   readonly dtype: DType
   readonly shape: Shape
   readonly data: TypedArray
 }
 
+/** What a file holds as a tensor: numbers or texts. */
+export type Stored = Literal | StringTensor
+
 /** Finds the bytes of a tensor whose data lies outside the model file. */
 export type ExternalData = (path: string) => Uint8Array
 
-/** Reads a tensor message. Throws a `data` error where its size and its data disagree, before anything is allocated. */
+/** Reads a tensor message of numbers. Throws a `data` error where its size and its data disagree, before anything is allocated. */
 export function readTensor(op: string, t: TensorProto, where: string, external?: ExternalData): Literal {
-  const dtype = dtypeOfCode(op, t.dataType ?? 0, where)
+  const stored = readStored(op, t, where, external)
+  return stored instanceof StringTensor ? fail('data', op, `${where} holds strings where numbers are needed. The file is damaged`) : stored
+}
+
+/** Reads a tensor message of any element type, as {@link readTensor} does. */
+export function readStored(op: string, t: TensorProto, where: string, external?: ExternalData): Stored {
+  const type = typeOfCode(op, t.dataType ?? 0, where)
   const shape = ((t.dims ?? []) as Int64[]).map(toNumber)
   const size = sizeOf(shape)
   if (shape.some(n => !Number.isSafeInteger(n) || n < 0) || !Number.isSafeInteger(size)) fail('data', op, `${where} has the impossible shape [${shape.join(',')}]. The file is damaged`)
   if (t.segment) throw new UnsupportedError(op, `${where} is stored in segments, which is unsupported. Save the model again with a current version of onnx`)
   const location: number = t.dataLocation ?? 0
+  if (type === 'string') {
+    const texts = t.stringData ?? []
+    if (location === 1 || texts.length !== size) mismatch(op, where, shape, size, location === 1 ? 0 : texts.length, 'strings')
+    return new StringTensor(shape, decodeTexts(texts))
+  }
   const raw = location === 1 ? externalBytes(op, t, where, external) : t.rawData?.length ? t.rawData : null
   if (raw) {
-    if (raw.length !== size * bytesPerElement(dtype)) mismatch(op, where, shape, size * bytesPerElement(dtype), raw.length, 'bytes')
-    return { dtype, shape, data: fromRaw(raw, dtype) }
+    if (raw.length !== bytesOf(type, size)) mismatch(op, where, shape, bytesOf(type, size), raw.length, 'bytes')
+    return literal(type, shape, fromBytes(type, size, raw))
   }
-  const list = fieldOf(t, dtype)
-  if (list.length !== size) mismatch(op, where, shape, size, list.length, 'elements')
-  return { dtype, shape, data: fromList(list, dtype) }
+  const list = fieldOf(t, type)
+  const packed = bitsOf(type) < 8
+  const want = packed ? bytesOf(type, size) : size
+  if (list.length !== want) mismatch(op, where, shape, want, list.length, packed ? 'packed bytes' : 'elements')
+  if (packed) return literal(type, shape, fromBytes(type, size, Uint8Array.from(list, toNumber)))
+  return literal(type, shape, isNarrow(type) ? fromCodes(type, list.map(toBigInt)) : fromList(list, type))
+}
+
+/** Elements of a type that are already in its carrier's dtype. */
+export const literal = (type: DType | NarrowType, shape: Shape, data: TypedArray): Literal => isNarrow(type) ? { type, dtype: carrierOf(type), shape, data } : { dtype: type, shape, data }
+
+const decodeTexts = (texts: readonly Uint8Array[]): string[] => {
+  const decoder = new TextDecoder()
+  return texts.map(text => decoder.decode(text))
 }
 
 function mismatch(op: string, where: string, shape: Shape, want: number, got: number, unit: string): never {
   return fail('data', op, `${where} has shape [${shape.join(',')}], which needs ${want} ${unit}, but holds ${got}. The file is damaged or was written wrongly; export the model again`)
 }
 
-/** Little-endian bytes to elements, copied first because they may lie at any offset. */
-function fromRaw(raw: Uint8Array, dtype: DType): TypedArray {
-  const out = allocate(dtype, raw.length / bytesPerElement(dtype))
-  const bytes = new Uint8Array(out.buffer)
-  bytes.set(raw)
-  if (!littleEndian) {
-    const width = bytesPerElement(dtype)
-    for (let i = 0; i < bytes.length; i += width) bytes.subarray(i, i + width).reverse()
-  }
-  if (dtype === 'bool') for (let i = 0; i < bytes.length; i++) bytes[i] = bytes[i] ? 1 : 0
-  return out
-}
-
-const littleEndian = /* @__PURE__ */ isLittleEndian()
-
-function isLittleEndian(): boolean {
-  return new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
-}
-
-function fieldOf(t: TensorProto, dtype: DType): readonly Int64[] {
-  if (dtype === 'float32') return t.floatData ?? []
-  if (dtype === 'float64') return t.doubleData ?? []
-  // float16 comes as its bits
-  return ((dtype === 'int64' ? t.int64Data : t.int32Data) ?? []) as Int64[]
+function fieldOf(t: TensorProto, type: DType | NarrowType): readonly Int64[] {
+  if (type === 'float32') return t.floatData ?? []
+  if (type === 'float64') return t.doubleData ?? []
+  if (type === 'int64') return (t.int64Data ?? []) as Int64[]
+  // all others, short floats as their bits
+  return ((type === 'uint32' || type === 'uint64' ? t.uint64Data : t.int32Data) ?? []) as Int64[]
 }
 
 function fromList(list: readonly Int64[], dtype: DType): TypedArray {
@@ -104,17 +108,18 @@ function externalBytes(op: string, t: TensorProto, where: string, external: Exte
   return file.subarray(offset, offset + length)
 }
 
-/** Writes elements as a tensor message, always as raw little-endian bytes. */
-export function writeTensor(name: string, { dtype, shape, data }: Literal): TensorProto {
-  const rawData = new Uint8Array(data.byteLength)
-  rawData.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
-  if (!littleEndian) for (let i = 0, width = bytesPerElement(dtype); i < rawData.length; i += width) rawData.subarray(i, i + width).reverse()
-  return { dims: [...shape], dataType: dtypeCodes[dtype], name, rawData }
+/** Writes elements as a tensor message: numbers always as raw little-endian bytes. */
+export function writeTensor(name: string, stored: Stored): TensorProto {
+  const { shape } = stored
+  if (stored instanceof StringTensor) return { dims: [...shape], dataType: codeOf('string'), name, stringData: stored.data.map(text => new TextEncoder().encode(text)) }
+  const type = stored.type ?? stored.dtype
+  return { dims: [...shape], dataType: codeOf(type), name, rawData: toBytes(type, stored.data) }
 }
 
 /**
- * The tensor in a serialised `TensorProto`, such as the `.pb` files of ONNX's test data. Throws a `data` error where the
- * bytes are none, and an {@link UnsupportedError} for element types that the framework has not.
+ * The tensor in a serialised `TensorProto`, such as the `.pb` files of ONNX's test data. Element types that are no dtypes come in
+ * the dtype that carries them: int8 in int32, bfloat16 in float32 and so on. Throws a `data` error where the bytes are none, and an
+ * {@link UnsupportedError} for complex numbers; strings are read by {@link decodeValueProto}.
  *
  * @example
  * ```ts
@@ -129,5 +134,20 @@ export function decodeTensorProto(bytes: Uint8Array): Tensor {
   return tensor(data, { dtype, shape })
 }
 
-/** A tensor as a serialised `TensorProto`; the inverse of {@link decodeTensorProto}. */
-export const encodeTensorProto = (x: Tensor, name = ''): Uint8Array => encodeTensor(writeTensor(name, { dtype: x.dtype, shape: x.shape, data: x.dataSync() }))
+/**
+ * A tensor as a serialised `TensorProto`; the inverse of {@link decodeTensorProto}. With a `type` that is no dtype the tensor must be
+ * in its carrier's dtype, and its elements of the type.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from '@bp/core'
+ * import { decodeTensorProto, encodeTensorProto } from '@bp/onnx'
+ * const bytes = encodeTensorProto(tensor([1, -8], { dtype: 'int32' }), 'q', 'int4')
+ * decodeTensorProto(bytes) // => tensor([1, -8], int32)
+ * ```
+ */
+export function encodeTensorProto(x: Tensor | StringTensor, name = '', type?: ElementType): Uint8Array {
+  if (x instanceof StringTensor) return encodeTensor(writeTensor(name, x))
+  if (type !== undefined && type !== x.dtype && !(isNarrow(type) && carrierOf(type) === x.dtype)) fail('dtype', 'encodeTensorProto', `${x.dtype} does not carry ${type}. Cast the tensor first`)
+  return encodeTensor(writeTensor(name, literal(type !== undefined && isNarrow(type) ? type : x.dtype, x.shape, x.dataSync())))
+}
