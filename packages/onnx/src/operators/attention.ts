@@ -5,9 +5,10 @@ import { describe, fail, isFloat } from '@bp/core/extend'
 import { any, cast, concat, div, greater, iota, less, lessEqual, logicalAnd, matmul, matmulTransposed, repeatInterleave, reshape, select, softmax, sub, tanh, transpose } from '@bp/ops'
 import type { Attributes } from '../import/attributes.ts'
 import type { ModelNode } from '../import/load.ts'
-import { toTensor, type Value } from '../import/value.ts'
+import { narrowTo } from '../import/narrow.ts'
+import { elementTypeOf, toTensor } from '../import/value.ts'
 import { carrierOf, elementType } from '../proto/elementType.ts'
-import { only, onTensors, type Operator, type Operators } from './operator.ts'
+import { only, onTensors, onValues, type Operator, type Operators } from './operator.ts'
 
 /** [n, length, heads·d] → [n, heads, length, d]; four axes are left as they are. */
 function split(x: Tensor, heads: number, node: ModelNode): Tensor {
@@ -101,12 +102,15 @@ const attention: Operator = onTensors(3, ([q0, k0, v0, mask, pastK, pastV, count
 })
 
 /** softmax(q·kᵀ·scale)·v, where graphs of the file may change the scores and the weights (Dong et al. 2024, "Flex Attention"). */
-const flexAttention: Operator = onTensors(3, ([q, k, v], attributes, node, context) => {
-  const changed = (name: string, x: Tensor): Tensor => node.graphs.has(name) ? toTensor(context.run(name, [x])[0] as Value) : x
+const flexAttention: Operator = onValues(3, (inputs, attributes, node, context) => {
+  const [q, k, v] = inputs.map(value => value && toTensor(value))
+  const changed = (name: string, x: Tensor): Tensor => node.graphs.has(name) ? toTensor(context.run(name, [x])[0]!) : x
   const heads = q!.shape[1]!
   const scores = scoresOf(q!, forHeads(k!, heads, node), scaleOf(q!, attributes))
   const weights = precise(scores, attributes, node, x => changed('prob_mod', softmax(changed('score_mod', x))), q!.dtype === 'float64' ? 'float64' : 'float32')
-  return matmul(cast(weights, q!.dtype), forHeads(v!, heads, node))
+  const y = matmul(cast(weights, q!.dtype), forHeads(v!, heads, node))
+  const type = elementTypeOf(inputs[0]!)
+  return type === 'bfloat16' ? narrowTo(type, y) : y
 })
 
 /** Attention by name. */

@@ -3,16 +3,16 @@
 import { customVjp, mul, type Tensor } from '@bp/core'
 import { describe, fail, isFloat, normaliseAxis } from '@bp/core/extend'
 import { add, amax, amin, cast, clamp, detach, div, equal, greaterEqual, lessEqual, logicalAnd, maximum, minimum, narrow, neg, repeatInterleave, reshape, round, select, sub } from '@bp/ops'
-import { narrowTo } from '../import/narrow.ts'
 import type { Attributes } from '../import/attributes.ts'
 import type { ModelNode } from '../import/load.ts'
+import { narrowTo } from '../import/narrow.ts'
 import { Carried, elementTypeOf, toTensor, type Value } from '../import/value.ts'
 import { carrierOf, type ElementType, elementType, isNarrow, type NarrowType, wholeOf } from '../proto/elementType.ts'
 import { isShortFloat, roundShort } from '../proto/shortFloat.ts'
-import { onTensors, onValues, only, type Operator, type Operators } from './operator.ts'
+import { only, onTensors, onValues, type Operator, type Operators } from './operator.ts'
 
 /** An element type of quantised numbers. */
-export type Code = NarrowType | 'uint8'
+type Code = NarrowType | 'uint8'
 
 /** Where a quantised value came from: the numbers in steps of the scale, before they were rounded and held in the range of the type. */
 interface Origin {

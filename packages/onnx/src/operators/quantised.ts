@@ -3,12 +3,12 @@
 import { add, type DType, mul, type Tensor } from '@bp/core'
 import { fail } from '@bp/core/extend'
 import { cast, div, matmul, reshape, sub } from '@bp/ops'
-import { type Code, codeOf, quantise } from './quantise.ts'
 import type { Attributes } from '../import/attributes.ts'
 import type { ModelNode } from '../import/load.ts'
 import { elementTypeOf, toTensor, type Value } from '../import/value.ts'
 import { convolved } from './conv.ts'
 import { onTensors, onValues, type Operator, type Operators } from './operator.ts'
+import { codeOf, quantise } from './quantise.ts'
 
 /**
  * A float type in which so many products of 8-bit numbers, each less its zero point, add up without rounding: 255² · 258 < 2²⁴. Floats have

@@ -5,14 +5,11 @@ import { allocate, describe, fail, isFloat, normaliseAxis, sizeOf } from '@bp/co
 import { cast, narrow, pad, reshape, stack } from '@bp/ops'
 import { unsupported } from '../import/errors.ts'
 import type { ModelNode } from '../import/load.ts'
-import { Carried, carrierIn, Known, toNumbers, toTensor, type Value } from '../import/value.ts'
+import { carrierIn, Known, ofTypeOf, toNumbers, toTensor, type Value } from '../import/value.ts'
 import type { Context, Operator } from './operator.ts'
 
 /** Values of which some may be left out. */
 export type Results = readonly (Value | undefined)[]
-
-/** A tensor that keeps the element type of another value. */
-const like = (value: Value, x: Tensor | Known): Value => value instanceof Carried ? new Carried(value.type, x) : x
 
 const whole = (value: Value): value is Known => value instanceof Known && !isFloat(value.dtype)
 
@@ -26,10 +23,10 @@ export function stacked(values: Results, axis: number, { operator }: ModelNode):
     const size = sizeOf(shape)
     const data = allocate(dtype, size * carriers.length)
     carriers.forEach((known, i) => { known.data.forEach((n: number | bigint, k: number) => { data[i * size + k] = n }) })
-    return like(first, new Known(dtype, [carriers.length, ...shape], data))
+    return ofTypeOf(first, new Known(dtype, [carriers.length, ...shape], data))
   }
   const tensors = given.map(toTensor)
-  return like(first, stack(tensors, normaliseAxis(operator, axis, tensors[0]!.rank + 1)))
+  return ofTypeOf(first, stack(tensors, normaliseAxis(operator, axis, tensors[0]!.rank + 1)))
 }
 
 /** Entry i of an axis, without the axis. */
@@ -37,16 +34,16 @@ function entry(value: Value, axis: number, i: number): Value {
   const carrier = carrierIn(value)
   if (axis === 0 && whole(carrier)) {
     const shape = carrier.shape.slice(1)
-    return like(value, new Known(carrier.dtype, shape, carrier.data.slice(i * sizeOf(shape), (i + 1) * sizeOf(shape))))
+    return ofTypeOf(value, new Known(carrier.dtype, shape, carrier.data.slice(i * sizeOf(shape), (i + 1) * sizeOf(shape))))
   }
   const x = toTensor(value)
-  return like(value, reshape(narrow(x, axis, i, 1), x.shape.toSpliced(axis, 1)))
+  return ofTypeOf(value, reshape(narrow(x, axis, i, 1), x.shape.toSpliced(axis, 1)))
 }
 
 /** No elements, in the type and with the other axes of a value that would be collected along an axis. */
 const emptied = (value: Value, axis: number, node: ModelNode): Value => {
   const { shape, dtype } = toTensor(value)
-  return like(value, cast(full(shape.toSpliced(normaliseAxis(node.operator, axis, shape.length + 1), 0, 0), 0, 'uint8'), dtype))
+  return ofTypeOf(value, cast(full(shape.toSpliced(normaliseAxis(node.operator, axis, shape.length + 1), 0, 0), 0, 'uint8'), dtype))
 }
 
 /**
@@ -85,7 +82,7 @@ function run(initial: Results, tracks: readonly Track[], length: number, context
 const trial = (initial: Results, tracks: readonly Track[], context: Context): Results =>
   context.run('body', [...initial, ...tracks.map(({ value, axis }) => {
     const { shape, dtype } = toTensor(value)
-    return like(value, cast(full(shape.toSpliced(axis, 1), 0, 'uint8'), dtype))
+    return ofTypeOf(value, cast(full(shape.toSpliced(axis, 1), 0, 'uint8'), dtype))
   })]).slice(initial.length)
 
 /** The sequences among the inputs, with their axes and directions, and their length. */
@@ -129,7 +126,7 @@ function scanBatch(lengths: Value | undefined, inputs: Results, count: number, d
     if (!(own >= 0 && own <= length)) fail('value', node.operator, `entry ${b} has the length ${own}, of sequences of ${length}`)
     const { states, steps } = run(initial, tracks, own, context)
     const collected = own === 0 ? ofNoSteps(() => trial(initial, tracks, context), node) : steps[0]!.map((_, k) => stacked(steps.map(step => step[k]), 0, node))
-    return [...states, ...collected.map(value => own === length ? value! : like(value!, filled(toTensor(value!), length)))]
+    return [...states, ...collected.map(value => own === length ? value! : ofTypeOf(value!, filled(toTensor(value!), length)))]
   })
   if (batch === 0) return unsupported(node.operator, 'a batch of none')
   return rows[0]!.map((_, i) => stacked(rows.map(row => row[i]), 0, node))

@@ -2,7 +2,7 @@
 
 import { add, mul, onesLike, type Tensor, vjp } from '@bp/core'
 import { fail } from '@bp/core/extend'
-import { cast, div, greater, maximum, pow, reshape, select, sqrt, square, sub } from '@bp/ops'
+import { cast, div, expm1, greater, maximum, neg, reshape, select, sqrt, square, sub } from '@bp/ops'
 import type { Attributes } from '../import/attributes.ts'
 import type { ModelNode } from '../import/load.ts'
 import { toTensor, type Value } from '../import/value.ts'
@@ -63,7 +63,8 @@ const adam: Step = (x, slope, [v, h], { rate, time, number }) => {
   const means = add(mul(v!, alpha), mul(slope, 1 - alpha))
   const squares = add(mul(h!, beta), mul(square(slope), 1 - beta))
   const t = maximum(time, 1)
-  const corrected = mul(rate, div(sqrt(sub(1, pow(beta, t))), sub(1, pow(alpha, t))))
+  const fresh = (decay: number): Tensor => neg(expm1(mul(t, Math.log(decay))))
+  const corrected = mul(rate, div(sqrt(fresh(beta)), fresh(alpha)))
   const moved = sub(x, mul(select(greater(time, 0), corrected, rate), div(means, add(sqrt(squares), number('epsilon', 1e-6)))))
   return [mul(moved, 1 - number('norm_coefficient_post', 0)), means, squares]
 }
