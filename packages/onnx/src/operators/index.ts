@@ -12,6 +12,7 @@ import { loss } from './loss.ts'
 import { matrix } from './matrix.ts'
 import { norm } from './norm.ts'
 import type { Operators } from './operator.ts'
+import { optionals } from './optional.ts'
 import { quantisation } from './quantise.ts'
 import { quantised } from './quantised.ts'
 import { recurrentOperators } from './recurrent.ts'
@@ -21,10 +22,11 @@ import { rotary } from './rotary.ts'
 import { sampling } from './sampling.ts'
 import { sequences } from './sequence.ts'
 import { shape } from './shape.ts'
+import { text } from './text.ts'
 import { training } from './training.ts'
 
 /** Every operator under its ONNX name. Constant is not among them: it is read when a model is loaded. */
 export const operators: Operators = {
   ...elementwise, ...casting, ...activation, ...reduce, ...shape, ...indexing, ...matrix, ...conv, ...norm, ...loss, ...resizing, ...sampling, ...control, ...sequences, ...recurrentOperators,
-  ...attentions, ...recurrentAttention, ...rotary, ...quantisation, ...quantised, ...training,
+  ...attentions, ...recurrentAttention, ...rotary, ...quantisation, ...quantised, ...training, ...optionals, ...text,
 }

@@ -58,7 +58,7 @@ export function quantise(steps: Tensor, zero: Tensor | undefined, type: Code, sa
  * straight through the rounding (Bengio, Léonard and Courville 2013, arXiv:1308.3432), as PyTorch's `fake_quantize` has it; by the scale it
  * then is that of Esser et al. 2020, "Learned step size quantization", eq. 3.
  */
-function floats(value: Value): Tensor {
+export function codes(value: Value): Tensor {
   const code = cast(toTensor(value), 'float32')
   const origin = origins.get(value)
   if (!origin) return code
@@ -99,7 +99,7 @@ const dequantizeLinear: Operator = onValues(2, ([value, scale, zero], attributes
   const x = toTensor(value!)
   const type = named('output_dtype', attributes) ?? elementTypeOf(scale!)
   only(node, 'dequantisation to', type, 'float32', 'float16', 'bfloat16', 'float64')
-  const code = floats(value!)
+  const code = codes(value!)
   const moved = zero ? sub(code, cast(spread(toTensor(zero), x, attributes, node), 'float32')) : code
   const y = cast(mul(moved, cast(spread(toTensor(scale!), x, attributes, node), 'float32')), carrierOf(type as 'float32'))
   return type === 'bfloat16' ? narrowTo(type, y) : y

@@ -1,14 +1,14 @@
 // Products and convolutions of quantised numbers: MatMulInteger, ConvInteger, QLinearMatMul, QLinearConv.
 
 import { add, type DType, mul, type Tensor } from '@bp/core'
-import { fail } from '@bp/core/extend'
+import { fail, sizeOf } from '@bp/core/extend'
 import { cast, div, matmul, reshape, sub } from '@bp/ops'
 import type { Attributes } from '../import/attributes.ts'
 import type { ModelNode } from '../import/load.ts'
 import { elementTypeOf, toTensor, type Value } from '../import/value.ts'
 import { convolved } from './conv.ts'
-import { onTensors, onValues, type Operator, type Operators } from './operator.ts'
-import { codeOf, quantise } from './quantise.ts'
+import { onValues, type Operator, type Operators } from './operator.ts'
+import { codeOf, codes, quantise } from './quantise.ts'
 
 /**
  * A float type in which so many products of 8-bit numbers, each less its zero point, add up without rounding: 255² · 258 < 2²⁴. Floats have
@@ -17,7 +17,7 @@ import { codeOf, quantise } from './quantise.ts'
 const exact = (terms: number): DType => terms <= 258 ? 'float32' : 'float64'
 
 /** x less its zero point. */
-const centred = (x: Tensor, zero: Tensor | undefined, dtype: DType): Tensor => zero ? sub(cast(x, dtype), cast(zero, dtype)) : cast(x, dtype)
+const centred = (x: Value, zero: Tensor | undefined, dtype: DType): Tensor => zero ? sub(cast(codes(x), dtype), cast(zero, dtype)) : cast(codes(x), dtype)
 
 /** A scale or zero point of the left operand, where a vector has one entry a row; of the right one it has one a column, which broadcasts. */
 const byRow = <T extends Tensor | undefined>(v: T): T | Tensor => v?.rank === 1 && v.size > 1 ? reshape(v, [v.size, 1]) : single(v)
@@ -25,16 +25,16 @@ const byRow = <T extends Tensor | undefined>(v: T): T | Tensor => v?.rank === 1 
 /** One number is a scalar, whatever its axes. */
 const single = <T extends Tensor | undefined>(v: T): T | Tensor => v?.size === 1 ? reshape(v, []) : v
 
-function product(a: Tensor, b: Tensor, zeroA: Tensor | undefined, zeroB: Tensor | undefined, dtype = exact(a.shape.at(-1)!)): Tensor {
+function product(a: Value, b: Value, zeroA: Tensor | undefined, zeroB: Tensor | undefined, dtype = exact(a.shape.at(-1)!)): Tensor {
   return matmul(centred(a, byRow(zeroA), dtype), centred(b, single(zeroB), dtype))
 }
 
 /** A scale or zero point of weights, where a vector has one entry an output channel. */
 const byChannel = (v: Tensor, rank: number): Tensor => v.size > 1 ? reshape(v, [v.size, ...new Array<number>(rank - 1).fill(1)]) : reshape(v, [])
 
-function convolution(x: Tensor, w: Tensor, zeroX: Tensor | undefined, zeroW: Tensor | undefined, attributes: Attributes, node: ModelNode): Tensor {
-  const dtype = exact(w.size / w.shape[0]!)
-  return convolved(centred(x, single(zeroX), dtype), centred(w, zeroW && byChannel(zeroW, w.rank), dtype), undefined, attributes, node)
+function convolution(x: Value, w: Value, zeroX: Tensor | undefined, zeroW: Tensor | undefined, attributes: Attributes, node: ModelNode): Tensor {
+  const dtype = exact(sizeOf(w.shape.slice(1)))
+  return convolved(centred(x, single(zeroX), dtype), centred(w, zeroW && byChannel(zeroW, w.shape.length), dtype), undefined, attributes, node)
 }
 
 /** Sums of products in the steps of the result's scale, as its codes. */
@@ -43,24 +43,30 @@ const requantised = (sums: Tensor, scaleA: Tensor, scaleB: Tensor, scaleY: Tenso
   return quantise(mul(sums, cast(factor, sums.dtype)), single(toTensor(zeroY)), codeOf(node, elementTypeOf(zeroY)))
 }
 
-const needed = (inputs: readonly (Value | undefined)[], node: ModelNode): readonly Tensor[] =>
-  inputs.slice(0, 8).map(value => toTensor(value ?? fail('data', node.operator, 'an input is missing. The file is damaged')))
+/** The operands that must be there: all but a bias. */
+const needed = (inputs: readonly (Value | undefined)[], node: ModelNode): readonly Value[] =>
+  inputs.slice(0, 8).map(value => value ?? fail('data', node.operator, 'an input is missing. The file is damaged'))
 
 const qLinearMatMul: Operator = onValues(8, (inputs, _attributes, node) => {
-  const [a, scaleA, zeroA, b, scaleB, zeroB, scaleY] = needed(inputs, node) as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
+  const [a, , , b] = needed(inputs, node) as [Value, Value, Value, Value]
+  const [, scaleA, zeroA, , scaleB, zeroB, scaleY] = needed(inputs, node).map(toTensor) as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
   return requantised(product(a, b, zeroA, zeroB), byRow(scaleA), single(scaleB), scaleY, inputs[7]!, node)
 })
 
 const qLinearConv: Operator = onValues(8, (inputs, attributes, node) => {
-  const [x, scaleX, zeroX, w, scaleW, zeroW, scaleY] = needed(inputs, node) as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
+  const [x, , , w] = needed(inputs, node) as [Value, Value, Value, Value]
+  const [, scaleX, zeroX, , scaleW, zeroW, scaleY] = needed(inputs, node).map(toTensor) as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
   const sums = convolution(x, w, zeroX, zeroW, attributes, node)
-  const bias = inputs[8] && byChannel(toTensor(inputs[8]), w.rank - 1)
-  return requantised(bias ? add(cast(sums, 'float64'), cast(bias, 'float64')) : sums, single(scaleX), byChannel(scaleW, w.rank - 1), scaleY, inputs[7]!, node)
+  const rank = w.shape.length - 1
+  const bias = inputs[8] && byChannel(toTensor(inputs[8]), rank)
+  return requantised(bias ? add(cast(sums, 'float64'), cast(bias, 'float64')) : sums, single(scaleX), byChannel(scaleW, rank), scaleY, inputs[7]!, node)
 })
+
+/** An operator on two codes and their zero points. */
+const integer = (f: (a: Value, b: Value, zeroA: Tensor | undefined, zeroB: Tensor | undefined, attributes: Attributes, node: ModelNode) => Tensor): Operator =>
+  onValues(2, ([a, b, zeroA, zeroB], attributes, node) => cast(f(a!, b!, zeroA && toTensor(zeroA), zeroB && toTensor(zeroB), attributes, node), 'int32'))
 
 /** Operators on quantised numbers by name. */
 export const quantised: Operators = {
-  MatMulInteger: onTensors(2, ([a, b, zeroA, zeroB]) => cast(product(a!, b!, zeroA, zeroB), 'int32')),
-  ConvInteger: onTensors(2, ([x, w, zeroX, zeroW], attributes, node) => cast(convolution(x!, w!, zeroX, zeroW, attributes, node), 'int32')),
-  QLinearMatMul: qLinearMatMul, QLinearConv: qLinearConv,
+  MatMulInteger: integer((a, b, zeroA, zeroB) => product(a, b, zeroA, zeroB)), ConvInteger: integer(convolution), QLinearMatMul: qLinearMatMul, QLinearConv: qLinearConv,
 }

@@ -6,13 +6,14 @@
  */
 export type FieldKind = 'varint' | 'varints' | 'float' | 'floats' | 'doubles' | 'bytes' | MessageName
 
-/** The messages that an ONNX file is made of. */
+/** The messages that an ONNX file is made of, and those of files of test data. */
 export type MessageName =
   | 'Model' | 'OperatorSetId' | 'StringStringEntry' | 'TrainingInfo' | 'Function' | 'Graph' | 'Node' | 'Attribute' | 'Tensor' | 'Segment'
   | 'SparseTensor' | 'ValueInfo' | 'TensorAnnotation' | 'Type' | 'TensorType' | 'SequenceType' | 'MapType' | 'OptionalType' | 'Shape' | 'Dimension'
+  | 'Sequence' | 'Optional' | 'Map'
 
 /**
- * Field numbers of onnx.proto, https://github.com/onnx/onnx/blob/v1.10.2/onnx/onnx.proto. Fields that are not listed are
+ * Field numbers of onnx.proto, https://github.com/onnx/onnx/blob/v1.10.2/onnx/onnx.proto, and of onnx-data.proto beside it. Fields that are not listed are
  * skipped by the decoder, whatever they hold.
  */
 export const schema: Readonly<Record<MessageName, Readonly<Record<number, FieldKind>>>> = {
@@ -39,4 +40,7 @@ export const schema: Readonly<Record<MessageName, Readonly<Record<number, FieldK
   OptionalType: { 1: 'Type' },
   Shape: { 1: 'Dimension' },
   Dimension: { 1: 'varint', 2: 'bytes', 3: 'bytes' },
+  Sequence: { 1: 'bytes', 2: 'varint', 3: 'Tensor', 4: 'SparseTensor', 5: 'Sequence', 6: 'Map', 7: 'Optional' },
+  Optional: { 1: 'bytes', 2: 'varint', 3: 'Tensor', 4: 'SparseTensor', 5: 'Sequence', 6: 'Map', 7: 'Optional' },
+  Map: { 1: 'bytes', 2: 'varint', 3: 'varints', 4: 'bytes', 5: 'Sequence' },
 }
