@@ -99,7 +99,9 @@ function checkSupported(nodes: readonly ModelNode[], table: Operators): void {
 }
 
 /** Inputs that tell an operator what to do rather than what to compute with. */
-const settings: Readonly<Record<string, readonly number[]>> = { Resize: [1, 2], Upsample: [1], Dropout: [1, 2], Range: [0, 1, 2], Pad: [2], OneHot: [2], QuantizeLinear: [1], QLinearMatMul: [1, 4, 6], QLinearConv: [1, 4, 6] }
+const settings: Readonly<Record<string, readonly number[]>> = { Resize: [1, 2], Upsample: [1], Dropout: [1, 2], Range: [0, 1, 2], Pad: [2], OneHot: [2], QuantizeLinear: [1], QLinearMatMul: [1, 4, 6], QLinearConv: [1, 4, 6],
+  'com.microsoft:QuantizeLinear': [1], 'com.microsoft:QLinearAdd': [1, 4, 6], 'com.microsoft:QLinearMul': [1, 4, 6], 'com.microsoft:QGemm': [1, 4, 7],
+}
 
 /** How the nodes use a value where that decides what it becomes: a running statistic, or a setting. */
 function usesOf(nodes: readonly ModelNode[]): ReadonlyMap<string, 'statistic' | 'setting'> {

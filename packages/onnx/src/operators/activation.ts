@@ -45,7 +45,7 @@ function sloped(x: Tensor, slope: Tensor, node: ModelNode): Tensor {
 }
 
 /** x·σ(α·x) */
-const swish = (x: Tensor, alpha: number): Tensor => alpha === 1 ? silu(x) : mul(x, sigmoid(mul(x, alpha)))
+export const swish = (x: Tensor, alpha: number): Tensor => alpha === 1 ? silu(x) : mul(x, sigmoid(mul(x, alpha)))
 
 /** Activations by name. */
 export const activation: Operators = {

@@ -95,10 +95,11 @@ const viaFloat = (x: Tensor, windows: Windows, ceilMode: boolean, node: ModelNod
   return cast(maxPool(cast(x, 'float64'), { ...windows, ceilMode }), x.dtype)
 }
 
-const average: Operator = onTensors(1, ([x], attributes, node) => {
-  const windows = windowsOf(x!, kernelShape(attributes, node), attributes, node)
-  return avgPool(x!, { ...windows, ceilMode: attributes.int('ceil_mode', 0) !== 0, countIncludePad: attributes.int('count_include_pad', 0) !== 0 })
-})
+/** The means over the windows that a node's attributes describe. */
+export function averaged(x: Tensor, attributes: Attributes, node: ModelNode): Tensor {
+  const windows = windowsOf(x, kernelShape(attributes, node), attributes, node)
+  return avgPool(x, { ...windows, ceilMode: attributes.int('ceil_mode', 0) !== 0, countIncludePad: attributes.int('count_include_pad', 0) !== 0 })
+}
 
 /** (Σ |x|ᵖ)^(1/p) over each window. */
 const lpPool: Operator = onTensors(1, ([x], attributes, node) => {
@@ -115,6 +116,6 @@ const overSpace = (f: (x: Tensor, axes: readonly number[], keepDims: boolean) =>
 /** Convolution and pooling by name. */
 export const conv: Operators = {
   Conv: onTensors(2, ([x, w, bias], attributes, node) => convolved(x!, w!, bias, attributes, node)),
-  ConvTranspose: transposed, MaxPool: largest, AveragePool: average, LpPool: lpPool,
+  ConvTranspose: transposed, MaxPool: largest, AveragePool: onTensors(1, ([x], attributes, node) => averaged(x!, attributes, node)), LpPool: lpPool,
   GlobalMaxPool: overSpace(amax), GlobalAveragePool: overSpace(mean),
 }

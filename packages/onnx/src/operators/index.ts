@@ -10,6 +10,8 @@ import { indexing } from './indexing.ts'
 import { recurrentAttention } from './linearAttention.ts'
 import { loss } from './loss.ts'
 import { matrix } from './matrix.ts'
+import { microsoft } from './microsoft.ts'
+import { microsoftQuantised } from './microsoftQuantised.ts'
 import { norm } from './norm.ts'
 import type { Operators } from './operator.ts'
 import { optionals } from './optional.ts'
@@ -28,5 +30,5 @@ import { training } from './training.ts'
 /** Every operator under its ONNX name. Constant is not among them: it is read when a model is loaded. */
 export const operators: Operators = {
   ...elementwise, ...casting, ...activation, ...reduce, ...shape, ...indexing, ...matrix, ...conv, ...norm, ...loss, ...resizing, ...sampling, ...control, ...sequences, ...recurrentOperators,
-  ...attentions, ...recurrentAttention, ...rotary, ...quantisation, ...quantised, ...training, ...optionals, ...text,
+  ...attentions, ...recurrentAttention, ...rotary, ...quantisation, ...quantised, ...training, ...microsoft, ...microsoftQuantised, ...optionals, ...text,
 }

@@ -105,13 +105,18 @@ const dequantizeLinear: Operator = onValues(2, ([value, scale, zero], attributes
   return type === 'bfloat16' ? narrowTo(type, y) : y
 })
 
-/** The scale and the zero point that fit uint8 to all numbers of x and to 0; gradients take them as given. */
-const dynamicQuantizeLinear: Operator = onTensors(1, ([x]) => {
-  const [low, high] = [minimum(amin(detach(x!)), 0), maximum(amax(detach(x!)), 0)]
+/** x as uint8, by the scale and the zero point that fit all of its numbers and 0; gradients take these two as given. */
+export function dynamically(x: Tensor): { readonly code: Value; readonly scale: Tensor; readonly zero: Tensor } {
+  const [low, high] = [minimum(amin(detach(x)), 0), maximum(amax(detach(x)), 0)]
   const width = sub(high, low)
   const scale = div(select(equal(width, 0), 1, width), 255)
   const zero = cast(round(clamp(neg(div(low, scale)), 0, 255)), 'uint8')
-  return [quantise(div(x!, scale), zero, 'uint8'), scale, zero]
+  return { code: quantise(div(x, scale), zero, 'uint8'), scale, zero }
+}
+
+const dynamicQuantizeLinear: Operator = onTensors(1, ([x]) => {
+  const { code, scale, zero } = dynamically(x!)
+  return [code, scale, zero]
 })
 
 /** Quantisation by name. */

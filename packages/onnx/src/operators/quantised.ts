@@ -23,9 +23,10 @@ const centred = (x: Value, zero: Tensor | undefined, dtype: DType): Tensor => ze
 const byRow = <T extends Tensor | undefined>(v: T): T | Tensor => v?.rank === 1 && v.size > 1 ? reshape(v, [v.size, 1]) : single(v)
 
 /** One number is a scalar, whatever its axes. */
-const single = <T extends Tensor | undefined>(v: T): T | Tensor => v?.size === 1 ? reshape(v, []) : v
+export const single = <T extends Tensor | undefined>(v: T): T | Tensor => v?.size === 1 ? reshape(v, []) : v
 
-function product(a: Value, b: Value, zeroA: Tensor | undefined, zeroB: Tensor | undefined, dtype = exact(a.shape.at(-1)!)): Tensor {
+/** The sums of products of codes, each less its zero point. */
+export function product(a: Value, b: Value, zeroA: Tensor | undefined, zeroB: Tensor | undefined, dtype = exact(a.shape.at(-1)!)): Tensor {
   return matmul(centred(a, byRow(zeroA), dtype), centred(b, single(zeroB), dtype))
 }
 
