@@ -11,6 +11,7 @@ import { recurrentAttention } from './linearAttention.ts'
 import { loss } from './loss.ts'
 import { matrix } from './matrix.ts'
 import { microsoft } from './microsoft.ts'
+import { microsoftAttention } from './microsoftAttention.ts'
 import { microsoftQuantised } from './microsoftQuantised.ts'
 import { norm } from './norm.ts'
 import type { Operators } from './operator.ts'
@@ -30,5 +31,5 @@ import { training } from './training.ts'
 /** Every operator under its ONNX name. Constant is not among them: it is read when a model is loaded. */
 export const operators: Operators = {
   ...elementwise, ...casting, ...activation, ...reduce, ...shape, ...indexing, ...matrix, ...conv, ...norm, ...loss, ...resizing, ...sampling, ...control, ...sequences, ...recurrentOperators,
-  ...attentions, ...recurrentAttention, ...rotary, ...quantisation, ...quantised, ...training, ...microsoft, ...microsoftQuantised, ...optionals, ...text,
+  ...attentions, ...recurrentAttention, ...rotary, ...quantisation, ...quantised, ...training, ...microsoft, ...microsoftAttention, ...microsoftQuantised, ...optionals, ...text,
 }
