@@ -1,8 +1,11 @@
 // Emitters of elementwise ops and contractions.
 
 import type { DType } from '@bp/core'
+import { fail } from '@bp/core/extend'
 import type { ConvGeometry, ConvInputParams, ConvWeightParams, DotParams, PoolGeometry } from '@bp/ops/extend'
 import { convSize } from '@bp/ops/extend'
+import type { NarrowParams } from '../import/narrow.ts'
+import { carrierOf, codeOf } from '../proto/elementType.ts'
 import type { Builder } from './builder.ts'
 import { type Emission, type Emitter, type Emitters, fixedParams, fixedSizes, pads } from './emit.ts'
 
@@ -87,6 +90,14 @@ export const maps: Emitters = {
   equal: same('Equal'), less: same('Less'), lessEqual: same('LessOrEqual'),
   logicalNot: same('Not'), logicalAnd: same('And'), logicalOr: same('Or'), select: same('Where'),
   cast: (b, e) => b.cast(e.inputs[0]!, fixedParams<{ readonly dtype: DType }>(e).dtype),
+  'onnx/narrow': (b, e) => {
+    const { type, rounding } = fixedParams<NarrowParams>(e)
+    const least = type.startsWith('float8e8') ? 24 : type.startsWith('float8') ? 19 : type.endsWith('int2') ? 25 : type.endsWith('int4') ? 21 : type.startsWith('float4') ? 23 : 13
+    if (b.opset < least) fail('value', 'exportOnnx', `${e.where} rounds to ${type}, which operator set ${b.opset} has not. Export with opset ${least} or later`)
+    const attributes = type.startsWith('float8') ? { saturate: Number(rounding.saturate), ...type === 'float8e8m0' ? { round_mode: rounding.round } : {} } : {}
+    return b.cast(b.add('Cast', e.inputs, { to: codeOf(type), ...attributes }), carrierOf(type))
+  },
+  'onnx/bounded': (_b, e) => e.inputs[0]!,
   dot, conv, convInput, convWeight,
   poolArgMax: (b, e) => b.cast(b.addMany('MaxPool', e.inputs, 2, poolAttributes(fixedParams<PoolGeometry>(e)))[1]!, 'int32'),
 }

@@ -1,7 +1,7 @@
 // What goes into a model and comes out of it: checked against what the file declares, and turned into values and back.
 
 import { Tensor } from '@bp/core'
-import { describe, fail } from '@bp/core/extend'
+import { describe, fail, isFloat } from '@bp/core/extend'
 import { isNarrow } from '../proto/elementType.ts'
 import type { ModelValue } from './load.ts'
 import { narrowTo } from './narrow.ts'
@@ -54,7 +54,8 @@ export function giveOut(output: ModelValue, value: Value): OnnxValue {
   if (inner instanceof Sequence) return kind.endsWith('sequence') ? inner.items.map(item => giveOut({ name, kind: 'tensor', type, dtype: output.dtype, shape: null }, item)) : mistaken(output, 'a sequence')
   if (inner instanceof Optional || kind.endsWith('sequence')) return mistaken(output, inner instanceof Optional ? 'an optional in an optional' : `a tensor of ${elementTypeOf(inner)}`)
   const got = elementTypeOf(inner)
-  if (got !== type) mistaken(output, `a tensor of ${got}`)
+  // autocast computes in float16 what the file declares as another float
+  if (got !== type && !(got === 'float16' && isFloat(output.dtype))) mistaken(output, `a tensor of ${got}`)
   return inner instanceof StringTensor ? inner : toTensor(inner)
 }
 

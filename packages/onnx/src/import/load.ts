@@ -63,7 +63,7 @@ interface File {
   readonly producer: string
 }
 
-/** The versions of the default operator set whose meaning is implemented. */
+/** The versions of the default operator set whose meaning is implemented; of earlier ones, models of operators that 6 did not change. */
 export const opsets: readonly [least: number, most: number] = [6, 28]
 
 const op = 'importOnnx'
@@ -75,7 +75,8 @@ export function loadGraph(bytes: Uint8Array, external?: ExternalData): LoadedGra
   if (!model.graph) fail('data', op, `the file holds no graph${bytes.length === 0 ? ' (it is empty)' : ''}. Is it an ONNX model?`)
   const versions = new Map((model.opsetImport ?? []).map(({ domain, version }) => [domain === 'ai.onnx' ? '' : domain ?? '', toNumber(version as Int64)]))
   const opset = versions.get('') ?? 1
-  if (versions.has('') && (opset < opsets[0] || opset > opsets[1])) throw new UnsupportedError(op, `the model is of operator set ${opset}; ${opsets[0]} to ${opsets[1]} are supported. Convert it with onnx.version_converter`)
+  const unsupported = opset > opsets[1] || (opset < opsets[0] && !everyOperator(model.graph).every(operator => unchanged.has(operator)))
+  if (versions.has('') && unsupported) throw new UnsupportedError(op, `the model is of operator set ${opset}; ${opsets[0]} to ${opsets[1]} are supported. Convert it with onnx.version_converter`)
   const { graph } = model
   const file = { versions, external, producer: model.producerName ?? '' }
   const initialisers = readInitialisers(graph, file)
@@ -84,6 +85,17 @@ export function loadGraph(bytes: Uint8Array, external?: ExternalData): LoadedGra
   checkOrder(nodes, [...inputs.map(({ name }) => name), ...initialisers.keys()], (graph.output ?? []).map(({ name }) => name ?? ''))
   return { producer: file.producer, producerVersion: model.producerVersion ?? '', inputs, outputs: (graph.output ?? []).map(info => readValue(info, 'output')), initialisers, nodes }
 }
+
+/** Operators that have had one meaning from the first version up to 6. */
+const unchanged: ReadonlySet<string> = /* @__PURE__ */ new Set([
+  'ArgMax', 'ArgMin', 'AveragePool', 'Constant', 'Conv', 'ConvTranspose', 'DepthToSpace', 'Flatten', 'Gather', 'GlobalAveragePool', 'GlobalMaxPool', 'Identity', 'If',
+  'LRN', 'LogSoftmax', 'Loop', 'MaxPool', 'Not', 'ReduceL1', 'ReduceL2', 'ReduceLogSum', 'ReduceLogSumExp', 'ReduceMax', 'ReduceMean', 'ReduceMin', 'ReduceProd', 'ReduceSum',
+  'ReduceSumSquare', 'Shape', 'Size', 'Slice', 'Softmax', 'Softplus', 'Softsign', 'SpaceToDepth', 'Squeeze', 'Transpose', 'Unsqueeze',
+])
+
+/** The names of all operators of a graph and of those inside its nodes. */
+const everyOperator = (graph: GraphProto): string[] =>
+  (graph.node ?? []).flatMap(({ opType, attribute }) => [opType ?? '', ...(attribute ?? []).flatMap(({ g }) => g ? everyOperator(g) : [])])
 
 function readInitialisers(graph: GraphProto, { external }: File): Map<string, Stored> {
   if (graph.sparseInitializer?.length) throw new UnsupportedError(op, 'the model has sparse initialisers, which are unsupported. Export it with dense ones')

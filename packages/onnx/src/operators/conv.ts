@@ -2,7 +2,7 @@
 
 import { add, type Tensor } from '@bp/core'
 import { describe, fail, sizeOf } from '@bp/core/extend'
-import { abs, amax, avgPool, cast, convolve, convTranspose, maxPool, maxPoolWithIndices, mean, mul, pad, pow } from '@bp/ops'
+import { abs, amax, avgPool, cast, convolve, convTranspose, div, maxPool, maxPoolWithIndices, mean, mul, pad, pow, remainder, sub } from '@bp/ops'
 import { planeStarts } from '@bp/ops/extend'
 import type { Attributes } from '../import/attributes.ts'
 import type { ModelNode } from '../import/load.ts'
@@ -82,17 +82,25 @@ function fit(y: Tensor, sizes: readonly number[], upper: boolean): Tensor {
 const largest: Operator = onTensors(1, ([x], attributes, node) => {
   const windows = windowsOf(x!, kernelShape(attributes, node), attributes, node)
   const ceilMode = attributes.int('ceil_mode', 0) !== 0
-  const wantsPlaces = (node.outputs[1] ?? '') !== ''
-  if (x!.dtype !== 'float32' && x!.dtype !== 'float64') return viaFloat(x!, windows, ceilMode, node)
-  if (!wantsPlaces) return maxPool(x!, { ...windows, ceilMode })
-  only(node, 'storage_order', attributes.int('storage_order', 0), 0)
-  const [values, places] = maxPoolWithIndices(x!, { ...windows, ceilMode })
-  return [values, cast(add(places, planeStarts(places, sizeOf(x!.shape.slice(2)))), 'int64')]
+  const computed = x!.dtype === 'float32' || x!.dtype === 'float64' ? x! : cast(x!, x!.dtype === 'float16' ? 'float32' : 'float64')
+  if ((node.outputs[1] ?? '') === '') return cast(maxPool(computed, { ...windows, ceilMode }), x!.dtype)
+  const order = attributes.int('storage_order', 0)
+  only(node, 'storage_order', order, 0, 1)
+  const [values, places] = maxPoolWithIndices(computed, { ...windows, ceilMode })
+  const spatial = x!.shape.slice(2)
+  return [cast(values, x!.dtype), cast(add(order === 0 ? places : columnMajor(places, spatial), planeStarts(places, sizeOf(spatial))), 'int64')]
 })
 
-const viaFloat = (x: Tensor, windows: Windows, ceilMode: boolean, node: ModelNode): Tensor => {
-  if ((node.outputs[1] ?? '') !== '') only(node, `indices of ${x.dtype}, dtype`, x.dtype)
-  return cast(maxPool(cast(x, 'float64'), { ...windows, ceilMode }), x.dtype)
+/** Places counted along the last axis first, counted along the first axis first. */
+function columnMajor(places: Tensor, sizes: readonly number[]): Tensor {
+  let rest = places
+  let stride = sizeOf(sizes)
+  return sizes.toReversed().map(size => {
+    const coordinate = remainder(rest, size)
+    rest = div(sub(rest, coordinate), size)
+    stride /= size
+    return mul(coordinate, stride)
+  }).reduce((a, b) => add(a, b))
 }
 
 /** The means over the windows that a node's attributes describe. */

@@ -20,7 +20,21 @@ const variadic = (f: (a: Tensor, b: Tensor) => Tensor): Operator => onTensors(1,
 /** aᵇ, where the exponent may be of another dtype; the result has the base's. */
 function power(a: Tensor, b: Tensor): Tensor {
   if (isFloat(a.dtype)) return pow(a, cast(b, a.dtype))
-  return cast(pow(cast(a, 'float64'), cast(b, 'float64')), a.dtype)
+  const rounded = cast(pow(cast(a, 'float64'), cast(b, 'float64')), a.dtype)
+  return isFloat(b.dtype) ? rounded : select(logicalAnd(greaterEqual(b, 0), less(b, 64)), wholePower(a, cast(b, a.dtype)), rounded)
+}
+
+/** aᵇ of whole numbers, exact modulo the size of their type, for exponents from 0 to 63: the product of a's squares where b has a bit. */
+function wholePower(a: Tensor, b: Tensor): Tensor {
+  let [square, bits] = [a, b]
+  let y = full([], 1, a.dtype, a.backend)
+  for (let bit = 0; bit < 6; bit++) {
+    const half = div(bits, 2)
+    y = select(equal(mul(half, 2), bits), y, mul(y, square))
+    square = mul(square, square)
+    bits = half
+  }
+  return y
 }
 
 /** The remainder: with the divisor's sign as Python has it, or with `fmod` the dividend's, as C has it. */

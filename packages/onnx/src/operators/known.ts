@@ -33,7 +33,10 @@ const map = (f: (...xs: number[]) => number, dtype?: DType): KnownOperator => (x
   const shape = xs.reduce<Shape>((a, b) => broadcastShapes(node.operator, a, b.shape), [])
   const lists = xs.map(x => numbers(expandTo(x, shape)))
   const type = dtype ?? xs.at(-1)!.dtype
-  return known(type, shape, Array.from({ length: sizeOf(shape) }, (_, i) => f(...lists.map(list => list[i]!))))
+  const results = Array.from({ length: sizeOf(shape) }, (_, i) => f(...lists.map(list => list[i]!)))
+  // what a JavaScript number does not hold exactly is computed on tensors
+  if (xs.some((x, i) => x.dtype === 'int64' && !lists[i]!.every(Number.isSafeInteger)) || (type === 'int64' && !results.every(Number.isSafeInteger))) return null
+  return known(type, shape, results)
 }
 
 /** Division as the dtype has it: whole numbers towards zero. Division of them by 0 is left to the backend. */

@@ -1,4 +1,4 @@
-// Numbers as text and text as numbers, as Cast has them: printed in the fewest digits that name the number in its type, as NumPy does.
+// Numbers as text and text as numbers, as Cast has them: printed in the fewest digits that name the number in its type.
 
 import type { DType, Shape, TypedArray } from '@bp/core'
 import { convert, fail, isFloat, sizeOf } from '@bp/core/extend'
@@ -13,12 +13,23 @@ function rounder(type: DType | NarrowType): (x: number) => number {
   return type === 'float32' ? Math.fround : x => x
 }
 
-/** The fewest digits that are rounded to x again; in powers of ten below 10⁻⁴ and from 10¹⁶ on. */
+/** x in the fewest digits that are rounded to it again, the nearest of such; of two as near the one whose last digit is even. */
+function fewestDigits(x: number, round: (x: number) => number): string {
+  const places = Array.from({ length: 17 }, (_, i) => i).find(i => round(Number(x.toExponential(i))) === x) ?? 16
+  const up = x.toExponential(places)
+  const exact = x.toExponential(60)
+  const point = exact.indexOf('.') + 1
+  if (!/^50*e/.test(exact.slice(point + places))) return up
+  const down = `${exact.slice(0, places === 0 ? point - 1 : point + places)}${exact.slice(exact.indexOf('e'))}`
+  return /[02468]e/.test(down) && round(Number(down)) === x ? down : up
+}
+
+/** The fewest digits, without a power of ten from 10⁻⁴ up to 10¹⁶, as Python prints numbers. */
 function print(x: number, round: (x: number) => number): string {
   if (Number.isNaN(x)) return 'nan'
   if (!Number.isFinite(x)) return x < 0 ? '-inf' : 'inf'
   if (x === 0) return Object.is(x, -0) ? '-0.0' : '0.0'
-  const short = Array.from({ length: 17 }, (_, i) => x.toExponential(i)).find(text => round(Number(text)) === x) ?? x.toExponential()
+  const short = fewestDigits(x, round)
   const [digits, exponent] = short.split('e') as [string, string]
   const power = Number(exponent)
   if (power < -4 || power >= 16) return `${digits}e${power < 0 ? '-' : '+'}${String(Math.abs(power)).padStart(2, '0')}`

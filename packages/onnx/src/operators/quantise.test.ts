@@ -1,7 +1,7 @@
 // Quantised models against onnxruntime, and the gradients of quantisation against PyTorch's fake_quantize.
 
 import { cpu } from '@bp/backend-cpu'
-import { compile, grad, mul, type Tensor, tensor, use } from '@bp/core'
+import { compile, grad, jvp, mul, type Tensor, tensor, use, vmap } from '@bp/core'
 import { Adam } from '@bp/nn'
 import { Generator, mean, square, sub, sum } from '@bp/ops'
 import type { onnx } from 'onnx-proto'
@@ -92,6 +92,30 @@ test.each<[string, Uint8Array, Tensor, readonly number[], readonly number[]]>([
   expect(rounded(grad((z: Tensor) => weighted(f(z)))(x))).toEqual(slope)
   expect(rounded(compile(f)(x))).toEqual(y)
   expect(rounded(compile(grad((z: Tensor) => weighted(f(z))))(x))).toEqual(slope)
+})
+
+test('the way through is the same forwards, in batches, and again differentiated', () => {
+  const model = importOnnx(pair([3], initialiser('s', [], [0.1]), codes('z', 'uint8', [], [10])))
+  const f = (z: Tensor): Tensor => model.run({ x: z }).y!
+  const x = tensor([0.33, -5, 1.27])
+  expect(jvp(f, [x], [tensor([1, 2, 3])]).map(rounded)).toEqual([[0.3, -1, 1.3], [1, 0, 3]])
+  expect(rounded(vmap(f)(tensor([[0.33, -5, 1.27], [1, 2, 3]])))).toEqual([0.3, -1, 1.3, 1, 2, 3])
+  // of Σ y²·x, where y′ = 1 within the range: 2y·x + y², and of the sum of its squares 2(2y·x + y²)(2x + 4y)
+  const first = grad((z: Tensor) => sum(mul(square(f(z)), z)))
+  expect(rounded(first(x))).toEqual([0.288, 1, 4.992])
+  expect(rounded(grad((z: Tensor) => sum(square(first(z))))(x))).toEqual([1.0714, 0, 77.2762])
+})
+
+test('gradients pass through products of codes as through the same product of floats', () => {
+  const constants = [initialiser('s', [], [0.02]), codes('z', 'uint8', [], [100]), initialiser('t', [], [0.05]), codes('u', 'uint8', [], [90]), codes('w', 'int8', [3, 2], [5, -7, 100, -128, 30, 1]), initialiser('ws', [2], [0.01, 0.02]), codes('wz', 'int8', [2], [0, 0])]
+  const model = (nodes: onnx.INodeProto[]): Uint8Array => modelBytes(graphOf([node('QuantizeLinear', ['x', 's', 'z'], ['q']), ...nodes, node('DequantizeLinear', ['c', 't', 'u'], ['y'])], [value('x', [2, 3])], [untyped('y')], constants), 13)
+  const codesIn = model([node('QLinearMatMul', ['q', 's', 'z', 'w', 'ws', 'wz', 't', 'u'], ['c'])])
+  const floatsIn = model([node('DequantizeLinear', ['q', 's', 'z'], ['a']), nodeWith('DequantizeLinear', ['w', 'ws', 'wz'], ['b'], { axis: 1 }), node('MatMul', ['a', 'b'], ['m']), node('QuantizeLinear', ['m', 't', 'u'], ['c'])])
+  const x = tensor([[0.5, -1.2, 0.9], [9, 0.1, -0.4]])
+  const slope = (bytes: Uint8Array): number[] => rounded(grad((z: Tensor) => weighted(importOnnx(bytes).run({ x: z }).y!))(x))
+  expect(rounded(importOnnx(codesIn).run({ x }).y!)).toEqual(rounded(importOnnx(floatsIn).run({ x }).y!))
+  expect(slope(codesIn)).toEqual(slope(floatsIn))
+  expect(slope(codesIn)[0]).not.toBe(0)
 })
 
 test('a quantised model is fine-tuned: weights move by what they were before they were rounded', () => {

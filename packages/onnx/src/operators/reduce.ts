@@ -2,7 +2,7 @@
 
 import { full, mul, type Tensor } from '@bp/core'
 import { fail, isFloat, normaliseAxes, normaliseAxis } from '@bp/core/extend'
-import { abs, amax, amin, argMax, cast, concat, cumProd, cumSum, flip, log, logSumExp, mean, narrow, neg, reshape, square, squeeze, sub, sum, topk, vectorNorm } from '@bp/ops'
+import { abs, amax, amin, argMax, cast, concat, cumProd, cumSum, flip, greater, log, logSumExp, mean, narrow, neg, reshape, square, squeeze, sub, sum, topk, vectorNorm } from '@bp/ops'
 import { unsupported } from '../import/errors.ts'
 import { toNumbers } from '../import/value.ts'
 import { onTensors, type Operator, type Operators, numbersOf } from './operator.ts'
@@ -21,7 +21,7 @@ const noop = (x: Tensor, f: Reduction): Tensor => reshape(f(reshape(x, [...x.sha
 
 /** The extreme of no elements is ∓∞, as in NumPy with an initial value. */
 const extreme = (f: Reduction, ofNothing: number, operator: string): Reduction => (x, axes, keepDims) => {
-  if (x.dtype === 'bool') return cast(extreme(f, ofNothing, operator)(cast(x, 'uint8'), axes, keepDims), 'bool')
+  if (x.dtype === 'bool') return greater(extreme(f, ofNothing, operator)(cast(x, 'float32'), axes, keepDims), 0)
   if (!axes.some(axis => x.shape[axis] === 0)) return f(x, axes, keepDims)
   if (!isFloat(x.dtype)) return unsupported(operator, `the extreme of no elements of ${x.dtype}`)
   return full(keepDims ? x.shape.map((size, i) => axes.includes(i) ? 1 : size) : x.shape.filter((_, i) => !axes.includes(i)), ofNothing, x.dtype, x.backend)

@@ -2,12 +2,13 @@
 
 import { type Tensor, tensor } from '@bp/core'
 import { fail, isFloat, normaliseAxis } from '@bp/core/extend'
-import { cast, logicalOr, reshape, select } from '@bp/ops'
+import { cast, clamp, logicalOr, reshape, select } from '@bp/ops'
 import { cubic, pick, resample, type Taps } from '@bp/ops/extend'
 import type { Attributes } from '../import/attributes.ts'
 import { unsupported } from '../import/errors.ts'
 import type { ModelNode } from '../import/load.ts'
-import { toNumbers, toTensor, type Value } from '../import/value.ts'
+import { elementTypeOf, toNumbers, toTensor, type Value } from '../import/value.ts'
+import { rangeOf } from '../proto/elementType.ts'
 import { only, onValues, type Operator, type Operators } from './operator.ts'
 
 /** How one axis is resized: from n entries to m, by a factor that may not divide them evenly, over a part of it. */
@@ -131,17 +132,18 @@ function kept(from: readonly number[], sizes: readonly number[], attributes: Att
  * `extrapolation_value` wherever a place lies outside.
  */
 const resize: Operator = onValues(1, (inputs, attributes, node) => {
-  const x = toTensor(inputs[0]!)
+  const given = toTensor(inputs[0]!)
   if (node.opset < 7) return unsupported(node.operator, `version ${node.opset}`)
   const weighting = weightingOf(attributes, node)
-  if (weighting.mode !== 'nearest' && !isFloat(x.dtype)) return unsupported(node.operator, `mode ${weighting.mode} of ${x.dtype}`)
+  const x = weighting.mode === 'nearest' || isFloat(given.dtype) ? given : cast(given, 'float64')
   const bare = node.operator === 'Upsample' || attributes.string('coordinate_transformation_mode', '') !== 'tf_crop_and_resize'
   const axes = axesOf(inputs, attributes, node).filter(({ n, m, scale }) => !bare || n !== m || scale !== 1)
   const y = axes.reduce((z, a) => along(z, a, weighting), x)
   const masks = bare ? [] : axes.map(a => outside(y, a, weighting)).filter(mask => mask !== null)
-  if (masks.length === 0) return y
   const value = cast(tensor(attributes.float('extrapolation_value', 0), { backend: y.backend }), y.dtype)
-  return select(masks.reduce((a, b) => logicalOr(a, b)), value, y)
+  const z = masks.length === 0 ? y : select(masks.reduce((a, b) => logicalOr(a, b)), value, y)
+  // cubic weights reach beyond the numbers of the input, where a whole type may end
+  return x === given ? z : cast(clamp(z, ...rangeOf(elementTypeOf(inputs[0]!))), given.dtype)
 })
 
 /** Resizing by name. */

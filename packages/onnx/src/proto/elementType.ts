@@ -57,3 +57,10 @@ const floatBits: Readonly<Partial<Record<NarrowType, number>>> = { bfloat16: 16,
 
 /** How many bits an element takes in a file; types of less than eight are packed, the first element in the lowest bits. */
 export const bitsOf = (type: DType | NarrowType): number => isNarrow(type) ? wholes[type]?.[0] ?? floatBits[type] ?? 8 : 8 * bytesPerElement(type)
+
+/** The least and the largest number of a type of whole numbers, as near as a JavaScript number comes. */
+export function rangeOf(type: ElementType): [least: number, largest: number] {
+  if (type === 'bool') return [0, 1]
+  const { bits, signed } = isNarrow(type) ? wholeOf(type)! : { bits: bitsOf(type as DType), signed: type !== 'uint8' }
+  return signed ? [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1] : [0, 2 ** bits - 1]
+}
