@@ -25,7 +25,8 @@ export interface ImportOptions {
  * Reads an ONNX model as an ordinary differentiable module, which can be fine-tuned and exported again.
  *
  * Float initialisers become parameters under their own names, as in a PyTorch state dict, and so do float Constant nodes
- * that hold weights; running statistics become buffers; everything else is constant. Throws a `data` error that names the
+ * that hold weights; running statistics become buffers; everything else is constant. Weights of bfloat16 are kept in float32 and
+ * rounded at every use. Throws a `data` error that names the
  * place where the file is damaged or contradicts itself, and an {@link UnsupportedOperatorError} that lists all nodes whose
  * operators are not implemented.
  *
