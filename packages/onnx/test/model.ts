@@ -40,6 +40,6 @@ export const value = (name: string, shape: (string | number)[]): onnx.IValueInfo
 export const graphOf = (nodes: onnx.INodeProto[], input: onnx.IValueInfoProto[], output: onnx.IValueInfoProto[], initializer: onnx.ITensorProto[] = []): onnx.IGraphProto =>
   ({ name: 'g', node: nodes, input, output, initializer })
 
-/** The bytes of a model of one operator set. */
-export const modelBytes = (graph: onnx.IGraphProto | null, opset = 17, producerName = ''): Uint8Array =>
-  Uint8Array.from(proto.onnx.ModelProto.encode({ irVersion: 8, producerName, opsetImport: [{ domain: '', version: opset }], ...graph ? { graph } : {} }).finish())
+/** The bytes of a model of one operator set, and of versions of other domains. */
+export const modelBytes = (graph: onnx.IGraphProto | null, opset = 17, producerName = '', domains: Readonly<Record<string, number>> = {}): Uint8Array =>
+  Uint8Array.from(proto.onnx.ModelProto.encode({ irVersion: 8, producerName, opsetImport: Object.entries({ '': opset, ...domains }).map(([domain, version]) => ({ domain, version })), ...graph ? { graph } : {} }).finish())

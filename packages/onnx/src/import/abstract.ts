@@ -4,6 +4,7 @@ import { BpError, noGrad, Tensor, Variable } from '@bp/core'
 import { Aval, defaultBackend, flopsOfGraph, isFloat, sizeOf, trace } from '@bp/core/extend'
 import { knownLimit } from '../operators/shape.ts'
 import { type ElementType, isNarrow, type NarrowType } from '../proto/elementType.ts'
+import type { Context } from '../operators/operator.ts'
 import type { ModelNode } from './load.ts'
 import { type Frame, type Results, Runner, type Step, type Values } from './run.ts'
 import { Carried, elementTypeOf, Known, Optional, Sequence, StringTensor, Unknown, type Value } from './value.ts'
@@ -21,6 +22,8 @@ export interface Pass {
   /** Operations of every node that could be run on shapes. */
   readonly flops: Map<ModelNode, number>
 }
+
+type Recompute = Context['recompute']
 
 /** Steps that a pass may take inside nodes; loops that would take more are not followed. */
 const mostSteps = 4000
@@ -43,10 +46,10 @@ class AbstractRunner extends Runner {
   private left = mostSteps
   /** How many nodes the present one stands in. */
   private depth = 0
-  override step(step: Step, values: Values, frame: Frame): Results {
+  override step(step: Step, values: Values, frame: Frame, recompute: Recompute): Results {
     const inputs = step.node.inputs.map(name => values.get(name))
     const rule = Object.hasOwn(rules, step.node.operator) ? rules[step.node.operator] : undefined
-    const results = this.attempt(step, values, frame) ?? rule?.(step, inputs, values, this, frame) ?? []
+    const results = this.attempt(step, values, frame, recompute) ?? rule?.(step, inputs, values, this, frame) ?? []
     const made = step.node.outputs.map((_, i) => bounded(results[i] ?? new Unknown()))
     step.node.outputs.forEach((name, i) => { if (name !== '') this.pass.values.set(name, seen(made[i]!)) })
     return made
@@ -85,7 +88,7 @@ class AbstractRunner extends Runner {
   }
 
   /** The results of running the operator on shapes; `null` where that needs what is unknown. */
-  private attempt(step: Step, values: Values, frame: Frame): Results | null {
+  private attempt(step: Step, values: Values, frame: Frame, recompute: Recompute): Results | null {
     if (step.node.inputs.some(name => values.get(name) instanceof Unknown)) return null
     this.take()
     // a node with graphs inside may take half of what is left, so that the rest is there to look at one step of it
@@ -94,7 +97,7 @@ class AbstractRunner extends Runner {
     let results: Results = []
     try {
       const graph = trace(() => {
-        results = noGrad(() => this.compute(step, values, frame)).map(value => value && emptied(value))
+        results = noGrad(() => this.compute(step, values, frame, recompute)).map(value => value && emptied(value))
         return []
       }, [])
       this.pass.flops.set(step.node, (this.pass.flops.get(step.node) ?? 0) + flopsOfGraph(graph))
@@ -194,6 +197,6 @@ export function abstractly({ steps, variables: kept, narrow, constants }: Abstra
   const runner = new AbstractRunner(null, variables)
   const given: Values = new Map<string, Value | undefined>([...variables, ...constants, ...feeds])
   for (const [name, value] of given) runner.pass.values.set(name, seen(value!))
-  runner.run(steps, given)
+  runner.run(steps, () => new Map(given))
   return runner.pass
 }

@@ -203,7 +203,7 @@ function schedule(nodes: readonly ModelNode[], outputs: readonly string[], model
   }
   const constant: Operator = (_inputs, _attributes, node) => fromStored(constantOf(node, model.tensors))
   const operatorOf = (node: ModelNode): Operator => node.operator === 'Constant' ? constant : model.callees(node) ? call : model.table[node.operator]!
-  return nodes.map((node, i) => ({ node, operator: operatorOf(node), last: last[i]!, bodies: bodies(node) }))
+  return nodes.map((node, i) => ({ node, operator: operatorOf(node), last: last[i]!, reads: readsOf(node), bodies: bodies(node) }))
 }
 
 /** A function as a graph to run: prepared once, however often it is called. Its own numbers are constants. */

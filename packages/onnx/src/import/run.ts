@@ -17,6 +17,8 @@ export interface Step {
   readonly node: ModelNode
   readonly operator: Operator
   readonly last: readonly string[]
+  /** What the node and the graphs inside it read, by name. */
+  readonly reads: readonly string[]
   readonly bodies: ReadonlyMap<string, Body>
 }
 
@@ -59,26 +61,44 @@ export class Runner {
     this.variables = variables
   }
 
-  /** Runs steps in order, and leaves in `values` what is still read afterwards. */
-  run(steps: readonly Step[], values: Values, frame: Frame = outermost): void {
+  /** Runs steps in order, and returns what is still read afterwards; `given` makes the values that they begin with. */
+  run(steps: readonly Step[], given: () => Values, frame: Frame = outermost): Values {
+    const values = given()
+    const recompute: Context['recompute'] = (name, changed) => this.recompute(name, steps, new Map([...given(), ...changed]), frame, recompute)
     for (const step of steps) {
-      const results = this.step(step, values, frame)
+      const results = this.step(step, values, frame, recompute)
       step.node.outputs.forEach((name, i) => { if (name !== '') values.set(name, results[i]) })
       for (const name of step.last) values.delete(name)
     }
+    return values
+  }
+
+  /** Runs the steps that make a value of those that are known. */
+  private recompute(name: string, steps: readonly Step[], values: Values, frame: Frame, recompute: Context['recompute']): Value {
+    const wanted = new Set([name])
+    const makers = steps.toReversed().filter(({ node, reads }) => {
+      if (!node.outputs.some(output => wanted.has(output) && !values.has(output))) return false
+      for (const read of reads) wanted.add(read)
+      return true
+    })
+    for (const step of makers.reverse()) {
+      const results = this.step(step, values, frame, recompute)
+      step.node.outputs.forEach((output, i) => { if (output !== '' && !values.has(output)) values.set(output, results[i]) })
+    }
+    return values.get(name) ?? fail('data', 'OnnxModule', `nothing in its graph makes ${JSON.stringify(name)}. The file is damaged`)
   }
 
   /** Runs a graph inside a node, which also sees what the graph around it has made. */
   body({ inputs, outputs, steps, constants, weights, defaults }: Body, node: ModelNode, around: Values, feeds: Results, frame: Frame): Results {
     const own = [...weights].map(([name, key]) => [name, this.variables.get(key)] as const)
-    const values: Values = new Map([...defaults ? [] : around, ...own, ...constants, ...inputs.map((name, i) => [name, feeds[i]] as const)])
-    this.run(steps, values, defaults ? { attributes: node.attributes.or(defaults), omitted: new Set(inputs.filter((_, i) => feeds[i] === undefined)) } : frame)
+    const given = (): Values => new Map([...defaults ? [] : around, ...own, ...constants, ...inputs.map((name, i) => [name, feeds[i]] as const)])
+    const values = this.run(steps, given, defaults ? { attributes: node.attributes.or(defaults), omitted: new Set(inputs.filter((_, i) => feeds[i] === undefined)) } : frame)
     return outputs.map(name => values.get(name))
   }
 
   /** The results of a step. */
-  step(step: Step, values: Values, frame: Frame): Results {
-    return this.compute(step, values, frame)
+  step(step: Step, values: Values, frame: Frame, recompute: Context['recompute']): Results {
+    return this.compute(step, values, frame, recompute)
   }
 
   /** The results of an operator that reads nothing but known whole numbers; they are known too, also where a program is being traced. */
@@ -86,7 +106,7 @@ export class Runner {
     return outside(run).map(asKnown)
   }
 
-  protected compute({ node: written, operator, bodies }: Step, values: Values, frame: Frame): Results {
+  protected compute({ node: written, operator, bodies }: Step, values: Values, frame: Frame, recompute: Context['recompute']): Results {
     const node = written.attributes.refer && frame.attributes ? { ...written, attributes: written.attributes.within(frame.attributes) } : written
     const given = node.inputs.map(name => name === '' ? undefined : values.get(name) ?? (frame.omitted.has(name) ? undefined : absent(node, name)))
     const context: Context = {
@@ -96,6 +116,7 @@ export class Runner {
         if (variable instanceof Variable) noGrad(() => { variable.assign(detach(value)) })
       },
       run: (attribute, feeds) => this.body(bodies.get(attribute) ?? fail('data', 'OnnxModule', `it has no graph ${attribute}. The file is damaged`), node, values, feeds, frame),
+      recompute,
     }
     try {
       if (bodies.size > 0) return [operator(given, node.attributes, node, context)].flat()

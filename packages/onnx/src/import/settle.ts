@@ -10,8 +10,8 @@ type Values = readonly (Value | undefined)[]
 const sources: Readonly<Record<string, readonly (number | null)[]>> = {
   Shape: [null], Size: [null], ArgMax: [null], ArgMin: [null], NonZero: [null], TopK: [0, null], MaxPool: [0, null], Unique: [0, null, null, null],
   Cast: [null], CastLike: [null], BitCast: [null], Where: [1], OneHot: [2], EyeLike: [null], ConstantOfShape: [null], SequenceLength: [null],
-  Equal: [null], MatMulInteger: [null], ConvInteger: [null], QLinearMatMul: [7], QLinearConv: [7], QuantizeLinear: [2], DequantizeLinear: [1],
-  LayerNormalization: [0, null, null], BatchNormalization: [0, 3, 4, 3, 4],
+  Equal: [null], LayerNormalization: [0, null, null], BatchNormalization: [0, 3, 4, 3, 4], RMSNormalization: [1], Attention: [0, 1, 2, 0], LinearAttention: [0, 3],
+  'com.microsoft:DequantizeLinear': [null], QuantizeLinear: [null], DequantizeLinear: [null], QLinearMatMul: [null], QLinearConv: [null], MatMulInteger: [null], ConvInteger: [null],
 }
 
 /** Operators that move elements and compute none, so that what they give is of the type already. They take strings too. */

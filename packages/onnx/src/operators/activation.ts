@@ -44,6 +44,9 @@ function sloped(x: Tensor, slope: Tensor, node: ModelNode): Tensor {
   return select(greater(x, 0), x, mul(x, fits))
 }
 
+/** x·σ(α·x) */
+export const swish = (x: Tensor, alpha: number): Tensor => alpha === 1 ? silu(x) : mul(x, sigmoid(mul(x, alpha)))
+
 /** Activations by name. */
 export const activation: Operators = {
   Relu: unary(relu), Sigmoid: unary(sigmoid), Softplus: unary(softplus), Softsign: unary(softsign), HardSwish: unary(hardSwish), Mish: unary(mish),
@@ -54,7 +57,8 @@ export const activation: Operators = {
   ThresholdedRelu: one((x, number) => select(greater(x, number('alpha', 1)), x, 0)),
   HardSigmoid: one((x, number) => hardSigmoid(x, number('alpha', 0.2), number('beta', 0.5))),
   Shrink: one((x, number) => shrink(x, number('lambd', 0.5), number('bias', 0))),
-  Swish: one((x, number) => number('alpha', 1) === 1 ? silu(x) : mul(x, sigmoid(mul(x, number('alpha', 1))))),
+  Swish: one((x, number) => swish(x, number('alpha', 1))),
+  SwiGLU: onTensors(2, ([gate, x], attributes) => mul(swish(gate!, attributes.float('alpha', 1)), x!)),
   Gelu: onTensors(1, ([x], attributes, node) => {
     const approximate = attributes.string('approximate', 'none')
     only(node, 'approximate', approximate, 'none', 'tanh')

@@ -1,31 +1,34 @@
 // Control flow: If and Loop, whose choices are made while the model runs.
 
-import { stack } from '@bp/ops'
-import { unsupported } from '../import/errors.ts'
-import { int64s, Known, toNumbers, toTensor, type Value } from '../import/value.ts'
+import { int64s, Known, toNumbers, type Value } from '../import/value.ts'
 import { onValues, type Operator, type Operators } from './operator.ts'
+import { ofNoSteps, type Results, scan, stacked } from './scan.ts'
 
 const isTrue = (value: Value): boolean => toNumbers(value)[0] !== 0
 
 const branch: Operator = onValues(1, ([condition], _attributes, _node, context) => context.run(isTrue(condition!) ? 'then_branch' : 'else_branch', []))
+
+/** What a body gets in one step of a Loop: its number, the condition, and what is carried. */
+const feeds = (step: number, carried: Results): Results => [int64s([step], []), new Known('bool', [], Uint8Array.of(1)), ...carried]
 
 /** Runs its body on the number of the step, the condition and what is carried from step to step; further results are stacked. */
 const loop: Operator = (inputs, _attributes, node, context) => {
   const [most, first, ...initial] = inputs
   const limit = most ? toNumbers(most)[0]! : Infinity
   let going = first === undefined || isTrue(first)
-  let carried: readonly (Value | undefined)[] = initial
-  const steps: (readonly (Value | undefined)[])[] = []
+  let carried: Results = initial
+  const steps: Results[] = []
   for (let i = 0; going && i < limit; i++) {
-    const [again, ...made] = context.run('body', [int64s([i], []), new Known('bool', [], Uint8Array.of(1)), ...carried])
+    const [again, ...made] = context.run('body', feeds(i, carried))
     going = again === undefined || isTrue(again)
     carried = made.slice(0, initial.length)
     steps.push(made.slice(initial.length))
   }
   const collected = node.outputs.length - initial.length
-  if (steps.length === 0 && collected > 0) unsupported(node.operator, 'collecting the results of no steps')
-  return [...carried, ...Array.from({ length: collected }, (_, i) => stack(steps.map(step => toTensor(step[i]!))))]
+  if (collected <= 0) return carried
+  if (steps.length === 0) return [...carried, ...ofNoSteps(() => context.run('body', feeds(0, initial)).slice(1 + initial.length), node)]
+  return [...carried, ...Array.from({ length: collected }, (_, i) => stacked(steps.map(step => step[i]), 0, node))]
 }
 
 /** Control flow by name. */
-export const control: Operators = { If: branch, Loop: loop }
+export const control: Operators = { If: branch, Loop: loop, Scan: scan }

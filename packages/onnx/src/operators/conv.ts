@@ -31,11 +31,11 @@ function windowsOf(x: Tensor, kernel: readonly number[], attributes: Attributes,
 const kernelShape = (attributes: Attributes, node: ModelNode): number[] =>
   attributes.ints('kernel_shape') ?? fail('data', node.operator, 'it has no kernel_shape. The file is damaged')
 
-const convolution: Operator = onTensors(2, ([x, w, bias], attributes, node) => {
-  const { stride, dilation, padding } = windowsOf(x!, w!.shape.slice(2), attributes, node)
-  const cropped = crop(x!, padding)
-  return convolve(cropped, w!, { bias, stride, dilation, padding: atLeastZero(padding), groups: attributes.int('group', 1) })
-})
+/** The convolution that a node's attributes describe. */
+export function convolved(x: Tensor, w: Tensor, bias: Tensor | undefined, attributes: Attributes, node: ModelNode): Tensor {
+  const { stride, dilation, padding } = windowsOf(x, w.shape.slice(2), attributes, node)
+  return convolve(crop(x, padding), w, { bias, stride, dilation, padding: atLeastZero(padding), groups: attributes.int('group', 1) })
+}
 
 /** Negative padding removes elements. */
 const crop = (x: Tensor, padding: readonly [number, number][]): Tensor =>
@@ -103,10 +103,11 @@ function columnMajor(places: Tensor, sizes: readonly number[]): Tensor {
   }).reduce((a, b) => add(a, b))
 }
 
-const average: Operator = onTensors(1, ([x], attributes, node) => {
-  const windows = windowsOf(x!, kernelShape(attributes, node), attributes, node)
-  return avgPool(x!, { ...windows, ceilMode: attributes.int('ceil_mode', 0) !== 0, countIncludePad: attributes.int('count_include_pad', 0) !== 0 })
-})
+/** The means over the windows that a node's attributes describe. */
+export function averaged(x: Tensor, attributes: Attributes, node: ModelNode): Tensor {
+  const windows = windowsOf(x, kernelShape(attributes, node), attributes, node)
+  return avgPool(x, { ...windows, ceilMode: attributes.int('ceil_mode', 0) !== 0, countIncludePad: attributes.int('count_include_pad', 0) !== 0 })
+}
 
 /** (Σ |x|ᵖ)^(1/p) over each window. */
 const lpPool: Operator = onTensors(1, ([x], attributes, node) => {
@@ -122,6 +123,7 @@ const overSpace = (f: (x: Tensor, axes: readonly number[], keepDims: boolean) =>
 
 /** Convolution and pooling by name. */
 export const conv: Operators = {
-  Conv: convolution, ConvTranspose: transposed, MaxPool: largest, AveragePool: average, LpPool: lpPool,
+  Conv: onTensors(2, ([x, w, bias], attributes, node) => convolved(x!, w!, bias, attributes, node)),
+  ConvTranspose: transposed, MaxPool: largest, AveragePool: onTensors(1, ([x], attributes, node) => averaged(x!, attributes, node)), LpPool: lpPool,
   GlobalMaxPool: overSpace(amax), GlobalAveragePool: overSpace(mean),
 }

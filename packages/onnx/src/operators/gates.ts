@@ -35,13 +35,16 @@ export function activationsOf(node: ModelNode, attributes: Attributes, usual: re
   const names = attributes.strings('activations') ?? Array.from({ length: count }, (_, i) => usual[i % usual.length]!)
   if (names.length !== count) fail('data', node.operator, `activations lists ${names.length} functions where ${count} are needed. The file is damaged`)
   const [alphas, betas] = ['activation_alpha', 'activation_beta'].map(name => [...attributes.floats(name) ?? []]) as [number[], number[]]
-  return names.map(name => {
-    const key = name.toLowerCase()
-    if (Object.hasOwn(plain, key)) return plain[key]!
-    if (!Object.hasOwn(scaled, key)) return unsupported(node.operator, `the activation ${JSON.stringify(name)}`)
-    const { defaults, of } = scaled[key]!
-    const alpha = alphas.shift() ?? defaults[0]
-    const beta = defaults.length > 1 ? betas.shift() ?? defaults[1]! : 0
-    return x => of(x, alpha, beta)
-  })
+  return names.map(name => activationOf(node, name, alphas, betas))
+}
+
+/** One function by its name; what numbers it needs are taken from the lists. */
+export function activationOf(node: ModelNode, name: string, alphas: number[], betas: number[]): Activation {
+  const key = name.toLowerCase()
+  if (Object.hasOwn(plain, key)) return plain[key]!
+  if (!Object.hasOwn(scaled, key)) return unsupported(node.operator, `the activation ${JSON.stringify(name)}`)
+  const { defaults, of } = scaled[key]!
+  const alpha = alphas.shift() ?? defaults[0]
+  const beta = defaults.length > 1 ? betas.shift() ?? defaults[1]! : 0
+  return x => of(x, alpha, beta)
 }

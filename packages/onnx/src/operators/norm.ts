@@ -13,7 +13,11 @@ import { type Context, only, onTensors, onValues, type Operator, type Operators 
 /** A vector of one number a channel, laid along axis 1 of x: [n, c, …]. */
 const perChannel = (x: Tensor, v: Tensor): Tensor => reshape(cast(v, x.dtype), [v.size, ...new Array<number>(Math.max(0, x.rank - 2)).fill(1)])
 
-function scaled(x: Tensor, scale: Tensor | undefined, bias: Tensor | undefined): Tensor {
+/** x in the precision in which its statistics are computed: short floats in float32, as `stash_type` says they shall. */
+const stashed = (x: Tensor): Tensor => x.dtype === 'float16' ? cast(x, 'float32') : x
+
+/** x times a scale plus a bias, where given. */
+export function scaled(x: Tensor, scale: Tensor | undefined, bias: Tensor | undefined): Tensor {
   const y = scale ? mul(x, scale) : x
   return bias ? add(y, bias) : y
 }
@@ -51,7 +55,7 @@ const groupNormalization: Operator = onTensors(3, ([x, scale, bias], attributes,
   const groups = attributes.int('num_groups', 0)
   const [n, c, ...rest] = x!.shape as [number, number, ...number[]]
   if (groups < 1 || c % groups !== 0) fail('value', node.operator, `${c} channels do not divide into ${groups} groups`)
-  const y = standardise(reshape(x!, [n, groups, x!.size / n / groups]), 2, attributes.float('epsilon', 1e-5))
+  const y = cast(standardise(reshape(node.opset < 21 ? x! : stashed(x!), [n, groups, x!.size / n / groups]), 2, attributes.float('epsilon', 1e-5)), x!.dtype)
   const [s, b] = [scale!, bias!].map(v => node.opset < 21 ? reshape(v, [groups, 1]) : perChannel(x!, v)) as [Tensor, Tensor]
   return node.opset < 21 ? reshape(scaled(y, s, b), x!.shape) : scaled(reshape(y, [n, c, ...rest]), s, b)
 })
@@ -61,19 +65,32 @@ const fromAxis = (x: Tensor, attributes: Attributes, node: ModelNode): number[] 
   return x.shape.flatMap((_, i) => i < axis ? [] : i)
 }
 
+/** x standardised over axes; its mean and the inverse of its deviation are made when asked for. */
+export function layerNormalised(x: Tensor, axes: readonly number[], eps: number): { readonly y: Tensor; readonly statistics: () => [mean: Tensor, inverse: Tensor] } {
+  const exact = stashed(x)
+  return {
+    y: cast(standardise(exact, axes, eps), x.dtype),
+    statistics: () => [mean(exact, axes, true), reciprocal(sqrt(add(variance(exact, axes, { correction: 0, keepDims: true }), eps)))],
+  }
+}
+
+/** x/√(mean x² + ε) over axes (Zhang and Sennrich 2019), and the inverse of the divisor. */
+export function rmsNormalised(x: Tensor, axes: readonly number[], eps: number): { readonly y: Tensor; readonly inverse: () => Tensor } {
+  const exact = stashed(x)
+  const divisor = sqrt(add(mean(square(exact), axes, true), eps))
+  return { y: cast(div(exact, divisor), x.dtype), inverse: () => reciprocal(divisor) }
+}
+
 /** PyTorch leaves the scale out where a layer has none, though the standard asks for it. */
 const layerNormalization: Operator = onTensors(1, ([x, scale, bias], attributes, node) => {
-  const axes = fromAxis(x!, attributes, node)
-  const eps = attributes.float('epsilon', 1e-5)
-  const y = scaled(standardise(x!, axes, eps), scale, bias)
-  if (node.outputs.length < 2) return y
-  return [y, mean(x!, axes, true), reciprocal(sqrt(add(variance(x!, axes, { correction: 0, keepDims: true }), eps)))]
+  const { y, statistics } = layerNormalised(x!, fromAxis(x!, attributes, node), attributes.float('epsilon', 1e-5))
+  return [scaled(y, scale, bias), ...node.outputs.length < 2 ? [] : statistics()]
 })
 
-/** x/√(mean x² + ε), scaled. */
+/** The result has the scale's type; the inverse of the divisor is asked for by onnxruntime's form alone. */
 const rmsNormalization: Operator = onTensors(2, ([x, scale], attributes, node) => {
-  const square2 = mean(square(x!), fromAxis(x!, attributes, node), true)
-  return mul(div(x!, sqrt(add(square2, attributes.float('epsilon', 1e-5)))), cast(scale!, x!.dtype))
+  const { y, inverse } = rmsNormalised(x!, fromAxis(x!, attributes, node), attributes.float('epsilon', 1e-5))
+  return [mul(cast(y, scale!.dtype), scale!), ...node.outputs.length < 2 ? [] : [inverse()]]
 })
 
 /** x/(bias + α/size · Σ x² over `size` neighbouring channels)^β (Krizhevsky et al. 2012, §3.3). */
@@ -119,6 +136,6 @@ const dropout: Operator = onValues(1, (inputs, attributes, node, context) => {
 /** Normalisation and dropout by name. */
 export const norm: Operators = {
   BatchNormalization: batchNormalization, InstanceNormalization: instanceNormalization, GroupNormalization: groupNormalization,
-  LayerNormalization: layerNormalization, RMSNormalization: rmsNormalization, LRN: localResponse, LpNormalization: lpNormalization,
+  LayerNormalization: layerNormalization, RMSNormalization: rmsNormalization, SimplifiedLayerNormalization: rmsNormalization, LRN: localResponse, LpNormalization: lpNormalization,
   MeanVarianceNormalization: meanVariance, Dropout: dropout,
 }

@@ -15,6 +15,8 @@ export interface Context {
   readonly update: (input: number, value: Tensor) => void
   /** Runs the graph that an attribute holds on values for its inputs, and returns its outputs. */
   readonly run: (attribute: string, feeds: readonly (Value | undefined)[]) => readonly (Value | undefined)[]
+  /** A value of the node's graph as it would be if the named values were those given. */
+  readonly recompute: (name: string, given: ReadonlyMap<string, Value>) => Value
 }
 
 /** Computes one node. An input left out is `undefined`; so may be an output that nothing reads. */

@@ -17,12 +17,13 @@ interface Call {
   readonly constants?: readonly onnx.ITensorProto[]
   readonly outputs?: readonly onnx.IValueInfoProto[]
   readonly producer?: string
+  readonly opset?: number
 }
 
 /** A function of x that runs one node of it and constants. */
-function calling(operator: string, x: Tensor, { settings = {}, constants = [], outputs = [result('y')], producer = '' }: Call = {}): (x: Tensor) => Record<string, Tensor> {
+function calling(operator: string, x: Tensor, { settings = {}, constants = [], outputs = [result('y')], producer = '', opset = 18 }: Call = {}): (x: Tensor) => Record<string, Tensor> {
   const only = nodeWith(operator, ['x', ...constants.map(({ name }) => name ?? '')], outputs.map(({ name }) => name ?? ''), settings)
-  const model = importOnnx(modelBytes(graphOf([only], [value('x', [...x.shape])], [...outputs], constants.filter(constant => constant !== none)), 18, producer))
+  const model = importOnnx(modelBytes(graphOf([only], [value('x', [...x.shape])], [...outputs], constants.filter(constant => constant !== none)), opset, producer))
   return z => model.run({ x: z })
 }
 
@@ -52,6 +53,14 @@ test('Det, ReduceL2 at zero, and Mod with the sign of the dividend have PyTorch\
   const rest = (x: Tensor): Tensor => calling('Mod', grid, { settings: { fmod: 1 }, constants: [initialiser('m', [], [1.5])] })(x).y!
   expect(numbers(rest(grid))).toEqual([1, -0.5, 0, -1, 0.5, 0])
   expect(numbers(grad((x: Tensor) => sum(rest(x)))(grid))).toEqual([1, 1, 1, 1, 1, 1])
+})
+
+test('CumProd, either way and without the last, with gradients at zeros', () => {
+  const x = tensor([2, 0, 3, 4])
+  const f = (settings: Readonly<Record<string, Setting>>) => (z: Tensor): Tensor => calling('CumProd', x, { settings, constants: [whole('axis', [0], [])], opset: 26 })(z).y!
+  expect(numbers(f({})(x))).toEqual([2, 0, 0, 0])
+  expect(numbers(f({ reverse: 1, exclusive: 1 })(x))).toEqual([0, 12, 4, 1])
+  expect(numbers(grad((z: Tensor) => sum(f({})(z)))(x))).toEqual([1, 32, 0, 0])
 })
 
 test('LayerNormalization of a layer without weights', () => {

@@ -38,10 +38,14 @@ export function rotaryEmbedding(x: Tensor, { base = 10_000, positions, interleav
   const place = positions ? cast(positions, x.dtype) : iota(length, x.dtype, x.backend)
   const rates = exp(mul(iota(half, x.dtype, x.backend), -Math.log(base) / half))
   const angle = mul(reshape(place, [...place.shape, 1]), rates)
-  const [c, s] = [cos(angle), sin(angle)]
+  return turned(x, cos(angle), sin(angle), interleaved)
+}
+
+/** (a, b) → (a·cos − b·sin, a·sin + b·cos) for the pairs of the last axis: features 2i and 2i + 1 where interleaved, else i and i + d/2. */
+export function turned(x: Tensor, cosine: Tensor, sine: Tensor, interleaved: boolean): Tensor {
   const [a, b] = pairs(x, interleaved)
-  const turned = [sub(mul(a, c), mul(b, s)), add(mul(a, s), mul(b, c))]
-  return interleaved ? reshape(stack(turned, -1), x.shape) : concat(turned, -1)
+  const parts = [sub(mul(a, cosine), mul(b, sine)), add(mul(a, sine), mul(b, cosine))]
+  return interleaved ? reshape(stack(parts, -1), x.shape) : concat(parts, -1)
 }
 
 function pairs(x: Tensor, interleaved: boolean): [Tensor, Tensor] {
