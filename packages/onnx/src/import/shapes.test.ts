@@ -53,6 +53,12 @@ describe('in terms of the open sizes of the inputs', () => {
     expect([product.flops, product.bytes]).toEqual([2 * at.batch! * 5 * 16 * 32, 4 * at.batch! * 5 * 32])
   })
 
+  test('sizes that the file gives no common name, but must be equal', () => {
+    const bytes = modelBytes(graphOf([nodeWith('Concat', ['a', 'b'], ['c'], { axis: 1 }), node('Add', ['c', 'w'], ['y'])], [value('a', ['n', 2]), value('b', ['m', 'k'])], [untyped('y')], [initialiser('w', [1], [1])]))
+    const { values, equal } = inferShapes(importOnnx(bytes))
+    expect([values.get('y')!.shape, equal]).toEqual([['n', 'k + 2'], [['m', 'n']]])
+  })
+
   test('sums and products of several', () => {
     const [points] = familiesOf(['a', 'b']) as [ReturnType<typeof familiesOf>[number]]
     const of = (f: (a: number, b: number) => number): number | string => formula(points, points.map(({ a, b }) => f(a!, b!)))
