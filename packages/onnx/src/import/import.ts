@@ -22,8 +22,9 @@ export interface ImportOptions {
   /** Operators that the importer has not, by name, `domain:Name` outside the default domain; they win over built-in ones. */
   readonly operators?: Readonly<Record<string, CustomOperator>>
   /**
-   * Gives weights of their own to what an exporter has merged because it was equal, such as the ones of all normalisations at first. `true`: those that PyTorch's older exporter
-   * leaves an Identity for, under the names of the state dict. Names of parameters: each node that reads one gets its own, the first under that name, others under `node.name`.
+   * Gives weights of their own to what an exporter has merged because it was equal, such as the ones of all normalisations at
+   * first. `true`: those that PyTorch's older exporter leaves an Identity for, under the names of the state dict. Names of
+   * parameters: each node that reads one gets its own, the first under that name, others under `node.name`.
    */
   readonly untie?: true | readonly string[]
   /** The values to feed, by name, instead of the file's inputs: any that it makes (see `valueNames` of the module). */

@@ -57,8 +57,9 @@ export interface InferOptions {
 }
 
 /**
- * Tells the element type and shape of every value of an imported model without running it. Where an input's size is open, the model is looked at for several sizes, and
- * others are given as formulas in it. What depends on data is unknown, and so is what follows from it.
+ * Tells the element type and shape of every value of an imported model without running it. Where an input's size is open, the
+ * model is looked at for several sizes, and others are given as formulas in it. What depends on data is unknown, and so is what
+ * follows from it.
  *
  * Throws a `shape` error that names the node where shapes contradict each other, or the output that has another shape than the file says. `importOnnx`
  * does so at once where the file leaves no size open.
@@ -147,8 +148,8 @@ const familiesFor = (open: readonly string[], dims: Point, equal: ReadonlyMap<st
 const mostPaired = 6
 
 /**
- * Which open sizes must equal others, where sizes that all differ do not tell the outputs: pairs are tried, and kept where they tell more. Exporters that name no
- * sizes leave the batch of every input open on its own.
+ * Which open sizes must equal others, where sizes that all differ do not tell the outputs: pairs are tried, and kept where they
+ * tell more. Exporters that name no sizes leave the batch of every input open on its own.
  */
 function equalitiesOf(parts: ModelParts, open: readonly string[], dims: Point): Map<string, string> {
   const equal = new Map<string, string>()
