@@ -6,12 +6,12 @@ import { operators as builtIn } from '../operators/index.ts'
 import type { Operators } from '../operators/operator.ts'
 import { elementType, type ElementType } from '../proto/elementType.ts'
 import type { ExternalData, Literal } from '../proto/tensor.ts'
-import { UnsupportedOperatorError } from './errors.ts'
+import { unsupported, UnsupportedOperatorError } from './errors.ts'
 import { cut, readsOf, untied, unused, valuesOf } from './adapt.ts'
 import { type LoadedGraph, loadGraph, type ModelNode, type ModelValue, type NestedGraph } from './load.ts'
 import { custom, type CustomOperator, OnnxModule } from './module.ts'
 import type { Body, Step } from './run.ts'
-import { checkShapes, inferShapes, type ValueShape } from './shapes.ts'
+import { checkShapes, shapesOf, type ValueShape } from './shapes.ts'
 import { int64s, Known } from './value.ts'
 import { type Place, readersOf, variableOf } from './weights.ts'
 
@@ -54,12 +54,22 @@ export interface ImportOptions {
  */
 export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): OnnxModule {
   const loaded = loadGraph(bytes, options.externalData)
-  const table: Operators = { ...builtIn, ...Object.fromEntries(Object.entries(options.operators ?? {}).map(([name, f]) => [name, custom(f)])) }
+  const table = tableOf(options)
   const graph = options.untie ? untied(loaded, options.untie) : loaded
   const model = moduleOf(options.inputs || options.outputs ? cutAt(graph, options, table) : graph, table)
   if (options.checkShapes ?? true) checkShapes(model)
   return model
 }
+
+/** A module to look at: operators that are not implemented are refused when they run. */
+export function draft(bytes: Uint8Array, options: Pick<ImportOptions, 'externalData' | 'operators'> = {}): OnnxModule {
+  const graph = loadGraph(bytes, options.externalData)
+  const table = tableOf(options)
+  const missing = everyNode(graph.nodes).filter(({ operator }) => !Object.hasOwn(table, operator))
+  return moduleOf(graph, { ...table, ...Object.fromEntries(missing.map(({ operator }) => [operator, () => unsupported(operator, 'running it')])) })
+}
+
+const tableOf = ({ operators = {} }: ImportOptions): Operators => ({ ...builtIn, ...Object.fromEntries(Object.entries(operators).map(([name, f]) => [name, custom(f)])) })
 
 function moduleOf(graph: LoadedGraph, table: Operators): OnnxModule {
   checkSupported(everyNode(graph.nodes).filter(({ operator }) => operator !== 'Constant'), table)
@@ -88,7 +98,7 @@ function cutAt(graph: LoadedGraph, { inputs, outputs }: ImportOptions, table: Op
 /** What values are, as far as it can be told: what makes them may be unsupported or not fit, and is perhaps to be cut off. */
 function shapesFor(graph: LoadedGraph, names: ReadonlySet<string>, table: Operators): ReadonlyMap<string, ValueShape> {
   try {
-    return inferShapes(moduleOf(cut(graph, { inputs: null, outputs: [...names].map(undeclared) }), table)).values
+    return shapesOf(moduleOf(cut(graph, { inputs: null, outputs: [...names].map(undeclared) }), table)).values
   } catch (error) {
     if (!(error instanceof BpError)) throw error
     return new Map([...graph.declared].map(([name, { code, sizes }]) => [name, { type: elementType(code), shape: sizes?.map(size => size ?? '?') ?? null }]))

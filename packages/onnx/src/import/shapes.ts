@@ -1,4 +1,4 @@
-// inferShapes: the element type and shape of every value of a model, in terms of the open sizes of its inputs.
+// The element type and shape of every value of a model, in terms of the open sizes of its inputs.
 
 import { BpError } from '@bp/core'
 import { Aval, bytesPerElement, fail, sizeOf } from '@bp/core/extend'
@@ -36,7 +36,7 @@ export interface NodeShapes {
   readonly bytes: number | null
 }
 
-/** What {@link inferShapes} finds. */
+/** What `inferShapes` finds. */
 export interface InferredShapes {
   /** Every value by name, those inside nodes too. */
   readonly values: ReadonlyMap<string, ValueShape>
@@ -50,33 +50,8 @@ export interface InferredShapes {
   readonly contradictions: readonly string[]
 }
 
-/** Options of {@link inferShapes}. */
-export interface InferOptions {
-  /** Sizes for open axes of the inputs, by name; the rest stay open. */
-  readonly dims?: Readonly<Record<string, number>>
-}
-
-/**
- * Tells the element type and shape of every value of an imported model without running it. Where an input's size is open, the
- * model is looked at for several sizes, and others are given as formulas in it. What depends on data is unknown, and so is what
- * follows from it.
- *
- * Throws a `shape` error that names the node where shapes contradict each other, or the output that has another shape than the file says. `importOnnx`
- * does so at once where the file leaves no size open.
- *
- * @example
- * ```ts
- * import { Conv2d, Flatten, Linear, Sequential } from '@bp/nn'
- * import { exportOnnx, importOnnx, inferShapes } from '@bp/onnx'
- * const net = new Sequential(new Conv2d(1, 4, 3, { stride: 2 }), new Flatten(), new Linear(36, 10))
- * const model = importOnnx(exportOnnx(net, [{ name: 'x', shape: [1, 1, 8, 8], dynamicBatch: true }]))
- * const { nodes, values } = inferShapes(model)
- * nodes.map(({ node, outputs }) => `${node.operator} ${outputs[0].shape.join()}`) // => [Conv batch,4,3,3, Reshape batch,36, Gemm batch,10]
- * inferShapes(model, { dims: { batch: 2 } }).values.get('output').shape // => [2, 10]
- * values.get('x').type // => float32
- * ```
- */
-export function inferShapes(model: OnnxModule, { dims = {} }: InferOptions = {}): InferredShapes {
+/** What `inferShapes` does, to a model that has been prepared; see there. */
+export function shapesOf(model: OnnxModule, dims: Readonly<Record<string, number>> = {}): InferredShapes {
   const parts = OnnxModule.partsOf(model)
   const open = openSizes(parts)
   const unknown = Object.keys(dims).find(name => !open.includes(name))
@@ -90,7 +65,7 @@ export function inferShapes(model: OnnxModule, { dims = {} }: InferOptions = {})
   return { values, nodes: nodesOf(parts, values, passes[0]!), at: kept[0]!, equal: [...equal], contradictions: contradictionsOf(parts, values) }
 }
 
-/** Checks a model that leaves no size open; see {@link inferShapes}. */
+/** Checks a model that leaves no size open; see `inferShapes`. */
 export function checkShapes(model: OnnxModule): void {
   const parts = OnnxModule.partsOf(model)
   if (!parts.inputs.every(({ name }) => parts.declared.get(name)?.sizes?.every(size => typeof size === 'number'))) return
