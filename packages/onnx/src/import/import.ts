@@ -19,7 +19,10 @@ import { type Place, readersOf, variableOf } from './weights.ts'
 export interface ImportOptions {
   /** Returns the bytes of a file beside the model, for tensors that are stored outside it; paths are relative and stay inside. */
   readonly externalData?: ExternalData
-  /** Operators that the importer has not, by name, `domain:Name` outside the default domain; they win over built-in ones. */
+  /**
+   * Operators that the importer has not, by name, `domain:Name` outside the default domain; they win over built-in ones. They also run on
+   * tensors without elements, as in a compiled function, where only shapes are asked for.
+   */
   readonly operators?: Readonly<Record<string, CustomOperator>>
   /**
    * Gives weights of their own to what an exporter has merged because it was equal, such as the ones of all normalisations at
