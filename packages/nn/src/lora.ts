@@ -31,8 +31,8 @@ export interface LowRankUpdate {
 }
 
 /**
- * An update of low rank for a weight of two axes or more, of which the first `rows` (one unless given) are taken as its rows, the rest as its columns. B starts at 0, so
- * that the update is none at first.
+ * An update of low rank for a weight of two axes or more, of which the first `rows` (one unless given) are taken as its rows, the
+ * rest as its columns. B starts at 0, so that the update is none at first.
  *
  * @example
  * ```ts

@@ -6,7 +6,7 @@ import { operators as builtIn } from '../operators/index.ts'
 import type { Operator, Operators } from '../operators/operator.ts'
 import { carrierOf, elementType, type NarrowType } from '../proto/elementType.ts'
 import type { ExternalData, Stored } from '../proto/tensor.ts'
-import { UnsupportedOperatorError } from './errors.ts'
+import { unsupported, UnsupportedOperatorError } from './errors.ts'
 import { call, type Callees, calleesOf, everyNode, reachable } from './functions.ts'
 import { defaultLimits, type ImportLimits } from './limits.ts'
 import { cut, readsOf, untied, unused, valuesOf } from './adapt.ts'
@@ -14,7 +14,7 @@ import { type LoadedFunction, type LoadedGraph, loadGraph, type ModelNode, type 
 import { custom, type CustomOperator, OnnxModule } from './module.ts'
 import type { Body, Step } from './run.ts'
 import type { StoredTensors } from './stored.ts'
-import { checkShapes, inferShapes, type ValueShape } from './shapes.ts'
+import { checkShapes, shapesOf, type ValueShape } from './shapes.ts'
 import { fromStored, int64s, StringTensor, type Value } from './value.ts'
 import { type Place, readersOf, variableOf } from './weights.ts'
 
@@ -22,11 +22,15 @@ import { type Place, readersOf, variableOf } from './weights.ts'
 export interface ImportOptions {
   /** Returns the bytes of a file beside the model, for tensors that are stored outside it; paths are relative and stay inside. */
   readonly externalData?: ExternalData
-  /** Operators that the importer has not, by name, `domain:Name` outside the default domain; they win over built-in ones. */
+  /**
+   * Operators that the importer has not, by name, `domain:Name` outside the default domain; they win over built-in ones. They also run on
+   * tensors without elements, as in a compiled function, where only shapes are asked for.
+   */
   readonly operators?: Readonly<Record<string, CustomOperator>>
   /**
-   * Gives weights of their own to what an exporter has merged because it was equal, such as the ones of all normalisations at first. `true`: those that PyTorch's older exporter
-   * leaves an Identity for, under the names of the state dict. Names of parameters: each node that reads one gets its own, the first under that name, others under `node.name`.
+   * Gives weights of their own to what an exporter has merged because it was equal, such as the ones of all normalisations at
+   * first. `true`: those that PyTorch's older exporter leaves an Identity for, under the names of the state dict. Names of
+   * parameters: each node that reads one gets its own, the first under that name, others under `node.name`.
    */
   readonly untie?: true | readonly string[]
   /** The values to feed, by name, instead of the file's inputs: any that it makes (see `valueNames` of the module). */
@@ -60,12 +64,24 @@ export interface ImportOptions {
 export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): OnnxModule {
   const limits = { ...defaultLimits, ...options.limits }
   const loaded = loadGraph(bytes, options.externalData, limits)
-  const table: Operators = { ...builtIn, ...Object.fromEntries(Object.entries(options.operators ?? {}).map(([name, f]) => [name.replace(/^ai\.onnx:/, ''), custom(f)])) }
+  const table = tableOf(options)
   const graph = options.untie ? untied(loaded, options.untie) : loaded
   const model = moduleOf(options.inputs || options.outputs ? cutAt(graph, options, table, limits) : graph, table, limits)
   if (options.checkShapes ?? true) checkShapes(model)
   return model
 }
+
+/** A module to look at: operators that are not implemented are refused when they run. */
+export function draft(bytes: Uint8Array, options: Pick<ImportOptions, 'externalData' | 'operators' | 'limits'> = {}): OnnxModule {
+  const limits = { ...defaultLimits, ...options.limits }
+  const graph = loadGraph(bytes, options.externalData, limits)
+  const table = tableOf(options)
+  const callees = calleesOf(graph.functions, table)
+  const missing = [graph.nodes, ...graph.functions.map(({ nodes }) => nodes)].flatMap(everyNode).filter(node => !Object.hasOwn(table, node.operator) && !callees(node))
+  return moduleOf(graph, { ...table, ...Object.fromEntries(missing.map(({ operator }) => [operator, () => unsupported(operator, 'running it')])) }, limits)
+}
+
+const tableOf = ({ operators = {} }: ImportOptions): Operators => ({ ...builtIn, ...Object.fromEntries(Object.entries(operators).map(([name, f]) => [name.replace(/^ai\.onnx:/, ''), custom(f)])) })
 
 function moduleOf(graph: LoadedGraph, table: Operators, limits: Required<ImportLimits>): OnnxModule {
   const callees = calleesOf(graph.functions, table)
@@ -98,7 +114,7 @@ function cutAt(graph: LoadedGraph, { inputs, outputs }: ImportOptions, table: Op
 /** What values are, as far as it can be told: what makes them may be unsupported or not fit, and is perhaps to be cut off. */
 function shapesFor(graph: LoadedGraph, names: ReadonlySet<string>, table: Operators, limits: Required<ImportLimits>): ReadonlyMap<string, ValueShape> {
   try {
-    return inferShapes(moduleOf(cut(graph, { inputs: null, outputs: [...names].map(undeclared) }), table, limits)).values
+    return shapesOf(moduleOf(cut(graph, { inputs: null, outputs: [...names].map(undeclared) }), table, limits)).values
   } catch (error) {
     if (!(error instanceof BpError)) throw error
     return new Map([...graph.declared].map(([name, { code, sizes }]) => [name, { type: elementType(code), shape: sizes?.map(size => size ?? '?') ?? null }]))

@@ -10,10 +10,11 @@ import { OnnxModule } from './module.ts'
 export type OnnxLoRATargets = (name: string, weight: Parameter) => boolean
 
 /**
- * Freezes an imported model and gives chosen weights a learned update of low rank: W + α/r · B·A (Hu et al. 2021, "LoRA: Low-Rank Adaptation
- * of Large Language Models"), as `addLoRA` of @bp/nn does to modules. Of a weight W of two axes A is r × columns and B rows × r; of a convolution the
- * axes after the first are taken as one, of a recurrent layer those before the last. The model computes at first what it did before. Chosen are the matrices that MatMul and
- * Gemm read, unless `targets` says otherwise; it sees weights of two axes or more.
+ * Freezes an imported model and gives chosen weights a learned update of low rank: W + α/r · B·A (Hu et al. 2021, "LoRA: Low-Rank
+ * Adaptation of Large Language Models"), as `addLoRA` of @bp/nn does to modules. Of a weight W of two axes A is r × columns and B
+ * rows × r; of a convolution the axes after the first are taken as one, of a recurrent layer those before the last. The model
+ * computes at first what it did before. Chosen are the matrices that MatMul and Gemm read, unless `targets` says otherwise; it
+ * sees weights of two axes or more.
  *
  * The matrices are parameters of the model, named `weight.lora_A` and `weight.lora_B`; they are returned, and `loraStateDict` of @bp/nn gives them alone,
  * to save. The model can be exported as it is, or after {@link mergeOnnxLoRA}, with nothing but the weights it had.

@@ -69,7 +69,10 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
     return this.parts.steps.map(({ node }) => node)
   }
 
-  /** The names of all values outside of bodies: the inputs, the parameters and buffers, the constants, and what the nodes make. Any of them can be an output: `importOnnx(bytes, { outputs: [name] })`. */
+  /**
+   * The names of all values outside of bodies: the inputs, the parameters and buffers, the constants, and what the nodes make.
+   * Any of them can be an output: `importOnnx(bytes, { outputs: [name] })`.
+   */
   valueNames(): string[] {
     const { variables, constants, steps, inputs } = this.parts
     return [...new Set([...inputs.map(({ name }) => name), ...variables.keys(), ...constants.keys(), ...steps.flatMap(({ node }) => node.outputs)])].filter(name => name !== '')

@@ -3,6 +3,7 @@
 import { tensor, use } from '@bp/core'
 import { cpu } from '@bp/backend-cpu'
 import { Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential, TransformerEncoderLayer } from '@bp/nn'
+import { reshape } from '@bp/ops'
 import type { onnx } from 'onnx-proto'
 import { describe, expect, test } from 'vitest'
 import { graphOf, initialiser, modelBytes, node, nodeWith, value, whole } from '../../test/model.ts'
@@ -51,6 +52,12 @@ describe('in terms of the open sizes of the inputs', () => {
     expect(nodes.reduce((sum, { parameters }) => sum + parameters, 0)).toBe(model.parameters().reduce((sum, p) => sum + p.size, 0))
     const product = nodes.find(({ node: { operator }, outputs: [y] }) => operator === 'Gemm' && y!.shape!.at(-1) === 32)!
     expect([product.flops, product.bytes]).toEqual([2 * at.batch! * 5 * 16 * 32, 4 * at.batch! * 5 * 32])
+  })
+
+  test('sizes that the file gives no common name, but must be equal', () => {
+    const bytes = modelBytes(graphOf([nodeWith('Concat', ['a', 'b'], ['c'], { axis: 1 }), node('Add', ['c', 'w'], ['y'])], [value('a', ['n', 2]), value('b', ['m', 'k'])], [untyped('y')], [initialiser('w', [1], [1])]))
+    const { values, equal } = inferShapes(importOnnx(bytes))
+    expect([values.get('y')!.shape, equal]).toEqual([['n', 'k + 2'], [['m', 'n']]])
   })
 
   test('sums and products of several', () => {
@@ -119,6 +126,12 @@ describe('contradictions', () => {
       ]
     `)
   })
+})
+
+test('a file with operators that are not implemented is told as far as it goes', () => {
+  const bytes = modelBytes(graphOf([node('Relu', ['x'], ['a']), node('Swirl', ['a'], ['b']), node('Neg', ['b'], ['c']), node('Exp', ['a'], ['y'])], [value('x', ['n', 2])], [untyped('y'), untyped('c')]))
+  expect([...inferShapes(bytes, { dims: { n: 3 } }).values].map(([name, { shape }]) => [name, shape])).toEqual([['x', [3, 2]], ['a', [3, 2]], ['b', null], ['c', null], ['y', [3, 2]]])
+  expect(inferShapes(bytes, { operators: { Swirl: ([x]) => reshape(x!, [x!.size]) } }).values.get('c')!.shape).toEqual(['2*n'])
 })
 
 test('what is found is what running gives', () => {

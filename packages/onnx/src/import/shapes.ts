@@ -1,4 +1,4 @@
-// inferShapes: the element type and shape of every value of a model, in terms of the open sizes of its inputs.
+// The element type and shape of every value of a model, in terms of the open sizes of its inputs.
 
 import { BpError } from '@bp/core'
 import { Aval, bytesPerElement, fail, sizeOf } from '@bp/core/extend'
@@ -36,7 +36,7 @@ export interface NodeShapes {
   readonly bytes: number | null
 }
 
-/** What {@link inferShapes} finds. */
+/** What `inferShapes` finds. */
 export interface InferredShapes {
   /** Every value by name, those inside nodes too. */
   readonly values: ReadonlyMap<string, ValueShape>
@@ -44,49 +44,28 @@ export interface InferredShapes {
   readonly nodes: readonly NodeShapes[]
   /** The open sizes for which operations and bytes are given. */
   readonly at: Readonly<Record<string, number>>
+  /** Open sizes that the model needs to be equal though the file gives them several names; shapes are given in the second of each. */
+  readonly equal: readonly (readonly [name: string, other: string])[]
   /** Where what the file says of inner values contradicts what they are; runtimes ignore it. */
   readonly contradictions: readonly string[]
 }
 
-/** Options of {@link inferShapes}. */
-export interface InferOptions {
-  /** Sizes for open axes of the inputs, by name; the rest stay open. */
-  readonly dims?: Readonly<Record<string, number>>
-}
-
-/**
- * Tells the element type and shape of every value of an imported model without running it. Where an input's size is open, the model is looked at for several sizes, and
- * others are given as formulas in it. What depends on data is unknown, and so is what follows from it.
- *
- * Throws a `shape` error that names the node where shapes contradict each other, or the output that has another shape than the file says. `importOnnx`
- * does so at once where the file leaves no size open.
- *
- * @example
- * ```ts
- * import { Conv2d, Flatten, Linear, Sequential } from '@bp/nn'
- * import { exportOnnx, importOnnx, inferShapes } from '@bp/onnx'
- * const net = new Sequential(new Conv2d(1, 4, 3, { stride: 2 }), new Flatten(), new Linear(36, 10))
- * const model = importOnnx(exportOnnx(net, [{ name: 'x', shape: [1, 1, 8, 8], dynamicBatch: true }]))
- * const { nodes, values } = inferShapes(model)
- * nodes.map(({ node, outputs }) => `${node.operator} ${outputs[0].shape.join()}`) // => [Conv batch,4,3,3, Reshape batch,36, Gemm batch,10]
- * inferShapes(model, { dims: { batch: 2 } }).values.get('output').shape // => [2, 10]
- * values.get('x').type // => float32
- * ```
- */
-export function inferShapes(model: OnnxModule, { dims = {} }: InferOptions = {}): InferredShapes {
+/** What `inferShapes` does, to a model that has been prepared; see there. */
+export function shapesOf(model: OnnxModule, dims: Readonly<Record<string, number>> = {}): InferredShapes {
   const parts = OnnxModule.partsOf(model)
   const open = openSizes(parts)
   const unknown = Object.keys(dims).find(name => !open.includes(name))
   if (unknown !== undefined) fail('value', 'inferShapes', `no input has an open size named ${unknown}; open are ${open.join(', ') || 'none'}. Use the names in the shapes of model.inputs`)
-  const inner = open.filter(name => !Object.hasOwn(dims, name))
-  const { kept, passes } = passesAt(parts, inner, familiesOf(inner).map(family => family.map((point): Point => ({ ...point, ...dims }))))
+  const equal = equalitiesOf(parts, open.filter(name => !Object.hasOwn(dims, name)), dims)
+  const inner = open.filter(name => !Object.hasOwn(dims, name) && !equal.has(name))
+  const { kept, passes } = passesAt(parts, inner, familiesFor(inner, dims, equal))
   const varying = kept.map(point => Object.fromEntries(inner.map(name => [name, point[name]!])))
   const values = new Map([...passes[0]!.values.keys()].map(name => [name, joined(varying, passes.map(pass => pass.values.get(name) ?? nothing))]))
   for (const { name } of parts.outputs) checkOutput(name, values.get(name), parts.declared.get(name))
-  return { values, nodes: nodesOf(parts, values, passes[0]!), at: kept[0]!, contradictions: contradictionsOf(parts, values) }
+  return { values, nodes: nodesOf(parts, values, passes[0]!), at: kept[0]!, equal: [...equal], contradictions: contradictionsOf(parts, values) }
 }
 
-/** Checks a model that leaves no size open; see {@link inferShapes}. */
+/** Checks a model that leaves no size open; see `inferShapes`. */
 export function checkShapes(model: OnnxModule): void {
   const parts = OnnxModule.partsOf(model)
   if (!parts.inputs.every(({ name }) => parts.declared.get(name)?.sizes?.every(size => typeof size === 'number'))) return
@@ -138,6 +117,34 @@ function passesAt(parts: ModelParts, open: readonly string[], families: readonly
     return pass instanceof BpError || told(pass) < scores[best]! ? [] : [[point, pass] as const]
   })
   return { kept: [families[best]![0]!, ...kept.map(([point]) => point)], passes: [first, ...kept.map(([, pass]) => pass)] }
+}
+
+/** Families of points in which sizes are as given, or equal to others. */
+const familiesFor = (open: readonly string[], dims: Point, equal: ReadonlyMap<string, string>): Point[][] =>
+  familiesOf(open).map(family => family.map(point => ({ ...point, ...dims, ...Object.fromEntries([...equal].map(([name, other]) => [name, point[other]!])) })))
+
+/** With more open sizes than this, none are tried as equal. */
+const mostPaired = 6
+
+/**
+ * Which open sizes must equal others, where sizes that all differ do not tell the outputs: pairs are tried, and kept where they
+ * tell more. Exporters that name no sizes leave the batch of every input open on its own.
+ */
+function equalitiesOf(parts: ModelParts, open: readonly string[], dims: Point): Map<string, string> {
+  const equal = new Map<string, string>()
+  const firsts = (pairs: ReadonlyMap<string, string>): (Pass | BpError)[] => familiesFor(open.filter(name => !pairs.has(name)), dims, pairs).map(([point]) => passAt(parts, point!))
+  const tells = (pass: Pass | BpError): boolean => !(pass instanceof BpError) && parts.outputs.every(({ name }) => pass.values.get(name)?.sizes)
+  const score = (passes: readonly (Pass | BpError)[]): number => Math.max(...passes.map(told))
+  let best = firsts(equal)
+  if (open.length > mostPaired) return equal
+  for (const [i, other] of open.entries()) for (const name of open.slice(i + 1)) {
+    if (best.some(tells) || equal.has(name) || equal.has(other)) continue
+    const tried = firsts(new Map([...equal, [name, other]]))
+    if (score(tried) <= score(best)) continue
+    best = tried
+    equal.set(name, other)
+  }
+  return equal
 }
 
 /** What a value is, from what it is at several points. */

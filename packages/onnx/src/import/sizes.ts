@@ -4,8 +4,9 @@
 export type Point = Readonly<Record<string, number>>
 
 /**
- * Points to look at, in families of which one may fit a model better than others: sizes of images and sentences, sizes of sound, small ones. In each comes a first point, then
- * the first with every open size changed alone, then others. Most sizes are multiples of 32, for models that halve images five times; the rest tell how halves are rounded.
+ * Points to look at, in families of which one may fit a model better than others: sizes of images and sentences, sizes of sound,
+ * small ones. In each comes a first point, then the first with every open size changed alone, then others. Most sizes are
+ * multiples of 32, for models that halve images five times; the rest tell how halves are rounded.
  */
 export const familiesOf = (open: readonly string[]): Point[][] => [[3, 32], [16, 32], [1, 8], [2, 1]].map(([least, unit]) => {
   const all = (of: (i: number) => number): Point => Object.fromEntries(open.map((name, i) => [name, of(i)]))
