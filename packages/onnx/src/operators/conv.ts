@@ -2,7 +2,7 @@
 
 import { add, type Tensor } from '@bp/core'
 import { describe, fail, sizeOf } from '@bp/core/extend'
-import { abs, amax, avgPool, cast, convolve, convTranspose, maxPool, maxPoolWithIndices, mean, mul, pad, pow } from '@bp/ops'
+import { abs, amax, avgPool, cast, convolve, convTranspose, maxPool, maxPoolWithIndices, mean, mul, pad, pow, vectorNorm } from '@bp/ops'
 import { planeStarts } from '@bp/ops/extend'
 import type { Attributes } from '../import/attributes.ts'
 import type { ModelNode } from '../import/load.ts'
@@ -112,8 +112,10 @@ const lpPool: Operator = onTensors(1, ([x], attributes, node) => {
 const overSpace = (f: (x: Tensor, axes: readonly number[], keepDims: boolean) => Tensor): Operator =>
   onTensors(1, ([x]) => f(x!, x!.shape.flatMap((_, i) => i < 2 ? [] : i), true))
 
+const globalLp: Operator = onTensors(1, ([x], attributes) => vectorNorm(x!, { p: attributes.int('p', 2), axes: x!.shape.flatMap((_, i) => i < 2 ? [] : i), keepDims: true }))
+
 /** Convolution and pooling by name. */
 export const conv: Operators = {
   Conv: convolution, ConvTranspose: transposed, MaxPool: largest, AveragePool: average, LpPool: lpPool,
-  GlobalMaxPool: overSpace(amax), GlobalAveragePool: overSpace(mean),
+  GlobalLpPool: globalLp, GlobalMaxPool: overSpace(amax), GlobalAveragePool: overSpace(mean),
 }
