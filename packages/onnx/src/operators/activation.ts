@@ -39,9 +39,6 @@ function hardmax(x: Tensor, axis: number): Tensor {
   return cast(equal(reshape(places, [places.size, ...new Array<number>(x.rank - axis - 1).fill(1)]), unsqueeze(argMax(x, axis), axis)), x.dtype)
 }
 
-/** x·σ(αx) */
-const swish = (x: Tensor, alpha: number): Tensor => alpha === 1 ? silu(x) : mul(x, sigmoid(mul(x, alpha)))
-
 function sloped(x: Tensor, slope: Tensor, node: ModelNode): Tensor {
   const fits = slope.rank === 1 && node.opset < 7 && x.rank > 1 ? reshape(slope, [slope.size, ...new Array<number>(x.rank - 2).fill(1)]) : slope
   return select(greater(x, 0), x, mul(x, fits))
@@ -57,8 +54,7 @@ export const activation: Operators = {
   ThresholdedRelu: one((x, number) => select(greater(x, number('alpha', 1)), x, 0)),
   HardSigmoid: one((x, number) => hardSigmoid(x, number('alpha', 0.2), number('beta', 0.5))),
   Shrink: one((x, number) => shrink(x, number('lambd', 0.5), number('bias', 0))),
-  Swish: one((x, number) => swish(x, number('alpha', 1))),
-  SwiGLU: onTensors(2, ([a, b], attributes) => mul(swish(a!, attributes.float('alpha', 1)), b!)),
+  Swish: one((x, number) => number('alpha', 1) === 1 ? silu(x) : mul(x, sigmoid(mul(x, number('alpha', 1))))),
   Gelu: onTensors(1, ([x], attributes, node) => {
     const approximate = attributes.string('approximate', 'none')
     only(node, 'approximate', approximate, 'none', 'tanh')

@@ -9,15 +9,16 @@ import { only, onTensors, onValues, type Operator, type Operators } from './oper
 /** What is done with two bit patterns; `right` keeps the sign, `rightUnsigned` fills with zeros. */
 type BitFunction = 'and' | 'or' | 'xor' | 'left' | 'right' | 'rightUnsigned'
 
-/* On 32 bits a number is shifted by no more than 31 places: what is shifted further is empty, or all sign. */
+/* A negative number of places, and one that is no less than there are bits, leaves nothing, or the sign alone. */
 const short: Readonly<Record<BitFunction, (a: number, b: number) => number>> = {
   and: (a, b) => a & b, or: (a, b) => a | b, xor: (a, b) => a ^ b,
-  left: (a, b) => b > 31 ? 0 : a << b, right: (a, b) => a >> Math.min(b, 31), rightUnsigned: (a, b) => b > 31 ? 0 : a >>> b,
+  left: (a, b) => b < 0 || b > 31 ? 0 : a << b, right: (a, b) => a >> (b < 0 || b > 31 ? 31 : b), rightUnsigned: (a, b) => b < 0 || b > 31 ? 0 : a >>> b,
 }
 
 const long: Readonly<Record<BitFunction, (a: bigint, b: bigint) => bigint>> = {
   and: (a, b) => a & b, or: (a, b) => a | b, xor: (a, b) => a ^ b,
-  left: (a, b) => b > 63n ? 0n : a << b, right: (a, b) => a >> (b > 63n ? 63n : b), rightUnsigned: (a, b) => BigInt.asUintN(64, a) >> (b > 63n ? 64n : b),
+  left: (a, b) => b < 0n || b > 63n ? 0n : a << b, right: (a, b) => a >> (b < 0n || b > 63n ? 63n : b),
+  rightUnsigned: (a, b) => b < 0n || b > 63n ? 0n : BigInt.asUintN(64, a) >> b,
 }
 
 /** y = f(a, b) on the bits of whole numbers of one shape and dtype; it has no derivative. */

@@ -2,7 +2,7 @@
 
 import { full, mul, type Tensor } from '@bp/core'
 import { fail, isFloat, normaliseAxes, normaliseAxis } from '@bp/core/extend'
-import { abs, amax, amin, argMax, cast, concat, cumProd, cumSum, flip, log, logSumExp, mean, narrow, neg, reshape, square, squeeze, sub, sum, topk, vectorNorm } from '@bp/ops'
+import { abs, amax, amin, argMax, cast, concat, cumSum, flip, log, logSumExp, mean, narrow, neg, reshape, square, squeeze, sub, sum, topk, vectorNorm } from '@bp/ops'
 import { unsupported } from '../import/errors.ts'
 import { toNumbers } from '../import/value.ts'
 import { onTensors, type Operator, type Operators, numbersOf } from './operator.ts'
@@ -53,14 +53,13 @@ const indexOf = (largest: boolean): Operator => onTensors(1, ([x], attributes, n
   return cast(kept, 'int64')
 })
 
-/** A running sum or product, which without the present entry begins with that of nothing. */
-const running = (f: (x: Tensor, axis: number, reverse: boolean) => Tensor, ofNothing: number): Operator => onTensors(2, ([x, at], attributes, node) => {
+const runningSum: Operator = onTensors(2, ([x, at], attributes, node) => {
   const axis = normaliseAxis(node.operator, toNumbers(at!)[0]!, x!.rank)
   const reverse = attributes.int('reverse', 0) !== 0
-  const y = f(x!, axis, reverse)
+  const y = cumSum(x!, axis, reverse)
   const n = x!.shape[axis]!
   if (attributes.int('exclusive', 0) === 0 || n === 0) return y
-  const nothing = full(x!.shape.with(axis, 1), ofNothing, x!.dtype, x!.backend)
+  const nothing = full(x!.shape.with(axis, 1), 0, x!.dtype, x!.backend)
   return concat(reverse ? [narrow(y, axis, 1, n - 1), nothing] : [nothing, narrow(y, axis, 0, n - 1)], axis)
 })
 
@@ -87,5 +86,5 @@ export const reduce: Operators = {
   ReduceLogSumExp: reduction(extreme(logSumExp, -Infinity, 'ReduceLogSumExp')),
   ReduceSumSquare: reduction((x, axes, keepDims) => sum(square(x), axes, keepDims)),
   ArgMax: indexOf(true), ArgMin: indexOf(false),
-  CumSum: running(cumSum, 0), CumProd: running(cumProd, 1), TopK: largestK,
+  CumSum: runningSum, TopK: largestK,
 }

@@ -1,10 +1,10 @@
-// Choosing parts of a tensor: Compress, Unique, CenterCropPad, TensorScatter.
+// Choosing parts of a tensor: Compress, Unique, CenterCropPad.
 
 import { type Tensor, tensor } from '@bp/core'
-import { describe, fail, normaliseAxis, sizeOf, stridesOf } from '@bp/core/extend'
-import { add, broadcastTo, cast, flatten, iota, pad, remainder, reshape, scatter, take } from '@bp/ops'
-import { int64s, readable, StringTensor, toNumbers, toTensor, type Value } from '../import/value.ts'
-import { only, onTensors, onValues, type Operator, type Operators } from './operator.ts'
+import { describe, fail, normaliseAxis, stridesOf } from '@bp/core/extend'
+import { cast, flatten, pad, reshape, take } from '@bp/ops'
+import { int64s, readable, toNumbers, toTensor } from '../import/value.ts'
+import { onTensors, onValues, type Operator, type Operators } from './operator.ts'
 
 const indices = (at: readonly number[], like: Tensor): Tensor => tensor(Int32Array.from(at), { backend: like.backend })
 
@@ -20,7 +20,7 @@ const compress: Operator = onValues(2, ([x, condition], attributes, node) => {
 })
 
 /** What distinct entries are compared by. */
-type Key = number | bigint | string
+type Key = number | bigint
 
 /** NaN is equal to itself here, and comes last. */
 const order = (a: Key, b: Key): number => a === b ? 0 : a < b ? -1 : a > b ? 1 : a !== a ? (b !== b ? 0 : 1) : -1
@@ -42,14 +42,10 @@ function entries(data: readonly Key[], shape: readonly number[], axis: number): 
   return out
 }
 
-function keysOf(value: Value): Key[] {
-  if (value instanceof StringTensor) return [...value.data]
-  const x = toTensor(value)
-  return x.dtype === 'int64' ? [...readable(x).dataSync() as BigInt64Array] : toNumbers(value)
-}
+const keysOf = (x: Tensor): Key[] => x.dtype === 'int64' ? [...readable(x).dataSync() as BigInt64Array] : toNumbers(x)
 
 /** Distinct elements, or entries of an axis, in order of size or of appearance; where each came first, where each element went, how many. */
-const unique: Operator = onValues(1, ([x], attributes, node) => {
+const unique: Operator = onTensors(1, ([x], attributes, node) => {
   const { shape } = x!
   const keys = keysOf(x!)
   const axis = attributes.has('axis') ? normaliseAxis(node.operator, attributes.int('axis', 0), shape.length) : null
@@ -65,17 +61,9 @@ const unique: Operator = onValues(1, ([x], attributes, node) => {
   const first = groups.map(group => group[0]!)
   const inverse = new Array<number>(rows.length)
   groups.forEach((group, which) => { for (const i of group) inverse[i] = which })
-  return [chosen(x!, first, axis), int64s(first), int64s(inverse), int64s(groups.map(group => group.length))]
+  const y = take(axis === null ? flatten(x!) : x!, indices(first, x!), axis ?? 0)
+  return [y, int64s(first), int64s(inverse), int64s(groups.map(group => group.length))]
 })
-
-function chosen(x: Value, first: readonly number[], axis: number | null): Value {
-  if (!(x instanceof StringTensor)) return axis === null ? take(flatten(toTensor(x)), indices(first, toTensor(x))) : take(toTensor(x), indices(first, toTensor(x)), axis)
-  const shape = axis === null ? [first.length] : x.shape.with(axis, first.length)
-  const inner = axis === null ? 1 : stridesOf(x.shape)[axis]!
-  const n = axis === null ? x.data.length : x.shape[axis]!
-  const source = (i: number): number => (Math.floor(i / (inner * first.length)) * n + first[Math.floor(i / inner) % first.length]!) * inner + i % inner
-  return new StringTensor(shape, Array.from({ length: sizeOf(shape) }, (_, i) => x.data[source(i)]!))
-}
 
 /** Axes cut or filled up with zeros to sizes, the same on both sides; the odd element is cut, or put, at the end. */
 const centred: Operator = onValues(2, ([x, target], attributes, node) => {
@@ -92,21 +80,5 @@ const centred: Operator = onValues(2, ([x, target], attributes, node) => {
   return whole.dtype === 'bool' ? cast(pad(cast(whole, 'uint8'), widths), 'bool') : pad(whole, widths)
 })
 
-/** Writes entries of an axis into a cache, from a place of each example's own on; `circular` goes on at the start. */
-const written: Operator = onTensors(2, ([past, update, starts], attributes, node) => {
-  const mode = attributes.string('mode', 'linear')
-  only(node, 'mode', mode, 'linear', 'circular')
-  const axis = normaliseAxis(node.operator, attributes.int('axis', -2), past!.rank)
-  const [n, most] = [past!.shape[0]!, past!.shape[axis]!]
-  if (axis === 0 || update!.rank !== past!.rank || update!.shape.some((size, i) => i === axis ? size > most : size !== past!.shape[i])) {
-    fail('shape', node.operator, `${describe(update!)} does not fit into ${describe(past!)} along axis ${axis}`)
-  }
-  const steps = iota(update!.shape[axis]!, 'int32', past!.backend)
-  const along = (line: Tensor, at: number): Tensor => reshape(line, past!.shape.map((_, i) => i === at ? line.size : 1))
-  const shifted = starts ? add(along(steps, axis), along(reshape(cast(starts, 'int32'), [n]), 0)) : along(steps, axis)
-  const places = mode === 'circular' ? remainder(shifted, most) : shifted
-  return scatter(past!, axis, broadcastTo(places, update!.shape), update!)
-})
-
 /** Choosing parts by name. */
-export const selection: Operators = { Compress: compress, Unique: unique, CenterCropPad: centred, TensorScatter: written }
+export const selection: Operators = { Compress: compress, Unique: unique, CenterCropPad: centred }
