@@ -1,4 +1,4 @@
-// The table of all operators of the default domain that the importer implements.
+// The table of all operators that the importer implements.
 
 import { activation } from './activation.ts'
 import { bitwise } from './bitwise.ts'
@@ -10,6 +10,7 @@ import { elementwise } from './elementwise.ts'
 import { indexing } from './indexing.ts'
 import { loss } from './loss.ts'
 import { matrix } from './matrix.ts'
+import { classical } from './ml/index.ts'
 import { norm } from './norm.ts'
 import type { Operators } from './operator.ts'
 import { random } from './random.ts'
@@ -25,4 +26,4 @@ import { signals } from './signal.ts'
 import { text } from './text.ts'
 
 /** Every operator under its ONNX name. Constant is not among them: it is read when a model is loaded. */
-export const operators: Operators = { ...elementwise, ...activation, ...reduce, ...shape, ...indexing, ...matrix, ...conv, ...norm, ...loss, ...resizing, ...sampling, ...control, ...sequences, ...recurrentOperators, ...signals, ...bitwise, ...detection, ...regionsAligned, ...deformable, ...selection, ...random, ...text }
+export const operators: Operators = { ...elementwise, ...activation, ...reduce, ...shape, ...indexing, ...matrix, ...conv, ...norm, ...loss, ...resizing, ...sampling, ...control, ...sequences, ...recurrentOperators, ...signals, ...bitwise, ...detection, ...regionsAligned, ...deformable, ...selection, ...random, ...text, ...classical }
