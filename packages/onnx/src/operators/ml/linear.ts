@@ -28,7 +28,7 @@ export const linearModels: Operators = {
     const name = transformOf(attributes, node)
     if (count > 1) return [labelled(argMax(scores, 1), labels), cast(transformed(scores, name), 'float32')]
     const positive = cast(greater(reshape(scores, [scores.shape[0]!]), 0), 'int32')
-    const y = labels.length === 2 ? bothScores(scores, name, false) : transformed(scores, name)
+    const y = labels.length === 2 ? bothScores(scores, name) : transformed(scores, name)
     return [labelled(positive, labels.length === 2 ? labels : []), cast(y, 'float32')]
   }),
 }

@@ -56,13 +56,8 @@ export function transformOf(attributes: Attributes, node: ModelNode): string {
 /** Scores [n, classes] as the transformation of that name makes them. */
 export const transformed = (scores: Tensor, name: string): Tensor => transforms[name]!(scores)
 
-/** The scores of both classes from those of the second, [n, 1]: its probability and what is left of 1, or by its sign. */
-export function bothScores(score: Tensor, name: string, probabilities: boolean): Tensor {
-  if (name === 'PROBIT') return transformed(score, name)
-  if (probabilities) return concat([sub(1, score), score], 1)
-  const both = concat([neg(score), score], 1)
-  return name === 'LOGISTIC' ? sigmoid(both) : both
-}
+/** The scores of both classes from that of the second, [n, 1], by its sign. */
+export const bothScores = (score: Tensor, name: string): Tensor => transformed(concat([neg(score), score], 1), name)
 
 /** Labels of classes, numbers or strings; where the file names none, their indices. */
 export function labelsOf(attributes: Attributes, ints: string): readonly number[] | readonly string[] {

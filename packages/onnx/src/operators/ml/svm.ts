@@ -103,7 +103,6 @@ const classifier: Operator = onTensors(1, ([x], attributes, node) => {
   const sizes = attributes.ints('vectors_per_class') ?? []
   const name = transformOf(attributes, node)
   const weights = given(attributes.floats('coefficients'), 'coefficients', node)
-  const positive = weights.every(w => w >= 0)
   const rho = attributes.floats('rho') ?? []
   const out = (index: Tensor, scores: Tensor, names = labels): ReturnType<Operator> => [labelled(index, names), cast(scores, 'float32')]
   if (sizes.length === 0) {
@@ -114,12 +113,10 @@ const classifier: Operator = onTensors(1, ([x], attributes, node) => {
   }
   const { scores, votes } = duels(values, sizes, attributes, node)
   const [a, b] = [attributes.floats('prob_a') ?? [], attributes.floats('prob_b') ?? []]
-  if (a.length > 0) {
-    const p = probabilities(scores, sizes.length, a, b)
-    return out(argMax(p, 1), transformed(p, name))
-  }
-  if (sizes.length > 2) return out(argMax(votes, 1), transformed(scores, name))
-  return out(argMax(votes, 1), bothScores(scores, name, positive))
+  // labels go by the votes also where there are probabilities
+  const index = argMax(votes, 1)
+  if (a.length > 0) return out(index, transformed(probabilities(scores, sizes.length, a, b), name))
+  return out(index, sizes.length > 2 ? transformed(scores, name) : bothScores(scores, name))
 })
 
 /** Support vector machines by name. */

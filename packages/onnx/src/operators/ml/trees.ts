@@ -2,7 +2,7 @@
 
 import { type Tensor, tensor } from '@bp/core'
 import { fail } from '@bp/core/extend'
-import { add, amax, amin, any, argMax, broadcastTo, cast, equal, greater, greaterEqual, less, lessEqual, logicalAnd, logicalOr, mean, notEqual, reshape, select, sum, take, takeAlong } from '@bp/ops'
+import { add, amax, amin, any, argMax, broadcastTo, cast, concat, equal, greater, greaterEqual, less, lessEqual, logicalAnd, logicalOr, mean, narrow, notEqual, reshape, select, sub, sum, take, takeAlong } from '@bp/ops'
 import type { Attributes } from '../../import/attributes.ts'
 import type { ModelNode } from '../../import/load.ts'
 import { only, onTensors, type Operator, type Operators } from '../operator.ts'
@@ -173,7 +173,10 @@ const regressor: Operator = onTensors(1, ([x], attributes, node) => {
   return cast(transformed(y, transformOf(attributes, node)), 'float32')
 })
 
-/** Where all leaves of two classes give to one, that is the score of the second: by its sign, or as a probability where none is negative. */
+/**
+ * Where all leaves of two classes give to the first, what they give is the score of the second: a probability where none is negative,
+ * else by its sign.
+ */
 const classifier: Operator = onTensors(1, ([x], attributes, node) => {
   const values = rows(x!)
   const labels = labelsOf(attributes, 'classlabels_int64s')
@@ -181,15 +184,19 @@ const classifier: Operator = onTensors(1, ([x], attributes, node) => {
   const name = transformOf(attributes, node)
   const given = forest.leaves.flat()
   const base = precise(attributes, 'base_values')
-  const one = new Set(given.map(([target]) => target)).size === 1
-  if (labels.length === 2 && one) {
-    const positive = given.every(([, weight]) => weight >= 0)
-    const score = based(sum(aggregated(values, forest, 2, 'SUM'), [1], true), base?.slice(-1) ?? null)
-    const index = cast(greater(reshape(score, [values.shape[0]!]), positive ? 0.5 : 0), 'int32')
-    return [labelled(index, labels), cast(bothScores(score, name, positive), 'float32')]
+  const targets = new Set(given.map(([target]) => target))
+  const scores = aggregated(values, forest, Math.max(1, labels.length), 'SUM')
+  const out = (index: Tensor, y: Tensor): ReturnType<Operator> => [labelled(index, labels), cast(y, 'float32')]
+  if (labels.length !== 2 || targets.size !== 1) {
+    const all = based(scores, base)
+    return out(argMax(all, 1), transformed(all, name))
   }
-  const scores = based(aggregated(values, forest, Math.max(1, labels.length), 'SUM'), base)
-  return [labelled(argMax(scores, 1), labels), cast(transformed(scores, name), 'float32')]
+  const second = targets.has(1)
+  const score = based(narrow(scores, 1, second ? 1 : 0, 1), base?.slice(-1) ?? null)
+  const positive = given.every(([, weight]) => weight >= 0)
+  const index = cast(greater(reshape(score, [values.shape[0]!]), positive ? 0.5 : 0), 'int32')
+  if (second) return out(index, transformed(concat([narrow(scores, 1, 0, 1), score], 1), name))
+  return out(index, positive && name === 'NONE' ? concat([sub(1, score), score], 1) : bothScores(score, name))
 })
 
 /** The aggregations of TreeEnsemble by their numbers. */
