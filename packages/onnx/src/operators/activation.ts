@@ -19,7 +19,7 @@ export function hardSigmoid(x: Tensor, alpha: number, beta: number): Tensor {
 /** x where |x| > λ, moved by the bias towards 0, else 0. */
 function shrink(x: Tensor, lambda: number, bias: number): Tensor {
   const moved = select(greater(x, 0), sub(x, bias), add(x, bias))
-  return select(greater(abs(x), lambda), moved, 0)
+  return cast(select(greater(abs(x), lambda), moved, 0), x.dtype)
 }
 
 /**

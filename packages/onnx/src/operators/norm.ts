@@ -109,9 +109,10 @@ function dropping(inputs: Parameters<Operator>[0], attributes: Attributes, node:
 const dropout: Operator = onValues(1, (inputs, attributes, node, context) => {
   const x = toTensor(inputs[0]!)
   const ratio = dropping(inputs, attributes, node, context)
-  if (ratio === 0) return (node.outputs[1] ?? '') === '' ? x : [x, cast(ones(x.shape, 'uint8'), 'bool')]
+  const mask = (keep: Tensor): Tensor => cast(keep, node.opset < 10 ? x.dtype : 'bool')
+  if (ratio === 0) return (node.outputs[1] ?? '') === '' ? x : [x, mask(ones(x.shape, 'uint8'))]
   const keep = generatorOf(node, attributes).bernoulli(1 - ratio, x.shape)
-  return [mul(select(keep, x, 0), 1 / (1 - ratio)), keep]
+  return [mul(select(keep, x, 0), 1 / (1 - ratio)), mask(keep)]
 })
 
 /** Normalisation and dropout by name. */
