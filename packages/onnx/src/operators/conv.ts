@@ -2,7 +2,7 @@
 
 import { add, type Tensor } from '@bp/core'
 import { describe, fail, sizeOf } from '@bp/core/extend'
-import { abs, amax, avgPool, cast, convolve, convTranspose, maxPool, maxPoolWithIndices, mean, mul, pad, pow, vectorNorm } from '@bp/ops'
+import { abs, amax, avgPool, cast, convolve, convTranspose, maxPool, maxPoolWithIndices, mean, pad, pow, vectorNorm } from '@bp/ops'
 import { planeStarts } from '@bp/ops/extend'
 import type { Attributes } from '../import/attributes.ts'
 import type { ModelNode } from '../import/load.ts'

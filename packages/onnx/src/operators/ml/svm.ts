@@ -1,11 +1,12 @@
 // Support vector machines of ai.onnx.ml: SVMRegressor and SVMClassifier.
 
-import { add, full, mul, type Tensor } from '@bp/core'
-import { abs, argMax, cast, clamp, div, exp, greater, greaterEqual, logicalOr, matmul, narrow, neg, pow, reshape, select, sigmoid, square, stack, sub, sum, tanh, transpose } from '@bp/ops'
+import { add, mul, type Tensor } from '@bp/core'
+import { argMax, cast, clamp, exp, greater, matmul, neg, pow, reshape, select, sigmoid, square, stack, sub, sum, tanh, transpose } from '@bp/ops'
 import type { Attributes } from '../../import/attributes.ts'
 import { unsupported } from '../../import/errors.ts'
 import type { ModelNode } from '../../import/load.ts'
 import { onTensors, type Operator, type Operators } from '../operator.ts'
+import { coupled } from './coupling.ts'
 import { bothScores, constant, given, labelled, labelsOf, rows, transformed, transformOf } from './scores.ts'
 
 /** k(x, s) for each pair of examples [n, f] and support vectors [m, f]: [n, m] (Cortes & Vapnik 1995). */
@@ -54,48 +55,9 @@ function duels(x: Tensor, sizes: readonly number[], attributes: Attributes, node
   return { scores, votes: stack(votes, 1) }
 }
 
-/**
- * Probabilities of classes from those of each pair, r[i][j]: they minimise Σᵢ Σⱼ (r[j][i]·p[i] − r[i][j]·p[j])², by its
- * coordinates in turn (Wu, Lin & Weng 2004, "Probability Estimates for Multi-class Classification by Pairwise Coupling",
- * method 2, algorithm 2), of each example until it is within 0.005/k.
- */
-function coupled(r: readonly (readonly Tensor[])[], k: number): Tensor {
-  const q = (t: number, j: number): Tensor => t === j
-    ? r.map((row, i) => i === t ? null : square(row[t]!)).filter(term => term !== null).reduce((a, b) => add(a, b))
-    : neg(mul(r[j]![t]!, r[t]![j]!))
-  const matrix = r.map((_, t) => r.map((__, j) => q(t, j)))
-  const product = (p: readonly Tensor[]): Tensor[] => matrix.map(row => row.map((entry, j) => mul(entry, p[j]!)).reduce((a, b) => add(a, b)))
-  const dot = (a: readonly Tensor[], b: readonly Tensor[]): Tensor => a.map((entry, j) => mul(entry, b[j]!)).reduce((x, y) => add(x, y))
-  let p = r.map((): Tensor => full(r[0]![1]!.shape, 1 / k, r[0]![1]!.dtype, r[0]![1]!.backend))
-  for (let step = 0; step < Math.max(100, k); step++) {
-    const qp = product(p)
-    const pqp = dot(p, qp)
-    const going = qp.map(entry => greaterEqual(abs(sub(entry, pqp)), 0.005 / k)).reduce((a, b) => logicalOr(a, b))
-    let [now, nowQp, nowPqp] = [p, qp, pqp]
-    for (let t = 0; t < k; t++) {
-      const d = div(sub(nowPqp, nowQp[t]!), matrix[t]![t]!)
-      const shrink = add(d, 1)
-      nowPqp = div(add(nowPqp, mul(d, add(mul(d, matrix[t]![t]!), mul(nowQp[t]!, 2)))), square(shrink))
-      now = now.map((entry, j) => div(j === t ? add(entry, d) : entry, shrink))
-      nowQp = nowQp.map((entry, j) => div(add(entry, mul(d, matrix[t]![j]!)), shrink))
-    }
-    p = now.map((entry, j) => select(going, entry, p[j]!))
-  }
-  return stack(p, 1)
-}
-
-/** Probabilities of the second of each pair turned into those of classes: Platt's sigmoids (1999), coupled. */
-function probabilities(scores: Tensor, k: number, a: readonly number[], b: readonly number[]): Tensor {
-  const first = clamp(sigmoid(neg(add(mul(scores, constant(a, [a.length], scores)), constant(b, [b.length], scores)))), 1e-7, 1 - 1e-7)
-  const column = (i: number): Tensor => reshape(narrow(first, 1, i, 1), [scores.shape[0]!])
-  const r = Array.from({ length: k }, (): Tensor[] => new Array<Tensor>(k))
-  let pair = 0
-  for (let i = 0; i < k; i++) for (let j = i + 1; j < k; j++) {
-    r[i]![j] = column(pair++)
-    r[j]![i] = sub(1, r[i]![j]!)
-  }
-  return coupled(r, k)
-}
+/** Probabilities of classes from the scores of each pair: Platt's sigmoids (1999), coupled. */
+const probabilities = (scores: Tensor, k: number, a: readonly number[], b: readonly number[]): Tensor =>
+  coupled(clamp(sigmoid(neg(add(mul(scores, constant(a, [a.length], scores)), constant(b, [b.length], scores)))), 1e-7, 1 - 1e-7), k)
 
 const classifier: Operator = onTensors(1, ([x], attributes, node) => {
   const values = rows(x!)

@@ -65,9 +65,17 @@ function readNamed(attributes: Attributes, node: ModelNode, weightsName: string)
   targets.forEach((target, i) => leaves[places.get(`${leafTrees[i]}/${leafNumbers[i]}`) ?? fail('data', node.operator, `entry ${i} of ${kind}_nodeids names no node. The file is damaged`)]!.push([target, weights[i]!]))
   const missing = attributes.ints('nodes_missing_value_tracks_true') ?? []
   return complete({
-    roots: trees.flatMap((_, i) => led.has(i) ? [] : i), mode, feature: features!, split: given(precise(attributes, 'nodes_values'), 'nodes_values', node),
+    roots: [...new Set(trees)].map(tree => rootOf(trees, tree, mode, led, node)), mode, feature: features!, split: given(precise(attributes, 'nodes_values'), 'nodes_values', node),
     yes: whereTrue, no: whereFalse, missing: trees.map((_, i) => (missing[i] ?? 0) !== 0), members: [], leaves,
   }, node)
+}
+
+/** The first branch of a tree to which no other leads, or its leaf where it has no branch. */
+function rootOf(trees: readonly number[], tree: number, mode: readonly Mode[], led: ReadonlySet<number>, node: ModelNode): number {
+  const own = trees.flatMap((other, i) => other === tree ? i : [])
+  const branches = own.filter(i => mode[i] !== 'LEAF')
+  const root = branches.length > 0 ? branches.find(i => !led.has(i)) : own[0]
+  return root ?? fail('data', node.operator, `tree ${tree} has no root: a branch leads back to it. The file is damaged`)
 }
 
 /** The trees of TreeEnsemble, whose branches lead to nodes or to leaves by their places; leaves follow the nodes in the list here. */
