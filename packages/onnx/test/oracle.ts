@@ -13,7 +13,8 @@ export type Typed = number | string | readonly number[] | { readonly float: numb
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 
-function typed(name: string, setting: Typed): onnx.IAttributeProto {
+/** An attribute. */
+export function typed(name: string, setting: Typed): onnx.IAttributeProto {
   if (typeof setting === 'number') return { name, type: kinds.INT, i: setting }
   if (typeof setting === 'string') return { name, type: kinds.STRING, s: bytes(setting) }
   if (isList(setting)) return { name, type: kinds.INTS, ints: [...setting] }

@@ -89,7 +89,7 @@ function checkSupported(nodes: readonly ModelNode[], table: Operators): void {
 }
 
 /** Inputs that tell an operator what to do rather than what to compute with. */
-const settings: Readonly<Record<string, readonly number[]>> = { Resize: [1, 2], Upsample: [1], Dropout: [1, 2], Range: [0, 1, 2], Pad: [2], OneHot: [2] }
+const settings: Readonly<Record<string, readonly number[]>> = { Resize: [1, 2], Upsample: [1], Dropout: [1, 2], Range: [0, 1, 2], Pad: [2], OneHot: [2], NonMaxSuppression: [3, 4], MelWeightMatrix: [3, 4] }
 
 /** How the nodes use a value where that decides what it becomes: a running statistic, or a setting. */
 function usesOf(nodes: readonly ModelNode[]): ReadonlyMap<string, 'statistic' | 'setting'> {

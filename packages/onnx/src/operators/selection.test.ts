@@ -7,7 +7,7 @@ import { Generator, mean, std, sum } from '@bp/ops'
 import { describe, expect, test } from 'vitest'
 import type { onnx } from 'onnx-proto'
 import { graphOf, modelBytes, nodeWith, value } from '../../test/model.ts'
-import { agrees, type Single, single, singleBytes } from '../../test/oracle.ts'
+import { agrees, type Single, single, singleBytes, typed } from '../../test/oracle.ts'
 import { importOnnx } from '../index.ts'
 import { loadGraph } from '../import/load.ts'
 import { Carried, StringTensor, toTensor, type Value } from '../import/value.ts'
@@ -160,9 +160,8 @@ describe('TfIdfVectorizer', () => {
   })
 
   test('counts strings', () => {
-    const attribute = (name: string, strings: readonly string[]): onnx.IAttributeProto => ({ name, type: 8, strings: strings.map(text => new TextEncoder().encode(text)) })
     const node = nodeWith('TfIdfVectorizer', ['x'], ['y'], { mode: 'TF', min_gram_length: 1, max_gram_length: 2, max_skip_count: 0, ngram_counts: [0, 1], ngram_indexes: [0, 1] })
-    const y = direct(text, { ...node, attribute: [...node.attribute!, attribute('pool_strings', ['a', 'a', 'b'])] }, [new StringTensor([4], ['a', 'b', 'a', 'b'])])
+    const y = direct(text, { ...node, attribute: [...node.attribute!, typed('pool_strings', { strings: ['a', 'a', 'b'] })] }, [new StringTensor([4], ['a', 'b', 'a', 'b'])])
     expect(toTensor(y).toArray()).toEqual([2, 2])
   })
 })

@@ -1,14 +1,13 @@
 // Signals: DFT, STFT, windows and the matrix of mel bands.
 
-import { add, type DType, full, mul, type Tensor, tensor } from '@bp/core'
+import { add, full, mul, type Tensor, tensor } from '@bp/core'
 import { cast, concat, flip, iota, narrow, reshape, stack, take, transpose } from '@bp/ops'
 import { describe, fail, normaliseAxis } from '@bp/core/extend'
 import type { ModelNode } from '../import/load.ts'
 import { toNumbers, toTensor } from '../import/value.ts'
-import { dtypeOfCode } from '../proto/tensor.ts'
-import type { Attributes } from '../import/attributes.ts'
 import { type Complex, conjugate, extended, fourier, parts } from './fourier.ts'
 import { onValues, type Operator, type Operators } from './operator.ts'
+import { inTypeOf } from './result.ts'
 
 /** Signals whose last axis holds the number, or its real and imaginary part, as a complex tensor without that axis. */
 function complexOf(x: Tensor, node: ModelNode): Complex {
@@ -78,15 +77,13 @@ const shortTime: Operator = onValues(2, ([x, step, window, size], attributes, no
   return packed(transformed(cut, length, false, attributes.int('onesided', 1) !== 0))
 }))
 
-const resultType = (attributes: Attributes, node: ModelNode): DType => dtypeOfCode(node.operator, attributes.int('output_datatype', 1), 'attribute output_datatype')
-
 /** Σᵢ (−1)ⁱ·aᵢ·cos(2πin/N), where N is the size, or one less where it is symmetric rather than periodic. */
 const window = (...a: readonly number[]): Operator => onValues(1, ([size], attributes, node) => {
   const count = toNumbers(size!)[0]!
   if (!(Number.isSafeInteger(count) && count >= 0)) fail('value', node.operator, `the size must be a whole number ≥ 0, got ${count}`)
   const n = attributes.int('periodic', 1) !== 0 ? count : count - 1
   const weight = (i: number): number => n === 0 ? 1 : a.reduce((sum, factor, k) => sum + (-1) ** k * factor * Math.cos(2 * Math.PI * k * i / n), 0)
-  return cast(tensor(Array.from({ length: count }, (_, i) => weight(i)), { shape: [count], dtype: 'float64' }), resultType(attributes, node))
+  return inTypeOf(tensor(Array.from({ length: count }, (_, i) => weight(i)), { shape: [count], dtype: 'float64' }), 'output_datatype', 'float32', attributes, node)
 })
 
 /** Triangles over the bins of a spectrum whose corners are even on the mel scale, 2595·log₁₀(1 + f/700) (O'Shaughnessy 1987). */
@@ -105,7 +102,7 @@ const melWeights: Operator = onValues(5, (inputs, attributes, node) => {
     return bin < centre ? Math.max(0, (bin - left) / (centre - left)) : Math.max(0, (right - bin) / (right - centre))
   }
   const values = Array.from({ length: bins * bands }, (_, at) => weight(Math.floor(at / bands), at % bands))
-  return cast(tensor(values, { shape: [bins, bands], dtype: 'float64' }), resultType(attributes, node))
+  return inTypeOf(tensor(values, { shape: [bins, bands], dtype: 'float64' }), 'output_datatype', 'float32', attributes, node)
 })
 
 /** Operators on signals by name. */

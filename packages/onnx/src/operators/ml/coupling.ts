@@ -60,7 +60,7 @@ export function minimum(x: Tensor, k: number): Tensor {
   const r = Array.from({ length: k }, () => new Array<Tensor>(k).fill(none))
   pairsOf(k).forEach(([i, j], at) => {
     r[i]![j] = reshape(narrow(x, 1, at, 1), [n])
-    r[j]![i] = sub(1, r[i]![j]!)
+    r[j]![i] = sub(1, r[i]![j])
   })
   const rows = r.map((row, t) => stack([...row.map((value, j) => t === j ? r.flatMap((other, i) => i === t ? [] : square(other[t]!)).reduce((a, b) => add(a, b)) : neg(mul(r[j]![t]!, value))), one], 1))
   const right = concat([full([n, k, 1], 0, x.dtype, x.backend), full([n, 1, 1], 1, x.dtype, x.backend)], 1)

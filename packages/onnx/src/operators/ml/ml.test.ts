@@ -4,10 +4,10 @@ import { cpu } from '@bp/backend-cpu'
 import { compile, type DType, grad, type Tensor, tensor, use } from '@bp/core'
 import { convert } from '@bp/core/extend'
 import { Generator, narrow, sum } from '@bp/ops'
-import { type onnx } from 'onnx-proto'
+import type { onnx } from 'onnx-proto'
 import { describe, expect, test } from 'vitest'
 import { graphOf, modelBytes, nodeWith, value } from '../../../test/model.ts'
-import { agrees, type Single, single, singleBytes, type Typed } from '../../../test/oracle.ts'
+import { agrees, type Single, single, singleBytes, type Typed, typed } from '../../../test/oracle.ts'
 import { importOnnx } from '../../index.ts'
 import { loadGraph } from '../../import/load.ts'
 import { Known, StringTensor, type Value } from '../../import/value.ts'
@@ -145,8 +145,6 @@ describe('the preparation of features equals onnxruntime', () => {
 })
 
 describe('strings', () => {
-  const texts = (name: string, strings: readonly string[]): onnx.IAttributeProto => ({ name, type: 8, strings: strings.map(text => new TextEncoder().encode(text)) })
-
   /** What an operator makes of values that are strings. */
   function direct(name: string, settings: Parameters<typeof nodeWith>[3], lists: readonly onnx.IAttributeProto[], ...values: readonly Value[]): Value {
     const node = nodeWith(name, ['x'], ['y'], settings)
@@ -156,14 +154,13 @@ describe('strings', () => {
   const abc = new StringTensor([3], ['b', 'z', 'a'])
 
   test('are looked up', () => {
-    expect(direct('LabelEncoder', { values_int64s: [10, 20], default_int64: -5 }, [texts('keys_strings', ['a', 'b'])], abc)).toEqual(new Known('int64', [3], BigInt64Array.of(20n, -5n, 10n)))
-    expect(direct('CategoryMapper', { cats_int64s: [10, 20] }, [texts('cats_strings', ['a', 'b'])], abc)).toEqual(new Known('int64', [3], BigInt64Array.of(20n, -1n, 10n)))
-    expect(direct('CategoryMapper', { cats_int64s: [10, 20], default_string: '?' }, [texts('cats_strings', ['a', 'b'])], whole([20, 7]))).toEqual(new StringTensor([2], ['b', '?']))
-    expect((direct('OneHotEncoder', {}, [texts('cats_strings', ['a', 'b'])], abc) as Tensor).toArray()).toEqual([[0, 1], [0, 0], [1, 0]])
+    expect(direct('LabelEncoder', { values_int64s: [10, 20], default_int64: -5 }, [typed('keys_strings', { strings: ['a', 'b'] })], abc)).toEqual(new Known('int64', [3], BigInt64Array.of(20n, -5n, 10n)))
+    expect(direct('CategoryMapper', { cats_int64s: [10, 20] }, [typed('cats_strings', { strings: ['a', 'b'] })], abc)).toEqual(new Known('int64', [3], BigInt64Array.of(20n, -1n, 10n)))
+    expect(direct('CategoryMapper', { cats_int64s: [10, 20], default_string: '?' }, [typed('cats_strings', { strings: ['a', 'b'] })], whole([20, 7]))).toEqual(new StringTensor([2], ['b', '?']))
+    expect((direct('OneHotEncoder', {}, [typed('cats_strings', { strings: ['a', 'b'] })], abc) as Tensor).toArray()).toEqual([[0, 1], [0, 0], [1, 0]])
   })
 
   test('name classes', () => {
-    const coefficients: onnx.IAttributeProto = { name: 'coefficients', type: 6, floats: [1, -1] }
-    expect(direct('LinearClassifier', {}, [coefficients, texts('classlabels_strings', ['no', 'yes'])], tensor([[3], [-3]]))).toEqual(new StringTensor([2], ['no', 'yes']))
+    expect(direct('LinearClassifier', {}, [typed('coefficients', { floats: [1, -1] }), typed('classlabels_strings', { strings: ['no', 'yes'] })], tensor([[3], [-3]]))).toEqual(new StringTensor([2], ['no', 'yes']))
   })
 })
