@@ -9,7 +9,7 @@ type Values = readonly (Value | undefined)[]
 /** The operators whose results, by their places, do not have the type of the first operand, and the operand whose type they have: `null` for a type of their own. */
 const sources: Readonly<Record<string, readonly (number | null)[]>> = {
   Shape: [null], Size: [null], ArgMax: [null], ArgMin: [null], NonZero: [null], TopK: [0, null], MaxPool: [0, null], Unique: [0, null, null, null],
-  Cast: [null], CastLike: [null], BitCast: [null], Where: [1], OneHot: [2], EyeLike: [null], ConstantOfShape: [null], SequenceLength: [null],
+  Cast: [null], CastLike: [null], BitCast: [null], Where: [1], OneHot: [2], EyeLike: [null], ConstantOfShape: [null], SequenceLength: [null], Bernoulli: [null], RandomNormalLike: [null], RandomUniformLike: [null], MelWeightMatrix: [null],
   Equal: [null], LayerNormalization: [0, null, null], BatchNormalization: [0, 3, 4, 3, 4], RMSNormalization: [1], Attention: [0, 1, 2, 0], LinearAttention: [0, 3],
   'com.microsoft:DequantizeLinear': [null], QuantizeLinear: [null], DequantizeLinear: [null], QLinearMatMul: [null], QLinearConv: [null], MatMulInteger: [null], ConvInteger: [null],
 }
@@ -25,7 +25,7 @@ const moving: ReadonlySet<string> = /* @__PURE__ */ new Set([
 const codable = (operator: string): boolean => moving.has(operator) || operator === 'ScatterElements' || operator === 'ScatterND' || operator === 'Scatter'
 
 /** Operators whose results are right in all bits whatever the sign of the carrier of uint64. */
-const modular: ReadonlySet<string> = /* @__PURE__ */ new Set(['Add', 'Sub', 'Mul', 'Sum', 'MatMul', 'ReduceSum', 'CumSum', 'BitwiseAnd', 'BitwiseOr', 'BitwiseXor', 'BitwiseNot', 'BitCast'])
+const modular: ReadonlySet<string> = /* @__PURE__ */ new Set(['Add', 'Sub', 'Mul', 'Sum', 'MatMul', 'ReduceSum', 'CumSum', 'BitwiseAnd', 'BitwiseOr', 'BitwiseXor', 'BitwiseNot', 'BitShift', 'BitCast'])
 
 /** An operator's operands, and the texts whose places stand in for them. */
 export interface Prepared {

@@ -47,7 +47,7 @@ export function readersOf(nodes: readonly ModelNode[], callees: Callees, known =
 
 /** Inputs that tell an operator what to do rather than what to compute with. */
 const settings: Table = {
-  Resize: [1, 2], Upsample: [1], Dropout: [1, 2], Range: [0, 1, 2], Pad: [2], OneHot: [2], Clip: [1, 2], RotaryEmbedding: [1, 2],
+  Resize: [1, 2], Upsample: [1], Dropout: [1, 2], Range: [0, 1, 2], Pad: [2], OneHot: [2], Clip: [1, 2], NonMaxSuppression: [3, 4], MelWeightMatrix: [3, 4], RotaryEmbedding: [1, 2],
   QuantizeLinear: [1], DequantizeLinear: [1], QLinearConv: [1, 4, 6], QLinearMatMul: [1, 4, 6],
   'com.microsoft:QuantizeLinear': [1], 'com.microsoft:QLinearAdd': [1, 4, 6], 'com.microsoft:QLinearMul': [1, 4, 6], 'com.microsoft:QGemm': [1, 4, 7],
 }

@@ -2,7 +2,7 @@
 
 import { add, type Tensor } from '@bp/core'
 import { describe, fail, sizeOf } from '@bp/core/extend'
-import { abs, amax, avgPool, cast, convolve, convTranspose, div, maxPool, maxPoolWithIndices, mean, mul, pad, pow, remainder, sub } from '@bp/ops'
+import { abs, amax, avgPool, cast, convolve, convTranspose, div, maxPool, maxPoolWithIndices, mean, mul, pad, pow, remainder, sub, vectorNorm } from '@bp/ops'
 import { planeStarts } from '@bp/ops/extend'
 import type { Attributes } from '../import/attributes.ts'
 import type { ModelNode } from '../import/load.ts'
@@ -69,10 +69,11 @@ function wantedSizes(spatial: readonly number[], stride: readonly number[], attr
   return attributes.string('auto_pad', 'NOTSET').startsWith('SAME') ? spatial.map((n, i) => n * stride[i]!) : null
 }
 
-/** Crops (or pads with zeros) spatial axes to sizes; the odd element goes at the end where `upper`, else at the start. */
+/** Crops spatial axes to sizes, the odd element at the end where `upper`, else at the start; what is missing are zeros at the end. */
 function fit(y: Tensor, sizes: readonly number[], upper: boolean): Tensor {
   const widths = sizes.map((size, i): [number, number] => {
     const total = y.shape[i + 2]! - size
+    if (total < 0) return [0, -total]
     const half = Math.floor(total / 2)
     return upper ? [-half, half - total] : [half - total, -half]
   })
@@ -111,19 +112,20 @@ export function averaged(x: Tensor, attributes: Attributes, node: ModelNode): Te
 
 /** (Σ |x|ᵖ)^(1/p) over each window. */
 const lpPool: Operator = onTensors(1, ([x], attributes, node) => {
-  only(node, 'ceil_mode', attributes.int('ceil_mode', 0), 0)
   const windows = windowsOf(x!, kernelShape(attributes, node), attributes, node)
   const p = attributes.int('p', 2)
-  const count = windows.kernel.reduce((a, b) => a * b, 1)
-  return pow(mul(avgPool(pow(abs(x!), p), { ...windows, countIncludePad: true }), count), 1 / p)
+  const sums = avgPool(pow(abs(x!), p), { ...windows, ceilMode: attributes.int('ceil_mode', 0) !== 0, divisorOverride: 1 })
+  return pow(sums, 1 / p)
 })
 
 const overSpace = (f: (x: Tensor, axes: readonly number[], keepDims: boolean) => Tensor): Operator =>
   onTensors(1, ([x]) => f(x!, x!.shape.flatMap((_, i) => i < 2 ? [] : i), true))
 
+const globalLp: Operator = onTensors(1, ([x], attributes) => vectorNorm(x!, { p: attributes.int('p', 2), axes: x!.shape.flatMap((_, i) => i < 2 ? [] : i), keepDims: true }))
+
 /** Convolution and pooling by name. */
 export const conv: Operators = {
   Conv: onTensors(2, ([x, w, bias], attributes, node) => convolved(x!, w!, bias, attributes, node)),
   ConvTranspose: transposed, MaxPool: largest, AveragePool: onTensors(1, ([x], attributes, node) => averaged(x!, attributes, node)), LpPool: lpPool,
-  GlobalMaxPool: overSpace(amax), GlobalAveragePool: overSpace(mean),
+  GlobalLpPool: globalLp, GlobalMaxPool: overSpace(amax), GlobalAveragePool: overSpace(mean),
 }

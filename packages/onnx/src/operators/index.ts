@@ -1,10 +1,13 @@
-// The table of all operators of the default domain that the importer implements.
+// The table of all operators that the importer implements.
 
 import { activation } from './activation.ts'
 import { attentions } from './attention.ts'
+import { bitwise } from './bitwise.ts'
 import { casting } from './cast.ts'
 import { control } from './control.ts'
 import { conv } from './conv.ts'
+import { deformable } from './deform.ts'
+import { detection } from './detection.ts'
 import { elementwise } from './elementwise.ts'
 import { indexing } from './indexing.ts'
 import { recurrentAttention } from './linearAttention.ts'
@@ -13,23 +16,28 @@ import { matrix } from './matrix.ts'
 import { microsoft } from './microsoft.ts'
 import { microsoftAttention } from './microsoftAttention.ts'
 import { microsoftQuantised } from './microsoftQuantised.ts'
+import { classical } from './ml/index.ts'
+import { ngrams } from './ngrams.ts'
 import { norm } from './norm.ts'
 import type { Operators } from './operator.ts'
 import { optionals } from './optional.ts'
 import { quantisation } from './quantise.ts'
 import { quantised } from './quantised.ts'
+import { random } from './random.ts'
 import { recurrentOperators } from './recurrent.ts'
 import { reduce } from './reduce.ts'
 import { resizing } from './resize.ts'
+import { regionsAligned } from './roi.ts'
 import { rotary } from './rotary.ts'
 import { sampling } from './sampling.ts'
+import { selection } from './selection.ts'
 import { sequences } from './sequence.ts'
 import { shape } from './shape.ts'
+import { signals } from './signal.ts'
 import { text } from './text.ts'
 import { training } from './training.ts'
 
 /** Every operator under its ONNX name. Constant is not among them: it is read when a model is loaded. */
 export const operators: Operators = {
-  ...elementwise, ...casting, ...activation, ...reduce, ...shape, ...indexing, ...matrix, ...conv, ...norm, ...loss, ...resizing, ...sampling, ...control, ...sequences, ...recurrentOperators,
-  ...attentions, ...recurrentAttention, ...rotary, ...quantisation, ...quantised, ...training, ...microsoft, ...microsoftAttention, ...microsoftQuantised, ...optionals, ...text,
+  ...elementwise, ...casting, ...activation, ...reduce, ...shape, ...indexing, ...matrix, ...conv, ...norm, ...loss, ...resizing, ...sampling, ...control, ...sequences, ...recurrentOperators, ...attentions, ...recurrentAttention, ...rotary, ...quantisation, ...quantised, ...training, ...microsoft, ...microsoftAttention, ...microsoftQuantised, ...optionals, ...text, ...bitwise, ...deformable, ...detection, ...classical, ...random, ...regionsAligned, ...selection, ...signals, ...ngrams,
 }

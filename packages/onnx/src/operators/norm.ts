@@ -3,12 +3,11 @@
 import { add, full, mul, ones, type Tensor } from '@bp/core'
 import { fail, normaliseAxis } from '@bp/core/extend'
 import { abs, cast, concat, detach, div, equal, mean, narrow, pow, reciprocal, reshape, select, sqrt, square, standardise, sub, sum, variance } from '@bp/ops'
-import { defaultGenerator } from '@bp/nn'
 import type { Attributes } from '../import/attributes.ts'
 import type { ModelNode } from '../import/load.ts'
 import { toNumbers, toTensor } from '../import/value.ts'
-import { unsupported } from '../import/errors.ts'
 import { type Context, only, onTensors, onValues, type Operator, type Operators } from './operator.ts'
+import { generatorOf } from './random.ts'
 
 /** A vector of one number a channel, laid along axis 1 of x: [n, c, …]. */
 const perChannel = (x: Tensor, v: Tensor): Tensor => reshape(cast(v, x.dtype), [v.size, ...new Array<number>(Math.max(0, x.rank - 2)).fill(1)])
@@ -127,10 +126,10 @@ function dropping(inputs: Parameters<Operator>[0], attributes: Attributes, node:
 const dropout: Operator = onValues(1, (inputs, attributes, node, context) => {
   const x = toTensor(inputs[0]!)
   const ratio = dropping(inputs, attributes, node, context)
-  if (ratio === 0) return (node.outputs[1] ?? '') === '' ? x : [x, cast(ones(x.shape, 'uint8'), 'bool')]
-  if (context.training === null && attributes.has('seed')) unsupported(node.operator, 'dropping by a seed of the file, whose numbers no standard gives,')
-  const keep = defaultGenerator().bernoulli(1 - ratio, x.shape)
-  return [mul(select(keep, x, 0), 1 / (1 - ratio)), keep]
+  const mask = (keep: Tensor): Tensor => cast(keep, node.opset < 10 ? x.dtype : 'bool')
+  if (ratio === 0) return (node.outputs[1] ?? '') === '' ? x : [x, mask(ones(x.shape, 'uint8'))]
+  const keep = generatorOf(node, attributes).bernoulli(1 - ratio, x.shape)
+  return [mul(select(keep, x, 0), 1 / (1 - ratio)), mask(keep)]
 })
 
 /** Normalisation and dropout by name. */

@@ -1,30 +1,40 @@
 // Reductions, index of the largest element, running sums and the k largest.
 
-import { full, mul, type Tensor } from '@bp/core'
+import { broadcastTo, full, mul, type Tensor, tensor } from '@bp/core'
 import { fail, isFloat, normaliseAxes, normaliseAxis } from '@bp/core/extend'
 import { abs, amax, amin, argMax, cast, concat, cumProd, cumSum, flip, greater, log, logSumExp, mean, narrow, neg, reshape, square, squeeze, sub, sum, topk, vectorNorm } from '@bp/ops'
-import { unsupported } from '../import/errors.ts'
-import { toNumbers } from '../import/value.ts'
-import { onTensors, type Operator, type Operators, numbersOf } from './operator.ts'
+import { elementTypeOf, toNumbers, toTensor } from '../import/value.ts'
+import type { ElementType } from '../proto/elementType.ts'
+import { onTensors, onValues, type Operator, type Operators, numbersOf } from './operator.ts'
 
-type Reduction = (x: Tensor, axes: readonly number[], keepDims: boolean) => Tensor
+/** `type` is the element type that x, which may be its carrier, has in the file. */
+type Reduction = (x: Tensor, axes: readonly number[], keepDims: boolean, type: ElementType) => Tensor
 
 /** A reduction over axes that an attribute gives before version `since`, an input from then on; all unless given. */
-const reduction = (f: Reduction, since = 18): Operator => onTensors(1, ([x, axes], attributes, node) => {
-  const given = numbersOf('axes', 1, node.opset < since ? [] : [x, axes], attributes)
-  if (!given?.length && attributes.int('noop_with_empty_axes', 0) !== 0) return noop(x!, f)
-  return f(x!, normaliseAxes(node.operator, given?.length ? given : undefined, x!.rank), attributes.int('keepdims', 1) !== 0)
+const reduction = (f: Reduction, since = 18): Operator => onValues(1, (inputs, attributes, node) => {
+  const [x, type] = [toTensor(inputs[0]!), elementTypeOf(inputs[0]!)]
+  const given = numbersOf('axes', 1, node.opset < since ? [] : inputs, attributes)
+  if (!given?.length && attributes.int('noop_with_empty_axes', 0) !== 0) return noop(x, f, type)
+  return f(x, normaliseAxes(node.operator, given?.length ? given : undefined, x.rank), attributes.int('keepdims', 1) !== 0, type)
 })
 
 /** No axes and `noop_with_empty_axes`: only what the operator does to each element by itself, a reduction over nothing. */
-const noop = (x: Tensor, f: Reduction): Tensor => reshape(f(reshape(x, [...x.shape, 1]), [x.rank], false), x.shape)
+const noop = (x: Tensor, f: Reduction, type: ElementType): Tensor => reshape(f(reshape(x, [...x.shape, 1]), [x.rank], false, type), x.shape)
 
-/** The extreme of no elements is ∓∞, as in NumPy with an initial value. */
-const extreme = (f: Reduction, ofNothing: number, operator: string): Reduction => (x, axes, keepDims) => {
-  if (x.dtype === 'bool') return greater(extreme(f, ofNothing, operator)(cast(x, 'float32'), axes, keepDims), 0)
-  if (!axes.some(axis => x.shape[axis] === 0)) return f(x, axes, keepDims)
-  if (!isFloat(x.dtype)) return unsupported(operator, `the extreme of no elements of ${x.dtype}`)
-  return full(keepDims ? x.shape.map((size, i) => axes.includes(i) ? 1 : size) : x.shape.filter((_, i) => !axes.includes(i)), ofNothing, x.dtype, x.backend)
+/** The extreme of no elements is the other end of the type, ∓∞ of floats, as in NumPy with an initial value. */
+const extreme = (f: Reduction, sign: 1 | -1): Reduction => (x, axes, keepDims, type) => {
+  if (x.dtype === 'bool') return greater(extreme(f, sign)(cast(x, 'float32'), axes, keepDims, 'float32'), 0)
+  if (!axes.some(axis => x.shape[axis] === 0)) return f(x, axes, keepDims, type)
+  return broadcastTo(endOf(type, x, sign), keepDims ? x.shape.map((size, i) => axes.includes(i) ? 1 : size) : x.shape.filter((_, i) => !axes.includes(i)))
+}
+
+/** The largest (1) or smallest (−1) number of a type, in the dtype that carries it. */
+function endOf(type: ElementType, { dtype, backend }: Tensor, sign: 1 | -1): Tensor {
+  const [, unsigned, bits] = /^(u?)int(\d+)$/.exec(type) ?? []
+  if (bits === undefined) return full([], sign * Infinity, dtype, backend)
+  const values = 1n << BigInt(unsigned ? bits : Number(bits) - 1)
+  const end = sign > 0 ? values - 1n : unsigned ? 0n : -values
+  return dtype === 'int64' ? tensor(BigInt64Array.of(BigInt.asIntN(64, end)), { shape: [], backend }) : tensor(Number(end), { dtype, backend })
 }
 
 /** The product along axes by halving: ⌈log₂ n⌉ multiplications deep, and its derivative is right at zeros too. */
@@ -78,13 +88,13 @@ const largestK: Operator = (inputs, attributes, node, context) => {
 export const reduce: Operators = {
   ReduceSum: reduction(sum, 13),
   ReduceMean: reduction(mean),
-  ReduceMax: reduction(extreme(amax, -Infinity, 'ReduceMax')),
-  ReduceMin: reduction(extreme(amin, Infinity, 'ReduceMin')),
+  ReduceMax: reduction(extreme(amax, -1)),
+  ReduceMin: reduction(extreme(amin, 1)),
   ReduceProd: reduction(product),
   ReduceL1: reduction((x, axes, keepDims) => sum(abs(x), axes, keepDims)),
-  ReduceL2: reduction((x, axes, keepDims) => vectorNorm(x, { axes, keepDims })),
+  ReduceL2: reduction((x, axes, keepDims) => cast(vectorNorm(isFloat(x.dtype) ? x : cast(x, 'float64'), { axes, keepDims }), x.dtype)),
   ReduceLogSum: reduction((x, axes, keepDims) => log(sum(x, axes, keepDims))),
-  ReduceLogSumExp: reduction(extreme(logSumExp, -Infinity, 'ReduceLogSumExp')),
+  ReduceLogSumExp: reduction(extreme(logSumExp, -1)),
   ReduceSumSquare: reduction((x, axes, keepDims) => sum(square(x), axes, keepDims)),
   ArgMax: indexOf(true), ArgMin: indexOf(false),
   CumSum: running(cumSum, 0), CumProd: running(cumProd, 1), TopK: largestK,

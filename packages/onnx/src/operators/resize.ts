@@ -81,7 +81,8 @@ function taps({ mode, a, excludeOutside, antialias }: Weighting, { n, scale }: A
 
 function along(x: Tensor, a: Axis, weighting: Weighting): Tensor {
   const at = Array.from({ length: a.m }, (_, i) => weighting.transform(i, a))
-  if (weighting.mode === 'nearest') return pick(x, a.axis, at.map(place => Math.min(a.n - 1, Math.max(0, weighting.rounding(place)))))
+  // whole places are met in float32, as the scales are: 3/0.6 is 5
+  if (weighting.mode === 'nearest') return pick(x, a.axis, at.map(Math.fround).map(place => Math.min(a.n - 1, Math.max(0, weighting.rounding(place)))))
   return resample(x, a.axis, taps(weighting, a, at))
 }
 
