@@ -7,4 +7,5 @@ export { opsets, type ModelNode, type ModelValue } from './import/load.ts'
 export { OnnxModule, type CustomOperator } from './import/module.ts'
 
 export { exportOnnx, type ExportInput, type ExportOptions } from './export/export.ts'
+export { exportTrainingStep, type StateRole, type TrainingState, type TrainingStepFile, type TrainingStepOptions } from './export/trainingStep.ts'
 export { decodeTensorProto, encodeTensorProto, type ExternalData } from './proto/tensor.ts'

@@ -46,7 +46,7 @@ type Exportable = Module<never, Tensor | Tensor[]> | ((...xs: Tensor[]) => Tenso
 const emitters: Emitters = { ...maps, ...views, ...compositeEmitters, ...recurrentEmitters }
 
 /** Two batch sizes to compare. Both are even, for programs that halve the batch; halves and thirds of them differ. */
-const batches: Size = [6, 10]
+export const batches: Size = [6, 10]
 
 /**
  * Writes what a module or function computes as an ONNX file. A module is exported in evaluation mode, and its parameters
@@ -109,7 +109,8 @@ function stateNames(model: Exportable, options: ExportOptions): ReadonlyMap<Vari
   return new Map(named.map(([name, variable]) => [variable, name]))
 }
 
-function valueInfo(b: Builder, name: string, { dtype, sizes }: TwinAval): ValueInfoProto {
+/** What the file says of an input or output. */
+export function valueInfo(b: Builder, name: string, { dtype, sizes }: TwinAval): ValueInfoProto {
   const dim = sizes.map(size => {
     if (isFixed(size)) return { dimValue: size[0] }
     const times = b.timesBatch(size, `the value ${name}`)
@@ -119,7 +120,7 @@ function valueInfo(b: Builder, name: string, { dtype, sizes }: TwinAval): ValueI
 }
 
 /** Writes programs, and the decompositions inside them, into one builder. */
-class Writer {
+export class Writer {
   private readonly b: Builder
   private readonly names: ReadonlyMap<Variable, string>
   private readonly written = new Map<Variable, string>()
