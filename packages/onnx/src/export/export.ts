@@ -10,6 +10,7 @@ import { compositeEmitters } from './composites.ts'
 import type { Emission, Emitters } from './emit.ts'
 import { Fuser } from './fuse.ts'
 import { maps } from './maps.ts'
+import { randomEmitters } from './random.ts'
 import { recurrentEmitters } from './recurrent.ts'
 import { isFixed, type Size, traceTwin, type Twin, type TwinAval, type TwinNode } from './twin.ts'
 import { views } from './views.ts'
@@ -43,7 +44,7 @@ export interface ExportOptions {
 
 type Exportable = Module<never, Tensor | Tensor[]> | ((...xs: Tensor[]) => Tensor | readonly Tensor[])
 
-const emitters: Emitters = { ...maps, ...views, ...compositeEmitters, ...recurrentEmitters }
+const emitters: Emitters = { ...maps, ...views, ...compositeEmitters, ...recurrentEmitters, ...randomEmitters }
 
 /** Two batch sizes to compare. Both are even, for programs that halve the batch; halves and thirds of them differ. */
 export const batches: Size = [6, 10]

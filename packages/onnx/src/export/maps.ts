@@ -5,6 +5,7 @@ import type { ConvGeometry, ConvInputParams, ConvWeightParams, DotParams, PoolGe
 import { convSize } from '@bp/ops/extend'
 import type { Builder } from './builder.ts'
 import { type Emission, type Emitter, type Emitters, fixedParams, fixedSizes, pads } from './emit.ts'
+import type { Size } from './twin.ts'
 
 const same = (operator: string): Emitter => (b, e) => b.add(operator, e.inputs)
 
@@ -60,14 +61,16 @@ const convInput: Emitter = (b, e) => {
 const convWeight: Emitter = (b, e) => {
   const p = fixedParams<ConvWeightParams>(e)
   const [x, y] = e.xs as [Emission['xs'][number], Emission['xs'][number]]
-  const [n, c, ...spatial] = fixedSizes(e, x.sizes) as [number, number, ...number[]]
+  const [n] = x.sizes as [Size]
+  const [c, ...spatial] = fixedSizes(e, x.sizes.slice(1)) as [number, ...number[]]
   const places = fixedSizes(e, y.sizes.slice(2))
   const g = p.groups
   const axes = spatial.map((_, i) => i)
-  const grouped = b.add('Transpose', [b.add('Reshape', [e.inputs[0]!, b.list([n, g, c / g, ...spatial])])], { perm: [2, 1, 0, ...axes.map(i => i + 3)] })
+  const fixed = (sizes: readonly number[]): Size[] => sizes.map((size): Size => [size, size])
+  const grouped = b.add('Transpose', [b.add('Reshape', [e.inputs[0]!, b.shape([n, ...fixed([g, c / g, ...spatial])], e.where)])], { perm: [2, 1, 0, ...axes.map(i => i + 3)] })
   const kernel = b.add('Transpose', [e.inputs[1]!], { perm: [1, 0, ...axes.map(i => i + 2)] })
   const geometry: ConvGeometry = { stride: p.dilation, dilation: p.stride, padding: p.padding, groups: g }
-  const full = b.add('Conv', [b.add('Reshape', [grouped, b.list([c / g, g * n, ...spatial])]), kernel], convAttributes(geometry, places))
+  const full = b.add('Conv', [b.add('Reshape', [grouped, b.shape([...fixed([c / g]), [g * n[0], g * n[1]], ...fixed(spatial)], e.where)]), kernel], convAttributes(geometry, places))
   const sizes = spatial.map((size, i) => convSize(size, places[i]!, p.dilation[i]!, p.padding[i]!, p.stride[i]!))
   const turned = b.add('Transpose', [full], { perm: [1, 0, ...axes.map(i => i + 2)] })
   if (sizes.every((size, i) => size === p.kernel[i])) return turned
