@@ -7,5 +7,6 @@ export { opsets, type ModelNode, type ModelValue } from './import/load.ts'
 export { OnnxModule, type CustomOperator } from './import/module.ts'
 
 export { exportOnnx, type ExportInput, type ExportOptions } from './export/export.ts'
-export { exportTrainingStep, type StateRole, type TrainingState, type TrainingStepFile, type TrainingStepOptions } from './export/trainingStep.ts'
+export { exportTrainingStep, type TrainingStepFile } from './export/trainingStep.ts'
+export type { StateRole, TrainingState, TrainingStepOptions } from './export/pureStep.ts'
 export { decodeTensorProto, encodeTensorProto, type ExternalData } from './proto/tensor.ts'

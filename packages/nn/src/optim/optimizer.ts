@@ -226,16 +226,20 @@ export abstract class Optimizer<H extends OptimizerOptions> implements Stateful 
     return result[0]
   }
 
-  /** A number that depends neither on the learning rate nor on the number of the step; `null` where it is the learning rate. */
+  /** A number that depends neither on the learning rate nor on the number of the step, which it does not ask for; `null` where it is the learning rate. */
   private constant(read: (step: number) => number, group: Group<H>, number: number): number | null {
     const { lr } = group
+    const other = 2 * lr + 1
     const value = read(number)
-    const later = read(number + 1)
-    group.lr = 2 * lr + 1
-    const faster = read(number)
-    group.lr = lr
-    if (value === later && value === faster) return value
-    if (value === later && value === lr && faster === 2 * lr + 1) return null
+    let faster: number
+    group.lr = other
+    try {
+      faster = read(number)
+    } finally {
+      group.lr = lr
+    }
+    if (read.length === 0 && faster === value) return value
+    if (read.length === 0 && value === lr && faster === other) return null
     return fail('value', this.constructor.name, 'a number of its update depends on the learning rate or on the number of the step, and cannot be written to a file. Pass now() the same in ops: now(step => lr / step, (lr, step) => div(lr, step))')
   }
 

@@ -22,6 +22,6 @@ export const shrunk = (p: Parameter, group: { readonly lr: number; readonly weig
 /** 1 − βᵗ = −(e^(t·log β) − 1), which is exact where βᵗ is close to 1. */
 export const restOfPower = (beta: number, step: Tensor): Tensor => neg(expm1(mul(step, Math.log(beta))))
 
-/** lr/(1 − βᵗ): the rate of a running mean that starts at zero. */
-export const correctedRate = (group: { readonly lr: number }, beta: number, now: Now): number | Tensor =>
-  now(step => group.lr / (1 - beta ** step), (lr, step) => div(lr, restOfPower(beta, step)))
+/** lr/(1 − β₁ᵗ): the rate of a running mean that starts at zero. */
+export const correctedRate = (group: { readonly lr: number; readonly betas: readonly [number, number] }, now: Now): number | Tensor =>
+  now(step => group.lr / (1 - group.betas[0] ** step), (lr, step) => div(lr, restOfPower(group.betas[0], step)))
