@@ -1,9 +1,9 @@
-// The emitter of random bits: Philox in 64-bit whole numbers, of which no product or sum exceeds 2⁵³, so that every runtime has the same.
+// The emitter of random bits: Philox in float64, of which no product or sum reaches 2⁵³, so that every runtime has the same and none divides whole numbers.
 
+import type { Shape } from '@bp/core'
 import { fail } from '@bp/core/extend'
 import type { Builder } from './builder.ts'
 import { bothParams, type Emission, type Emitters } from './emit.ts'
-import type { Shape } from '@bp/core'
 import { zip } from './twin.ts'
 
 const word = 2 ** 32
@@ -22,30 +22,34 @@ const rounds = 10
 function randomBits(b: Builder, e: Emission): string {
   if (b.opset < 18) fail('value', 'exportOnnx', `${e.where} draws random numbers, which operator set 18 is needed for. Export with { opset: 18 }, or without dropout`)
   const [{ shape }, other] = bothParams<{ readonly shape: Shape }>(e)
-  const column = (values: readonly number[]): string => b.constant('int64', [2, 1], BigInt64Array.from(values, BigInt))
+  const sizes = zip(shape, other.shape)
   const whole = (value: number): string => b.scalar(value, 'int64')
+  const column = (values: readonly number[]): string => b.constant('float64', [2, 1], Float64Array.from(values))
+  const times = (x: string, factor: number): string => b.add('Mul', [x, b.scalar(factor, 'float64')])
+  const upperHalf = (x: string): string => b.add('Floor', [times(x, 1 / half)])
+  const exchanged = (x: string): string => b.add('Gather', [x, b.list([1, 0])], { axis: 0 })
   const low = column(multipliers.map(m => m % half))
   const high = column(multipliers.map(m => Math.floor(m / half)))
   const key = b.add('Reshape', [b.cast(e.inputs[0]!, 'int64'), b.list([2, 1])])
-  const sizes = zip(shape, other.shape)
   const count = b.add('ReduceProd', [b.shape(sizes, e.where)], { keepdims: 0 })
   const counter = b.add('Unsqueeze', [b.add('Range', [whole(0), count, whole(1)]), b.list([0])])
   const zeros = b.add('Mul', [counter, whole(0)])
-  const exchange = (x: string): string => b.add('Gather', [x, b.list([1, 0])], { axis: 0 })
   let even = b.add('Concat', [counter, zeros], { axis: 0 })
   let odd = b.add('Concat', [zeros, zeros], { axis: 0 })
   for (let round = 0; round < rounds; round++) {
-    // x·m = x·(2¹⁶·high + low) = 2¹⁶·upper + lower mod 2¹⁶
-    const lower = b.add('Mul', [even, low])
-    const upper = b.add('Add', [b.add('Mul', [even, high]), b.add('Div', [lower, whole(half)])])
-    const h = b.add('Div', [upper, whole(half)])
-    const l = b.add('Add', [b.add('Mul', [b.add('Mod', [upper, whole(half)]), whole(half)]), b.add('Mod', [lower, whole(half)])])
-    const keys = b.add('Mod', [b.add('Add', [key, column(weyl.map(w => round * w % word))]), whole(word)])
-    even = b.add('BitwiseXor', [b.add('BitwiseXor', [exchange(h), odd]), keys])
-    odd = exchange(l)
+    // x·m = 2¹⁶·upper + lower mod 2¹⁶ with lower = x·(m mod 2¹⁶), upper = x·⌊m/2¹⁶⌋ + ⌊lower/2¹⁶⌋
+    const x = b.cast(even, 'float64')
+    const lower = b.add('Mul', [x, low])
+    const carried = upperHalf(lower)
+    const upper = b.add('Add', [b.add('Mul', [x, high]), carried])
+    const h = upperHalf(upper)
+    const l = b.add('Add', [times(b.add('Sub', [upper, times(h, half)]), half), b.add('Sub', [lower, times(carried, half)])])
+    const keys = b.add('Mod', [b.add('Add', [key, b.constant('int64', [2, 1], BigInt64Array.from(weyl, w => BigInt(round * w % word)))]), whole(word)])
+    even = b.add('BitwiseXor', [exchanged(b.cast(h, 'int64')), b.add('BitwiseXor', [odd, keys])])
+    odd = exchanged(b.cast(l, 'int64'))
   }
-  const first = b.add('Squeeze', [b.add('Slice', [even, b.list([0]), b.list([1]), b.list([0])]), b.list([0])])
-  return b.add('Reshape', [b.cast(b.add('Div', [first, whole(2 ** 8)]), 'int32'), b.shape(sizes, e.where)])
+  const first = b.add('Slice', [even, b.list([0]), b.list([1]), b.list([0])])
+  return b.cast(b.add('Reshape', [b.add('Floor', [times(b.cast(first, 'float64'), 2 ** -8)]), b.shape(sizes, e.where)]), 'int32')
 }
 
 /** Random numbers. */
