@@ -1,7 +1,7 @@
 // A training step as a function without side effects: what it reads and assigns are its arguments and results.
 
 import { add, type DType, type Shape, Tensor, tensor, type Variable } from '@bp/core'
-import { describe, fail, type Graph, runGraph, simplify, trace } from '@bp/core/extend'
+import { describe, fail, type Graph, runGraph, trace } from '@bp/core/extend'
 import { type AnyOptimizer, clipGradNorm, clipGradValue, type Module, type Parameter } from '@bp/nn'
 import { cast } from '@bp/ops'
 import type { ExportInput } from './export.ts'
@@ -130,7 +130,7 @@ export class PureStep<Output> {
   private trace(batch: readonly Spec[]): Program {
     const { optimiser, inputs, loss: criterion, clipNorm, clipValue } = this.options
     const scalars = [...optimiser.groups, null].map((): Spec => ({ dtype: 'float32', shape: [] }))
-    const { graph } = simplify(trace((...xs) => {
+    const graph = trace((...xs) => {
       const loss = criterion(this.model.forward(...xs.slice(0, inputs.length) as never), ...xs.slice(inputs.length, batch.length))
       if (!((loss as unknown) instanceof Tensor) || loss.size !== 1) fail('shape', 'exportTrainingStep', `the loss must be a scalar, got ${(loss as unknown) instanceof Tensor ? describe(loss) : typeof loss}. Reduce it with mean or sum`)
       loss.backward()
@@ -138,7 +138,7 @@ export class PureStep<Output> {
       const norm = clipNorm === undefined ? [] : [clipGradNorm(optimiser.parameters(), clipNorm)]
       optimiser.stepWith({ rates: xs.slice(batch.length, -1), step: xs.at(-1)! })
       return [loss, ...norm]
-    }, [...batch, ...scalars]))
+    }, [...batch, ...scalars])
     if (graph.live.length > 0) fail('value', 'exportTrainingStep', 'the loss reads a number that changes from run to run, which a file cannot. Make it an input among the targets')
     const number = graph.inputs.at(-1)!.id
     return { graph, counted: graph.nodes.some(node => node.inputs.includes(number)) }

@@ -7,6 +7,7 @@ import { attributeType, encodeModel, type GraphProto, type TensorProto } from '.
 import { writeTensor } from '../proto/tensor.ts'
 import { Builder } from './builder.ts'
 import { batches, type ExportInput, valueInfo, Writer } from './export.ts'
+import { withoutRepeats } from './merge.ts'
 import { PureStep, type TrainingState, type TrainingStepOptions, withoutGradients } from './pureStep.ts'
 import { type Size, traceTwin, type TwinAval } from './twin.ts'
 
@@ -66,7 +67,7 @@ export function exportTrainingStep<Output>(model: Module<never, Output>, options
   const rates = optimiser.groups.map(({ lr }, i) => ({ input: optimiser.groups.length === 1 ? 'lr' : `lr.${i}`, initial: tensor(lr) }))
   const fixed = [...rates, ...state].map(({ initial }): TwinAval => ({ dtype: initial.dtype, sizes: initial.shape.map((n): Size => [n, n]) }))
   const avals = [...batch, ...fixed]
-  const twin = alone(() => traceTwin((...xs) => step.run(xs.slice(0, batch.length), xs.slice(batch.length, batch.length + rates.length), xs.slice(batch.length + rates.length)), avals))
+  const twin = alone(() => withoutRepeats(traceTwin((...xs) => step.run(xs.slice(0, batch.length), xs.slice(batch.length, batch.length + rates.length), xs.slice(batch.length + rates.length)), avals)))
   const given = [...rates, ...state]
   const names = [...specs.map(({ name }) => name), ...given.map(({ input }) => input)]
   const open = specs.find(({ dynamicBatch }) => dynamicBatch)
