@@ -4,7 +4,8 @@ import type { DType } from '@bp/core'
 import type { ConvGeometry, ConvInputParams, ConvWeightParams, DotParams, PoolGeometry } from '@bp/ops/extend'
 import { convSize } from '@bp/ops/extend'
 import type { Builder } from './builder.ts'
-import { type Emission, type Emitter, type Emitters, fixedParams, fixedSizes, pads } from './emit.ts'
+import { type Emission, type Emitter, type Emitters, everyParams, fixedParams, fixedSizes, pads } from './emit.ts'
+import type { Size } from './sizes.ts'
 
 const same = (operator: string): Emitter => (b, e) => b.add(operator, e.inputs)
 
@@ -46,10 +47,11 @@ export const convAttributes = (p: ConvGeometry, kernel: readonly number[]): Reco
 const conv: Emitter = (b, e) => b.add('Conv', e.inputs, convAttributes(fixedParams<ConvGeometry>(e), fixedSizes(e, e.xs[1]!.sizes.slice(2))))
 
 const convInput: Emitter = (b, e) => {
-  const p = fixedParams<ConvInputParams>(e)
+  const all = everyParams<ConvInputParams>(e)
+  const [p] = all as [ConvInputParams]
   const kernel = fixedSizes(e, e.xs[1]!.sizes.slice(2))
-  const spatial = fixedSizes(e, e.xs[0]!.sizes.slice(2))
-  const extra = p.size.map((n, i) => n - ((spatial[i]! - 1) * p.stride[i]! - p.padding[i]![0] - p.padding[i]![1] + p.dilation[i]! * (kernel[i]! - 1) + 1))
+  const least = (size: number, i: number): number => (size - 1) * p.stride[i]! - p.padding[i]![0] - p.padding[i]![1] + p.dilation[i]! * (kernel[i]! - 1) + 1
+  const extra = fixedSizes(e, e.xs[0]!.sizes.slice(2).map((size, i) => size.map((n, point) => all[point]!.size[i]! - least(n, i))))
   return b.add('ConvTranspose', e.inputs, { ...convAttributes(p, kernel), ...extra.every(n => n === 0) ? {} : { output_padding: extra } })
 }
 
@@ -60,14 +62,16 @@ const convInput: Emitter = (b, e) => {
 const convWeight: Emitter = (b, e) => {
   const p = fixedParams<ConvWeightParams>(e)
   const [x, y] = e.xs as [Emission['xs'][number], Emission['xs'][number]]
-  const [n, c, ...spatial] = fixedSizes(e, x.sizes) as [number, number, ...number[]]
+  const [n, channels, ...open] = x.sizes as [Size, Size, ...Size[]]
+  const [c, ...spatial] = fixedSizes(e, [channels, ...open]) as [number, ...number[]]
   const places = fixedSizes(e, y.sizes.slice(2))
   const g = p.groups
   const axes = spatial.map((_, i) => i)
-  const grouped = b.add('Transpose', [b.add('Reshape', [e.inputs[0]!, b.list([n, g, c / g, ...spatial])])], { perm: [2, 1, 0, ...axes.map(i => i + 3)] })
+  const fixed = (...sizes: number[]): Size[] => sizes.map(size => b.dims.open.fixed(size))
+  const grouped = b.add('Transpose', [b.add('Reshape', [e.inputs[0]!, b.dims.list([n, ...fixed(g, c / g, ...spatial)], e.where)])], { perm: [2, 1, 0, ...axes.map(i => i + 3)] })
   const kernel = b.add('Transpose', [e.inputs[1]!], { perm: [1, 0, ...axes.map(i => i + 2)] })
   const geometry: ConvGeometry = { stride: p.dilation, dilation: p.stride, padding: p.padding, groups: g }
-  const full = b.add('Conv', [b.add('Reshape', [grouped, b.list([c / g, g * n, ...spatial])]), kernel], convAttributes(geometry, places))
+  const full = b.add('Conv', [b.add('Reshape', [grouped, b.dims.list([...fixed(c / g), n.map(size => g * size), ...fixed(...spatial)], e.where)]), kernel], convAttributes(geometry, places))
   const sizes = spatial.map((size, i) => convSize(size, places[i]!, p.dilation[i]!, p.padding[i]!, p.stride[i]!))
   const turned = b.add('Transpose', [full], { perm: [1, 0, ...axes.map(i => i + 2)] })
   if (sizes.every((size, i) => size === p.kernel[i])) return turned

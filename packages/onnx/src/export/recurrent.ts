@@ -50,7 +50,7 @@ const layer = ({ operator, order, attributes = {} }: Form, usual: readonly Activ
   return results.map((y, i) => b.add('Squeeze', [y, b.list([i === 0 ? 1 : 0])]))
 }
 
-const hiddenOf = (e: Emission, given: readonly RecurrenceOperand[]): number => e.xs[given.indexOf('hh')]!.sizes[1]![0]
+const hiddenOf = (e: Emission, given: readonly RecurrenceOperand[]): number => e.xs[given.indexOf('hh')]!.sizes[1]![0]!
 
 /** Inputs without those left out at the end. */
 const withoutTail = (inputs: readonly string[]): string[] => inputs.slice(0, inputs.findLastIndex(input => input !== '') + 1)

@@ -1,0 +1,111 @@
+// Writes traced programs, and the decompositions and functions inside them, into a graph under construction.
+
+import type { Tensor, Variable } from '@bp/core'
+import { type AnyRow, fail, type Id } from '@bp/core/extend'
+import type { Builder } from './builder.ts'
+import { compositeEmitters } from './composites.ts'
+import type { CustomOperators, CustomWriter } from './custom.ts'
+import type { Emission, Emitters } from './emit.ts'
+import { Fuser } from './fuse.ts'
+import { maps } from './maps.ts'
+import { recurrentEmitters } from './recurrent.ts'
+import { isFixed } from './sizes.ts'
+import { printParams, traceTwin, type Twin, type TwinAval, type TwinNode } from './twin.ts'
+import { views } from './views.ts'
+
+const emitters: Emitters = { ...maps, ...views, ...compositeEmitters, ...recurrentEmitters }
+
+/** How a {@link Writer} writes. */
+export interface WriterOptions {
+  /** What variables are called; those without a name get one. */
+  readonly names: ReadonlyMap<Variable, string>
+  /** Whether composites are written as one operator where ONNX has it; true unless given. */
+  readonly composites?: boolean
+  /** Rows written as operators of other domains. */
+  readonly custom?: { readonly operators: CustomOperators; readonly write: CustomWriter }
+}
+
+/** Writes programs into one builder. */
+export class Writer {
+  private readonly b: Builder
+  private readonly options: WriterOptions
+  private readonly written = new Map<Variable, string>()
+
+  constructor(b: Builder, options: WriterOptions) {
+    this.b = b
+    this.options = options
+  }
+
+  /** Writes the whole program and returns the names of its outputs. */
+  write(twin: Twin, inputs: readonly string[], outputNames?: readonly string[]): string[] {
+    if (outputNames && outputNames.length !== twin.outputs.length) fail('value', 'exportOnnx', `the model has ${twin.outputs.length} outputs, got ${outputNames.length} names for them`)
+    const outputs = twin.outputs.map((_, i) => this.b.claim(outputNames?.[i] ?? (twin.outputs.length === 1 ? 'output' : `output_${i}`)))
+    this.b.rename(this.inline(twin, inputs), outputs)
+    return outputs
+  }
+
+  /** Writes the ops of a program on operands that have names, and returns the names of its results. */
+  inline(twin: Twin, inputs: readonly string[]): string[] {
+    const values = new Map<Id, string>()
+    const set = (id: Id, name: string): void => {
+      values.set(id, name)
+      this.b.dims.learn(name, twin.avals.get(id)!.sizes)
+    }
+    twin.inputs.forEach((id, i) => { set(id, inputs[i]!) })
+    for (const { id, value } of twin.variables) set(id, this.variable(value))
+    for (const { id, value } of twin.constants) set(id, this.constant(value, twin.avals.get(id)!))
+    const name = (id: Id): string => values.get(id)!
+    const fuser = new Fuser(twin, this.options.composites ?? true)
+    const done = new Set<TwinNode>()
+    twin.nodes.forEach((node, i) => {
+      if (done.has(node)) return
+      const fusion = fuser.at(node, this.b)
+      if (fusion) {
+        for (const swallowed of fusion.swallowed) done.add(swallowed)
+        set(fusion.output, fusion.emit(name))
+        return
+      }
+      const results = this.node(twin, node, node.inputs.map(name), `${node.row.name} (op ${i + 1} of ${twin.nodes.length})`)
+      node.outputs.forEach((id, k) => { set(id, results[k]!) })
+    })
+    return twin.outputs.map(name)
+  }
+
+  /** The program that a row stands for. */
+  decomposed({ row, params }: TwinNode, xs: readonly TwinAval[]): Twin {
+    return traceTwin((ys, point) => row.decompose!(ys, params[point]) as Tensor | Tensor[], xs, this.b.dims.open.points, params.some(p => printParams(p) !== printParams(params[0])))
+  }
+
+  private node(twin: Twin, node: TwinNode, inputs: readonly string[], where: string): string[] {
+    const { row } = node
+    const xs = node.inputs.map(id => twin.avals.get(id)!)
+    const emission: Emission = { node, inputs, xs, ys: node.outputs.map(id => twin.avals.get(id)!), where }
+    const { custom } = this.options
+    if (custom && Object.hasOwn(custom.operators, row.name)) return custom.write(this.b, emission, custom.operators[row.name]!, row.decompose && (() => this.decomposed(node, xs)))
+    const emitter = this.emitter(row)
+    const result = emitter?.(this.b, emission) ?? null
+    if (result !== null) return [result].flat()
+    if (row.decompose === null) return fail('value', 'exportOnnx', `${where} has no counterpart in ONNX and no decomposition. Give its row a decompose in terms of ops that have one`)
+    return this.inline(this.decomposed(node, xs), inputs)
+  }
+
+  private emitter(row: AnyRow): Emitters[string] | undefined {
+    if (row.diff.kind === 'composite' && this.options.composites === false) return undefined
+    return Object.hasOwn(emitters, row.name) ? emitters[row.name] : undefined
+  }
+
+  private variable(value: Variable): string {
+    const known = this.written.get(value)
+    if (known !== undefined) return known
+    const given = this.options.names.get(value)
+    const name = given === undefined ? this.b.fresh('parameter') : this.b.claim(given)
+    this.b.initialise(name, value)
+    this.written.set(value, name)
+    return name
+  }
+
+  private constant(value: Tensor, { sizes }: TwinAval): string {
+    if (!sizes.every(isFixed)) return fail('value', 'exportOnnx', `a tensor that the function makes from data has a shape that depends on an open dimension, [${sizes.map(([n]) => n).join(',')}]. Make it with ops, or export at fixed sizes`)
+    return this.b.constant(value.dtype, value.shape, value.dataSync())
+  }
+}
