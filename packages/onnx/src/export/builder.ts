@@ -5,6 +5,7 @@ import { convert, fail, sizeOf } from '@bp/core/extend'
 import { type AttributeProto, attributeType, type NodeProto, type TensorProto } from '../proto/proto.ts'
 import { dtypeCodes, writeTensor } from '../proto/tensor.ts'
 import { Dimensions } from './dimensions.ts'
+import { Origins } from './origins.ts'
 import { isFixed, OpenDimensions, type Size } from './sizes.ts'
 
 /** An attribute: a whole number or a text, a list of either, or a float where it is wrapped as such. */
@@ -29,6 +30,15 @@ function attribute(name: string, value: AttributeValue): AttributeProto {
 
 const areTexts = (list: readonly number[] | readonly string[]): list is readonly string[] => typeof list[0] === 'string'
 
+/** Each dtype with those whose every number it holds. */
+const subsets: Readonly<Record<DType, readonly DType[]>> = {
+  bool: ['bool'], uint8: ['bool', 'uint8'], int32: ['bool', 'uint8', 'int32'], int64: ['bool', 'uint8', 'int32', 'int64'],
+  float16: ['bool', 'uint8', 'float16'], float32: ['bool', 'uint8', 'float16', 'float32'], float64: ['bool', 'uint8', 'int32', 'float16', 'float32', 'float64'],
+}
+
+/** Whether a dtype holds every number of another. */
+const holds = (dtype: DType, other: DType): boolean => subsets[dtype].includes(other)
+
 /** An end beyond any axis: the largest whole number that survives as a double. */
 export const toTheEnd: number = Number.MAX_SAFE_INTEGER
 
@@ -38,7 +48,12 @@ export class Builder {
   readonly initialisers: TensorProto[] = []
   readonly opset: number
   readonly dims: Dimensions
+  readonly origins = new Origins()
+  private readonly made = new Map<string, readonly string[]>()
+  private readonly makers = new Map<string, NodeProto>()
+  private readonly casts = new Map<string, { readonly x: string; readonly from: DType }>()
   private readonly taken = new Set<string>()
+  private readonly generated = new Set<string>()
   private readonly counts = new Map<string, number>()
   private readonly shared = new Map<string, string>()
 
@@ -61,7 +76,9 @@ export class Builder {
       const n = this.counts.get(base) ?? 0
       this.counts.set(base, n + 1)
       const name = `${n === 0 ? base : `${base}_${n}`}${after}`
-      if (!this.taken.has(name)) return this.claim(name)
+      if (this.taken.has(name)) continue
+      this.generated.add(name)
+      return this.claim(name)
     }
   }
 
@@ -70,16 +87,28 @@ export class Builder {
     return this.addMany(operator, inputs, 1, attributes)[0]!
   }
 
-  /** Adds a node with several outputs. */
+  /** Adds a node with several outputs; what has been computed before is not computed again. */
   addMany(operator: string, inputs: readonly string[], outputs: number, attributes: Readonly<Record<string, AttributeValue>> = {}, domain = ''): string[] {
+    const key = `${domain}:${operator}:${outputs}(${inputs.join()})${JSON.stringify(attributes)}`
+    const known = this.made.get(key)
+    if (known) return [...known]
     const names = Array.from({ length: outputs }, () => this.fresh(`/${operator}`, '_output_0'))
     this.emit(operator, inputs, names, attributes, domain)
+    this.made.set(key, names)
     return names
   }
 
   /** Adds a node whose outputs are already named. */
   emit(operator: string, inputs: readonly string[], outputs: readonly string[], attributes: Readonly<Record<string, AttributeValue>> = {}, domain = ''): void {
-    this.nodes.push({ ...domain !== '' && { domain }, opType: operator, name: outputs[0]!.replace(/_output_0$/, ''), input: [...inputs], output: [...outputs], attribute: Object.entries(attributes).map(([name, value]) => attribute(name, value)) })
+    const node = { ...domain !== '' && { domain }, opType: operator, name: outputs[0]!.replace(/_output_0$/, ''), input: [...inputs], output: [...outputs], attribute: Object.entries(attributes).map(([name, value]) => attribute(name, value)) }
+    this.nodes.push(node)
+    for (const output of outputs) this.makers.set(output, node)
+  }
+
+  /** The operands of the node that makes a value, where it is of the operator named. */
+  operandsOf(name: string, operator: string): readonly string[] | null {
+    const node = this.makers.get(name)
+    return node?.opType === operator ? node.input ?? [] : null
   }
 
   /** A constant, once for each value; named so that importers tell it from a parameter. */
@@ -91,6 +120,7 @@ export class Builder {
     const name = this.fresh('/Constant', '_output_0')
     this.nodes.push({ opType: 'Constant', name: name.replace(/_output_0$/, ''), input: [], output: [name], attribute: [{ name: 'value', type: attributeType('TENSOR'), t: writeTensor('', { dtype, shape, data }) }] })
     if (small) this.shared.set(key, name)
+    if (small && data.every((x: number | bigint) => x === 0 || x === 0n)) this.origins.zeros.add(name)
     return name
   }
 
@@ -103,16 +133,10 @@ export class Builder {
     return this.constant('int64', [values.length], convert(values, 'int64'))
   }
 
-  /** What `make` writes, written once for each key. */
-  once(key: string, make: () => string): string {
-    const known = this.shared.get(key)
-    if (known !== undefined) return known
-    const name = make()
-    this.shared.set(key, name)
-    return name
-  }
-
-  /** Gives results their names as outputs, by an Identity where a value is an output twice or no result of a node, and drops what none needs. */
+  /**
+   * Gives results their names as outputs, by an Identity where a value is an output twice or no result of a node; drops what none
+   * needs, and numbers the rest anew.
+   */
   rename(results: readonly string[], outputs: readonly string[]): void {
     const made = new Map(this.nodes.flatMap(node => (node.output ?? []).map(name => [name, node] as const)))
     const renamed = new Map<string, string>()
@@ -120,11 +144,19 @@ export class Builder {
       if (made.has(name) && !renamed.has(name) && made.get(name)!.opType !== 'Constant') renamed.set(name, outputs[i]!)
       else this.emit('Identity', [renamed.get(name) ?? name], [outputs[i]!])
     })
-    for (const node of this.nodes) {
-      node.input = (node.input ?? []).map(name => renamed.get(name) ?? name)
-      node.output = (node.output ?? []).map(name => renamed.get(name) ?? name)
-    }
+    this.renameAll(renamed)
     this.sweep(outputs)
+    for (const name of this.generated) this.taken.delete(name)
+    this.counts.clear()
+    this.renameAll(new Map(this.nodes.flatMap(node => (node.output ?? []).filter(name => this.generated.has(name) && name.startsWith('/')).map(name => [name, this.fresh(`/${node.opType}`, '_output_0')] as const))))
+  }
+
+  private renameAll(names: ReadonlyMap<string, string>): void {
+    for (const node of this.nodes) {
+      node.input = (node.input ?? []).map(name => names.get(name) ?? name)
+      node.output = (node.output ?? []).map(name => names.get(name) ?? name)
+      node.name = node.output[0]!.replace(/_output_0$/, '')
+    }
   }
 
   /** Stores a tensor under a name. */
@@ -142,9 +174,14 @@ export class Builder {
     }).reverse()
   }
 
-  /** Cast to a dtype. */
-  cast(x: string, dtype: DType): string {
-    return this.add('Cast', [x], { to: dtypeCodes[dtype] })
+  /** Cast from one dtype to another; of two casts, the first of which loses nothing, one is left at most. */
+  cast(x: string, from: DType, to: DType): string {
+    const before = this.casts.get(x)
+    const [operand, of] = before && holds(from, before.from) ? [before.x, before.from] : [x, from]
+    if (of === to) return operand
+    const name = this.add('Cast', [operand], { to: dtypeCodes[to] })
+    this.casts.set(name, { x: operand, from: of })
+    return name
   }
 
   /** A reduction, with its axes where the operator set has them. */

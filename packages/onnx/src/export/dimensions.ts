@@ -35,8 +35,9 @@ export class Dimensions {
     this.sources = sources
   }
 
-  /** Remembers that sizes can be read off a value. */
+  /** Remembers a value's sizes, which can be read off it. */
   learn(name: string, sizes: readonly Size[]): void {
+    this.b.origins.sized(name, sizes)
     sizes.forEach((size, axis) => {
       if (!isFixed(size) && !this.known.has(size.join())) this.known.set(size.join(), { name, axis, size })
     })
@@ -65,7 +66,7 @@ export class Dimensions {
       }
     }
     flush()
-    return groups.length === 1 ? groups[0]! : this.b.once(`list:${groups.join()}`, () => this.b.add('Concat', groups, { axis: 0 }))
+    return groups.length === 1 ? groups[0]! : this.b.add('Concat', groups, { axis: 0 })
   }
 
   /** A number of the program as a scalar. */
@@ -75,10 +76,7 @@ export class Dimensions {
       if (!n.every((count, i) => Math.abs(forward(count) - values[i]!) <= 1e-12 * Math.abs(values[i]!))) continue
       const list = this.one(n)
       if (list === null) continue
-      return this.b.once(`number:${values.join()}:${dtype}`, () => {
-        const scalar = this.b.add('Squeeze', [list, this.b.list([0])])
-        return emit(this.b, dtype === 'int64' ? scalar : this.b.cast(scalar, dtype), dtype)
-      })
+      return emit(this.b, this.b.cast(this.b.add('Squeeze', [list, this.b.list([0])]), 'int64', dtype), dtype)
     }
     return fail('value', 'exportOnnx', `${where} uses a number that is ${this.open.describe(values)}, which does not follow from the open dimensions. Export at fixed sizes`)
   }
@@ -90,7 +88,7 @@ export class Dimensions {
     const place = this.known.get(size.join())
     if (place) return this.read(place)
     const product = this.productOf(size)
-    if (product) return this.b.once(`product:${product.join()}`, () => this.b.add('Mul', product))
+    if (product) return this.b.add('Mul', product)
     const parts = this.computable(size, true)
     return parts && this.compute(parts)
   }
@@ -119,20 +117,20 @@ export class Dimensions {
   }
 
   private read({ name, axis }: Place): string {
-    return this.b.once(`size:${name}:${axis}`, () => this.b.add('Slice', [this.b.once(`shape:${name}`, () => this.b.add('Shape', [name])), this.b.list([axis]), this.b.list([axis + 1])]))
+    return this.b.add('Slice', [this.b.add('Shape', [name]), this.b.list([axis]), this.b.list([axis + 1])])
   }
 
   private compute(formula: Formula): string {
     const { b } = this
     const symbol = (name: string): string => this.read(this.sources.get(name)!)
-    const scaled = (x: string, n: number): string => n === 1 ? x : b.once(`${x}*${n}`, () => b.add('Mul', [x, b.list([n])]))
+    const scaled = (x: string, n: number): string => n === 1 ? x : b.add('Mul', [x, b.list([n])])
     if (formula.kind === 'product') {
       const factors = formula.powers.flatMap(([name, power]) => new Array<string>(power).fill(symbol(name)))
-      const all = factors.reduce((x, y) => b.once(`${x}*${y}`, () => b.add('Mul', [x, y])))
+      const all = factors.reduce((x, y) => b.add('Mul', [x, y]))
       const whole = scaled(all, formula.times)
-      return formula.over === 1 ? whole : b.once(`${whole}/${formula.over}`, () => b.add('Div', [whole, b.list([formula.over])]))
+      return formula.over === 1 ? whole : b.add('Div', [whole, b.list([formula.over])])
     }
     const terms = formula.terms.map(([name, n]) => scaled(symbol(name), n))
-    return [...terms, ...formula.plus === 0 ? [] : [b.list([formula.plus])]].reduce((x, y) => b.once(`${x}+${y}`, () => b.add('Add', [x, y])))
+    return [...terms, ...formula.plus === 0 ? [] : [b.list([formula.plus])]].reduce((x, y) => b.add('Add', [x, y]))
   }
 }

@@ -9,6 +9,33 @@ import type { Size } from './sizes.ts'
 
 const same = (operator: string): Emitter => (b, e) => b.add(operator, e.inputs)
 
+/** a + b; of 0 + b and of (a − b) + b in whole numbers only b and a are left. */
+function add(b: Builder, e: Emission): string {
+  const [y] = e.ys as [Emission['ys'][number]]
+  for (const [i, other] of [[0, 1], [1, 0]] as const) {
+    const [x, z] = [e.inputs[i]!, e.inputs[other]!]
+    if (b.origins.zeros.has(x) && b.origins.hasSizes(z, y.sizes)) return z
+    const difference = y.dtype.startsWith('int') ? b.operandsOf(x, 'Sub') : null
+    if (difference?.[1] === z && b.origins.hasSizes(difference[0]!, y.sizes)) return difference[0]!
+  }
+  return b.add('Add', e.inputs)
+}
+
+/** x = x, which is false of NaN alone. */
+const equal: Emitter = (b, e) => e.inputs[0] === e.inputs[1] && e.xs[0]!.dtype.startsWith('float') ? b.add('Not', [b.add('IsNaN', [e.inputs[0]!])]) : b.add('Equal', e.inputs)
+
+/** A choice. An index that has been counted from the end already, where it was negative, is left as it is. */
+function select(b: Builder, e: Emission): string {
+  const fromEnd = (condition: string, moved: string, x: string): string | null => {
+    const [less, add] = [b.operandsOf(condition, 'Less'), b.operandsOf(moved, 'Add')]
+    return less?.[0] === x && add?.[0] === x ? `${less[1]} ${add[1]}` : null
+  }
+  const [condition, moved, x] = e.inputs as [string, string, string]
+  const inner = b.operandsOf(b.origins.unshaped(x, []).x, 'Where') as [string, string, string] | null
+  const way = fromEnd(condition, moved, x)
+  return inner && way !== null && fromEnd(...inner) === way ? x : b.add('Where', e.inputs)
+}
+
 /** eˣ − 1 = tanh(x/2)·(eˣ + 1), which is exact near 0 where eˣ − 1 is not. */
 function expm1(b: Builder, e: Emission): string {
   const { dtype } = e.xs[0]!
@@ -28,6 +55,16 @@ function log1p(b: Builder, e: Emission): string {
   const scale = b.add('Where', [small, one, b.add('Sub', [u, one])])
   const exact = b.add('Where', [small, x, b.add('Mul', [x, b.add('Div', [log, scale])])])
   return b.add('Where', [b.add('Equal', [u, x]), log, exact])
+}
+
+/** sin(πx)/(πx), 1 at 0; its derivatives have no counterpart. */
+const sinc: Emitter = (b, e) => {
+  if (fixedParams<{ readonly order: number }>(e).order > 0) return null
+  const { dtype } = e.xs[0]!
+  const z = b.add('Mul', [e.inputs[0]!, b.scalar(Math.PI, dtype)])
+  const zero = b.add('Equal', [z, b.scalar(0, dtype)])
+  const one = b.scalar(1, dtype)
+  return b.add('Where', [zero, one, b.add('Div', [b.add('Sin', [z]), b.add('Where', [zero, one, z])])])
 }
 
 /** A·B with either read transposed. */
@@ -84,13 +121,15 @@ export const poolAttributes = (p: PoolGeometry): Record<string, readonly number[
 
 /** Elementwise ops and contractions. */
 export const maps: Emitters = {
-  add: same('Add'), sub: same('Sub'), mul: same('Mul'), div: same('Div'), pow: same('Pow'), maximum: same('Max'), minimum: same('Min'),
+  add, sub: same('Sub'), mul: same('Mul'), div: same('Div'), pow: same('Pow'), maximum: same('Max'), minimum: same('Min'),
   neg: same('Neg'), abs: same('Abs'), sign: same('Sign'), floor: same('Floor'), round: same('Round'),
   exp: same('Exp'), log: same('Log'), sqrt: same('Sqrt'), tanh: same('Tanh'), sigmoid: same('Sigmoid'), erf: same('Erf'), relu: same('Relu'), expm1, log1p,
   sin: same('Sin'), cos: same('Cos'), tan: same('Tan'), asin: same('Asin'), acos: same('Acos'), atan: same('Atan'),
-  equal: same('Equal'), less: same('Less'), lessEqual: same('LessOrEqual'),
-  logicalNot: same('Not'), logicalAnd: same('And'), logicalOr: same('Or'), select: same('Where'),
-  cast: (b, e) => b.cast(e.inputs[0]!, fixedParams<{ readonly dtype: DType }>(e).dtype),
-  dot, conv, convInput, convWeight,
-  poolArgMax: (b, e) => b.cast(b.addMany('MaxPool', e.inputs, 2, poolAttributes(fixedParams<PoolGeometry>(e)))[1]!, 'int32'),
+  equal, less: same('Less'), lessEqual: same('LessOrEqual'),
+  logicalNot: (b, e) => b.operandsOf(e.inputs[0]!, 'Not')?.[0] ?? b.add('Not', e.inputs),
+  logicalAnd: same('And'), logicalOr: same('Or'), select,
+  cast: (b, e) => b.cast(e.inputs[0]!, e.xs[0]!.dtype, fixedParams<{ readonly dtype: DType }>(e).dtype),
+  dot, conv, convInput, convWeight, sinc, det: same('Det'),
+  erfc: (b, e) => b.add('Sub', [b.scalar(1, e.xs[0]!.dtype), b.add('Erf', e.inputs)]),
+  poolArgMax: (b, e) => b.cast(b.addMany('MaxPool', e.inputs, 2, poolAttributes(fixedParams<PoolGeometry>(e)))[1]!, 'int64', 'int32'),
 }

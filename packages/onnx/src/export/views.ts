@@ -4,11 +4,19 @@ import type { DType } from '@bp/core'
 import { convert, type FillParams } from '@bp/core/extend'
 import type { PadParams, SliceParams } from '@bp/ops/extend'
 import { type Builder, toTheEnd } from './builder.ts'
-import { everyParams, everywhere, type Emission, type Emitters, fixedParams, fixedSizes } from './emit.ts'
+import { everyParams, everywhere, type Emission, type Emitters, fixedParams } from './emit.ts'
+import type { Part } from './origins.ts'
 import { isFixed, sameSize, type Size, zip } from './sizes.ts'
 
+/** The operand with other axes. Of several reshapes in a row one is left, or none. */
+export function reshapeTo(b: Builder, operand: string, sizes: readonly Size[], to: readonly Size[], where: string): string {
+  const { x, from } = b.origins.unshaped(operand, sizes)
+  if (from.length === to.length && from.every((size, i) => sameSize(size, to[i]!))) return x
+  return b.origins.shaped(writeReshape(b, x, from, to, where), x, from)
+}
+
 /** The target of a reshape: −1 for one size that is open, 0 for one that is the operand's at the same place. */
-function reshapeTo(b: Builder, x: string, from: readonly Size[], to: readonly Size[], where: string): string {
+function writeReshape(b: Builder, x: string, from: readonly Size[], to: readonly Size[], where: string): string {
   const open = to.flatMap((size, i) => isFixed(size) ? [] : i)
   const empty = to.some(size => size.includes(0))
   if (open.length <= 1 && !(empty && open.length === 1)) return b.add('Reshape', [x, b.list(to.map(([n], i) => i === open[0] ? -1 : n!))], empty ? { allowzero: 1 } : {})
@@ -42,16 +50,35 @@ function placed(place: Size, size: Size): Size {
   return !isFixed(place) && isFixed(back) && back[0]! < 0 ? back : place
 }
 
+/** A range of an axis; one that lies where a value was joined with others is that value. */
+export function cut(b: Builder, part: Part, where: string): string {
+  const { x, axis, size, start, end } = part
+  const joined = b.origins.partOf(part)
+  if (joined !== null) return joined
+  const ends = sameSize(end, size) ? b.list([toTheEnd]) : b.dims.list([placed(end, size)], where)
+  return b.origins.cut(b.add('Slice', [x, b.dims.list([placed(start, size)], where), ends, b.list([axis])]), part)
+}
+
 function slice(b: Builder, e: Emission): string {
   const all = everyParams<SliceParams>(e)
   const sizes = e.xs[0]!.sizes
   const toEnd = (i: number): boolean => all.every((p, k) => p.ends[i]! >= sizes[i]![k]!)
   const axes = sizes.flatMap((_, i) => toEnd(i) && all.every(p => p.starts[i] === 0 && p.steps[i] === 1) ? [] : i)
-  if (axes.length === 0) return b.add('Identity', [e.inputs[0]!])
+  if (axes.length === 0) return e.inputs[0]!
+  const [axis] = axes as [number]
+  if (axes.length === 1 && all.every(p => p.steps[axis] === 1)) {
+    return cut(b, { x: e.inputs[0]!, axis, size: sizes[axis]!, start: all.map(p => p.starts[axis]!), end: all.map((p, i) => Math.min(p.ends[axis]!, sizes[axis]![i]!)) }, e.where)
+  }
   const steps = axes.map(i => all.map(p => p.steps[i]!))
   const starts = axes.map(i => placed(all.map(p => p.starts[i]!), sizes[i]!))
   const ends = axes.map(i => toEnd(i) ? b.dims.open.fixed(toTheEnd) : placed(all.map(p => p.ends[i]!), sizes[i]!))
   return b.add('Slice', [e.inputs[0]!, b.dims.list(starts, e.where), b.dims.list(ends, e.where), b.list(axes), ...steps.every(isOne) ? [] : [b.dims.list(steps, e.where)]])
+}
+
+/** Parts along an axis as one; parts that were cut from one value in order are that value. */
+export function concatOf(b: Builder, parts: readonly string[], axis: number, sizes: readonly Size[]): string {
+  if (parts.length === 1) return parts[0]!
+  return b.origins.wholeOf(parts, axis) ?? b.origins.joined(b.add('Concat', parts, { axis }), { parts, axis, sizes })
 }
 
 /** Zeros around and between. Those between come by padding each element on an axis of its own and cutting the last run. */
@@ -84,7 +111,7 @@ function iota(b: Builder, e: Emission): string {
   if (isFixed(size)) return b.constant(dtype, [length], convert(Array.from({ length }, (_, i) => i), dtype))
   const count = b.add('Squeeze', [b.dims.list([size], e.where), b.list([0])])
   const counted = b.add('Range', [b.scalar(0, 'int64'), count, b.scalar(1, 'int64')])
-  return dtype === 'int64' ? counted : b.cast(counted, dtype)
+  return b.cast(counted, 'int64', dtype)
 }
 
 /** Adds values into zeros at indices along an axis, which ScatterND does along the first. */
@@ -99,10 +126,27 @@ function scatterAdd(b: Builder, e: Emission): string | null {
   const updates = axis === 0 ? values : b.add('Transpose', [values], { perm: [...along, ...rest] })
   const result = e.ys[0]!.sizes
   const zeros = b.add('Expand', [b.scalar(0, e.ys[0]!.dtype), b.dims.list([result[axis]!, ...result.filter((_, i) => i !== axis)], e.where)])
-  const places = b.add('Unsqueeze', [b.cast(index, 'int64'), b.list([depth])])
+  const at = e.xs[1]!.sizes
+  const places = b.cast(reshapeTo(b, index, at, [...at, b.dims.open.fixed(1)], e.where), e.xs[1]!.dtype, 'int64')
   const added = b.add('ScatterND', [zeros, places, updates], { reduction: 'add' })
   if (axis === 0) return added
   return b.add('Transpose', [added], { perm: result.map((_, i) => i < axis ? i + 1 : i === axis ? 0 : i) })
+}
+
+/** What TopK is to sort: NaN counts as the largest number, which it leaves open. */
+function ordered(b: Builder, e: Emission): string {
+  const { dtype } = e.xs[0]!
+  const [x] = e.inputs as [string]
+  const guard = b.operandsOf(x, 'Where')
+  if (guard && b.operandsOf(guard[0]!, 'IsNaN')?.[0] === guard[2]) return x
+  return dtype.startsWith('float') ? b.add('Where', [b.add('IsNaN', [x]), b.scalar(Infinity, dtype), x]) : x
+}
+
+/** Values at their places in zeros, each line by itself. */
+function unpool(b: Builder, e: Emission): string {
+  const [x, index] = e.xs as [Emission['xs'][number], Emission['xs'][number]]
+  const zeros = b.add('Expand', [b.scalar(0, x.dtype), b.dims.list(e.ys[0]!.sizes, e.where)])
+  return b.add('ScatterElements', [zeros, b.cast(e.inputs[1]!, index.dtype, 'int64'), e.inputs[0]!], { axis: 1 })
 }
 
 /** Views, sources and indexing. */
@@ -111,26 +155,35 @@ export const views: Emitters = {
   broadcastTo: (b, e) => expandTo(b, e.inputs[0]!, e.xs[0]!.sizes, e.ys[0]!.sizes, e.where),
   sumTo,
   transpose: (b, e) => b.add('Transpose', e.inputs, { perm: fixedParams<{ readonly perm: readonly number[] }>(e).perm }),
-  slice, pad, iota, scatterAdd,
-  concat: (b, e) => b.add('Concat', e.inputs, { axis: fixedParams<{ readonly axis: number }>(e).axis }),
+  slice, pad, iota, scatterAdd, unpool,
+  concat: (b, e) => {
+    const { axis } = fixedParams<{ readonly axis: number }>(e)
+    return concatOf(b, e.inputs, axis, e.xs.map(({ sizes }) => sizes[axis]!))
+  },
   flip: (b, e) => {
     const { axes } = fixedParams<{ readonly axes: readonly number[] }>(e)
-    if (axes.length === 0) return b.add('Identity', e.inputs)
+    if (axes.length === 0) return e.inputs[0]!
     return b.add('Slice', [e.inputs[0]!, b.list(axes.map(() => -1)), b.list(axes.map(() => -toTheEnd)), b.list(axes), b.list(axes.map(() => -1))])
   },
-  detach: (b, e) => b.add('Identity', e.inputs),
-  alias: (b, e) => b.add('Identity', e.inputs),
+  detach: (_b, e) => e.inputs[0]!,
+  alias: (_b, e) => e.inputs[0]!,
   fill: (b, e) => {
     const all = everyParams<FillParams>(e)
-    return b.fill(all.map(p => p.value), all[0]!.dtype, zip(all.map(p => p.shape)), e.where)
+    const y = b.fill(all.map(p => p.value), all[0]!.dtype, zip(all.map(p => p.shape)), e.where)
+    if (all.every(p => p.value === 0)) b.origins.zeros.add(y)
+    return y
   },
   gather: (b, e) => b.add('Gather', e.inputs, { axis: fixedParams<{ readonly axis: number }>(e).axis }),
-  amax: (b, e) => b.reduce('ReduceMax', e.inputs[0]!, fixedParams<{ readonly axes: readonly number[] }>(e).axes, true),
-  argMax: (b, e) => b.cast(b.add('ArgMax', e.inputs, { axis: fixedParams<{ readonly axis: number }>(e).axis, keepdims: 0 }), 'int32'),
+  amax: (b, e) => {
+    const { axes } = fixedParams<{ readonly axes: readonly number[] }>(e)
+    const { dtype } = e.xs[0]!
+    const number = dtype === 'bool' ? 'uint8' : dtype
+    return b.cast(b.reduce('ReduceMax', b.cast(e.inputs[0]!, dtype, number), axes, true), number, dtype)
+  },
+  argMax: (b, e) => b.cast(b.add('ArgMax', e.inputs, { axis: fixedParams<{ readonly axis: number }>(e).axis, keepdims: 0 }), 'int64', 'int32'),
   argSort: (b, e) => {
     const { axis, descending } = fixedParams<{ readonly axis: number; readonly descending: boolean }>(e)
-    const count = fixedSizes(e, [e.xs[0]!.sizes[axis]!])
-    return b.cast(b.addMany('TopK', [e.inputs[0]!, b.list(count)], 2, { axis, largest: Number(descending), sorted: 1 })[1]!, 'int32')
+    return b.cast(b.addMany('TopK', [ordered(b, e), b.dims.list([e.xs[0]!.sizes[axis]!], e.where)], 2, { axis, largest: Number(descending), sorted: 1 })[1]!, 'int64', 'int32')
   },
   cumSum: (b, e) => {
     const { axis, reverse } = fixedParams<{ readonly axis: number; readonly reverse: boolean }>(e)

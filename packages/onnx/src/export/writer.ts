@@ -1,7 +1,7 @@
 // Writes traced programs, and the decompositions and functions inside them, into a graph under construction.
 
-import type { Tensor, Variable } from '@bp/core'
-import { type AnyRow, fail, type Id } from '@bp/core/extend'
+import { noGrad, type Tensor, type Variable } from '@bp/core'
+import { type AnyRow, bind, fail, type Id, isFloat, outside, sizeOf } from '@bp/core/extend'
 import type { Builder } from './builder.ts'
 import { compositeEmitters } from './composites.ts'
 import type { CustomOperators, CustomWriter } from './custom.ts'
@@ -25,6 +25,21 @@ export interface WriterOptions {
   readonly custom?: { readonly operators: CustomOperators; readonly write: CustomWriter }
 }
 
+/** Whole numbers that are known when a model is written are computed then, up to this many. */
+const foldLimit = 1024
+
+/** The results of an op on whole numbers that are known. */
+function fold(twin: Twin, { row, params, inputs, outputs }: TwinNode, known: ReadonlyMap<Id, Tensor>): Tensor[] | null {
+  const whole = outputs.every(id => {
+    const { dtype, sizes } = twin.avals.get(id)!
+    return !isFloat(dtype) && sizes.every(isFixed) && sizeOf(sizes.map(([n]) => n!)) <= foldLimit
+  })
+  if (!whole || !inputs.every(id => known.has(id)) || !sameParams(params)) return null
+  return [outside(() => noGrad(() => bind(row, inputs.map(id => known.get(id)!), params[0]) as Tensor | Tensor[]))].flat()
+}
+
+const sameParams = (params: readonly unknown[]): boolean => params.every(p => p === params[0] || printParams(p) === printParams(params[0]))
+
 /** Writes programs into one builder. */
 export class Writer {
   private readonly b: Builder
@@ -44,28 +59,48 @@ export class Writer {
     return outputs
   }
 
-  /** Writes the ops of a program on operands that have names, and returns the names of its results. */
+  /** Writes the ops of a program on operands that have names, and returns the names of its results. Constants stand before their first reader. */
   inline(twin: Twin, inputs: readonly string[]): string[] {
     const values = new Map<Id, string>()
+    const later = new Map<Id, () => string>()
+    const known = new Map<Id, Tensor>()
     const set = (id: Id, name: string): void => {
       values.set(id, name)
       this.b.dims.learn(name, twin.avals.get(id)!.sizes)
     }
+    const name = (id: Id): string => {
+      const make = later.get(id)
+      if (make && !values.has(id)) set(id, make())
+      return values.get(id)!
+    }
+    const setKnown = (id: Id, value: Tensor): void => {
+      later.set(id, () => this.constant(value, twin.avals.get(id)!))
+      if (!isFloat(value.dtype) && value.size <= foldLimit) known.set(id, value)
+    }
     twin.inputs.forEach((id, i) => { set(id, inputs[i]!) })
     for (const { id, value } of twin.variables) set(id, this.variable(value))
-    for (const { id, value } of twin.constants) set(id, this.constant(value, twin.avals.get(id)!))
-    const name = (id: Id): string => values.get(id)!
+    for (const { id, value } of twin.constants) setKnown(id, value)
     const fuser = new Fuser(twin, this.options.composites ?? true)
     const done = new Set<TwinNode>()
     twin.nodes.forEach((node, i) => {
       if (done.has(node)) return
+      const folded = fold(twin, node, known)
+      if (folded) {
+        node.outputs.forEach((id, k) => { setKnown(id, folded[k]!) })
+        return
+      }
       const fusion = fuser.at(node, this.b)
       if (fusion) {
         for (const swallowed of fusion.swallowed) done.add(swallowed)
         set(fusion.output, fusion.emit(name))
         return
       }
-      const results = this.node(twin, node, node.inputs.map(name), `${node.row.name} (op ${i + 1} of ${twin.nodes.length})`)
+      const write = (): string[] => this.node(twin, node, node.inputs.map(name), `${node.row.name} (op ${i + 1} of ${twin.nodes.length})`)
+      if (node.row.fuse === 'source' && node.outputs.length === 1) {
+        later.set(node.outputs[0]!, () => write()[0]!)
+        return
+      }
+      const results = write()
       node.outputs.forEach((id, k) => { set(id, results[k]!) })
     })
     return twin.outputs.map(name)
@@ -73,7 +108,7 @@ export class Writer {
 
   /** The program that a row stands for. */
   decomposed({ row, params }: TwinNode, xs: readonly TwinAval[]): Twin {
-    return traceTwin((ys, point) => row.decompose!(ys, params[point]) as Tensor | Tensor[], xs, this.b.dims.open.points, params.some(p => printParams(p) !== printParams(params[0])))
+    return traceTwin((ys, point) => row.decompose!(ys, params[point]) as Tensor | Tensor[], xs, this.b.dims.open.points, !sameParams(params))
   }
 
   private node(twin: Twin, node: TwinNode, inputs: readonly string[], where: string): string[] {
