@@ -4,6 +4,7 @@ import type { AvgPoolParams, PoolGeometry } from '@bp/ops/extend'
 import { Float } from './builder.ts'
 import { type Emitter, type Emitters, fixedParams, fixedSizes } from './emit.ts'
 import { poolAttributes } from './maps.ts'
+import { isFixed } from './sizes.ts'
 import { convert, sizeOf } from '@bp/core/extend'
 
 const same = (operator: string): Emitter => (b, e) => b.add(operator, e.inputs)
@@ -49,7 +50,7 @@ export const compositeEmitters: Emitters = {
     const first = trailingAxis(axes, e.xs[0]!.sizes.length)
     if (first === null || b.opset < 17) return null
     const { dtype, sizes } = e.xs[0]!
-    if (!sizes.slice(first).every(([x, y]) => x === y)) return null
+    if (!sizes.slice(first).every(isFixed)) return null
     const shape = fixedSizes(e, sizes.slice(first))
     const ones = b.constant(dtype, shape, convert(new Array<number>(sizeOf(shape)).fill(1), dtype))
     return b.add('LayerNormalization', [e.inputs[0]!, ones], { axis: first - sizes.length, epsilon: new Float(eps) })

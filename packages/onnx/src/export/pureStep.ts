@@ -4,7 +4,7 @@ import { add, type DType, type Shape, Tensor, tensor, type Variable } from '@bp/
 import { describe, fail, type Graph, runGraph, trace } from '@bp/core/extend'
 import { type AnyOptimizer, clipGradNorm, clipGradValue, type Module, type Parameter } from '@bp/nn'
 import { cast } from '@bp/ops'
-import type { ExportInput } from './export.ts'
+import type { ExportInput } from './inputs.ts'
 
 /** What a step that is written to a file is made of. */
 export interface TrainingStepOptions<Output, Targets extends readonly Tensor[] = [target: Tensor]> {

@@ -5,11 +5,10 @@ import { fail } from '@bp/core/extend'
 import type { Module } from '@bp/nn'
 import { attributeType, encodeModel, type GraphProto, type TensorProto } from '../proto/proto.ts'
 import { writeTensor } from '../proto/tensor.ts'
-import { Builder } from './builder.ts'
-import { batches, type ExportInput, valueInfo, Writer } from './export.ts'
-import { withoutRepeats } from './merge.ts'
+import { exportOpsets, irVersionOf } from './export.ts'
+import { type SettledInput, settleInputs, traceOpen, valueInfo } from './inputs.ts'
 import { PureStep, type TrainingState, type TrainingStepOptions, withoutGradients } from './pureStep.ts'
-import { type Size, traceTwin, type TwinAval } from './twin.ts'
+import { Writer } from './writer.ts'
 
 /** A training step as a file, and what is to be fed to it. */
 export interface TrainingStepFile {
@@ -56,25 +55,26 @@ export interface TrainingStepFile {
 export function exportTrainingStep<Output>(model: Module<never, Output>, options: TrainingStepOptions<Output>): TrainingStepFile
 export function exportTrainingStep<Output>(model: Module<never, Output>, options: TrainingStepOptions<Output, Tensor[]>): TrainingStepFile
 export function exportTrainingStep<Output>(model: Module<never, Output>, options: TrainingStepOptions<Output, Tensor[]>): TrainingStepFile {
-  const { optimiser, inputs, targets = [], clipNorm, defaults = false, opset = 18, irVersion = 8, name = 'training_step', producer = 'bp' } = options
-  if (!Number.isInteger(opset) || opset < 13 || opset > 22) fail('value', 'exportTrainingStep', `opset must be 13 to 22, got ${opset}`)
-  const specs = [...named(inputs, 'input'), ...named(targets, 'target')]
-  for (const { name, shape, dynamicBatch } of specs) if (dynamicBatch && shape.length === 0) fail('shape', 'exportTrainingStep', `the scalar ${name} has no batch axis. Leave dynamicBatch out`)
-  const batch = specs.map(({ shape, dtype = 'float32', dynamicBatch }): TwinAval => ({ dtype, sizes: shape.map((n, i): Size => dynamicBatch && i === 0 ? batches : [n, n]) }))
-  const alone = <R>(f: () => R): R => withoutGradients([...model.parameters(), ...optimiser.parameters()], f)
-  const step = alone(() => new PureStep(model, options, batch.map(({ dtype, sizes }) => ({ dtype, shape: sizes.map(([n]) => n) }))))
-  const { state } = step
+  const { optimiser, inputs, targets = [], clipNorm, defaults = false, opset = 18, irVersion = irVersionOf(opset), name = 'training_step', producer = 'bp' } = options
+  if (!Number.isInteger(opset) || opset < exportOpsets[0] || opset > exportOpsets[1]) fail('value', 'exportTrainingStep', `opset must be ${exportOpsets.join(' to ')}, got ${opset}`)
+  const specs = [...settleInputs('exportTrainingStep', inputs), ...settleInputs('exportTrainingStep', targets, 'target')]
   const rates = optimiser.groups.map(({ lr }, i) => ({ input: optimiser.groups.length === 1 ? 'lr' : `lr.${i}`, initial: tensor(lr) }))
-  const fixed = [...rates, ...state].map(({ initial }): TwinAval => ({ dtype: initial.dtype, sizes: initial.shape.map((n): Size => [n, n]) }))
-  const avals = [...batch, ...fixed]
-  const twin = alone(() => withoutRepeats(traceTwin((...xs) => step.run(xs.slice(0, batch.length), xs.slice(batch.length, batch.length + rates.length), xs.slice(batch.length + rates.length)), avals)))
+  const { step, state, twin, builder, avals } = withoutGradients([...model.parameters(), ...optimiser.parameters()], () => {
+    let found: PureStep<Output> | undefined
+    traceOpen(specs, (...xs) => {
+      found ??= new PureStep(model, options, xs)
+      return xs
+    })
+    const step = found!
+    const fixed = [...rates, ...step.state].map(({ input, initial }): SettledInput => ({ name: input, dtype: initial.dtype, shape: initial.shape }))
+    const { length } = specs
+    return { step, state: step.state, ...traceOpen([...specs, ...fixed], (...xs) => step.run(xs.slice(0, length), xs.slice(length, length + rates.length), xs.slice(length + rates.length))) }
+  })
   const given = [...rates, ...state]
   const names = [...specs.map(({ name }) => name), ...given.map(({ input }) => input)]
-  const open = specs.find(({ dynamicBatch }) => dynamicBatch)
-  const b = new Builder(opset, open ? { name: open.name, batches } : null)
-  for (const input of names) b.claim(input)
+  const b = builder(opset)
   const gradNorm = clipNorm === undefined ? null : 'grad_norm'
-  const outputs = new Writer(b, step.names).write(twin, names, ['loss', ...gradNorm === null ? [] : [gradNorm], ...state.map(({ output }) => output)])
+  const outputs = new Writer(b, { names: step.names }).write(twin, names, ['loss', ...gradNorm === null ? [] : [gradNorm], ...state.map(({ output }) => output)])
   const scheme = { batch: specs.map(({ name }) => name), rates: rates.map(({ input }) => input), state: state.map(({ role, input, output }) => ({ role, input, output })), loss: 'loss', gradNorm }
   const file = (graph: GraphProto): Uint8Array => encodeModel({ irVersion, producerName: producer, opsetImport: [{ domain: '', version: opset }], metadataProps: [{ key: 'bp.training_step', value: JSON.stringify(scheme) }], graph })
   const bytes = file({
@@ -84,13 +84,9 @@ export function exportTrainingStep<Output>(model: Module<never, Output>, options
   })
   const start = (): Uint8Array => file({
     name: `${name}_start`, node: given.map(({ input, initial }) => ({ opType: 'Constant', name: input, output: [input], attribute: [{ name: 'value', type: attributeType('TENSOR'), t: literal('', initial) }] })),
-    output: given.map(({ input }, i) => valueInfo(b, input, fixed[i]!)),
+    output: given.map(({ input }, i) => valueInfo(b, input, avals[specs.length + i]!)),
   })
   return { bytes, batch: scheme.batch, rates, state, loss: 'loss', gradNorm, start }
 }
 
 const literal = (name: string, x: Tensor): TensorProto => writeTensor(name, { dtype: x.dtype, shape: x.shape, data: x.dataSync() })
-
-type Named = ExportInput & { readonly name: string }
-
-const named = (specs: readonly ExportInput[], base: string): Named[] => specs.map((spec, i) => ({ ...spec, name: spec.name ?? (specs.length === 1 ? base : `${base}_${i}`) }))

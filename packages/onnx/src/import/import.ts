@@ -45,7 +45,7 @@ export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Onnx
   const uses = usesOf(nodes)
   const variables = new Map<string, Variable>()
   const { steps, constants } = prepare(graph, graph.outputs.map(({ name }) => name), { table, uses, variables, producer: graph.producer, nested: false })
-  return new OnnxModule({ producer: { name: graph.producer, version: graph.producerVersion }, inputs: graph.inputs, outputs: graph.outputs, steps, variables, constants })
+  return new OnnxModule({ producer: { name: graph.producer, version: graph.producerVersion }, metadata: graph.metadata, inputs: graph.inputs, outputs: graph.outputs, steps, variables, constants })
 }
 
 /** The nodes and those inside them. */

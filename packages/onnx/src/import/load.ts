@@ -6,6 +6,7 @@ import { decodeModel, type GraphProto, type Int64, type NodeProto, toNumber, typ
 import { dtypeOfCode, type ExternalData, type Literal, readTensor } from '../proto/tensor.ts'
 import { Attributes } from './attributes.ts'
 import { UnsupportedError } from './errors.ts'
+import { type ModelMetadata, readMetadata } from './metadata.ts'
 
 /** An input or output of a model; a size that varies is given by its name. */
 export interface ModelValue {
@@ -41,6 +42,7 @@ export interface NestedGraph {
 export interface LoadedGraph {
   readonly producer: string
   readonly producerVersion: string
+  readonly metadata: ModelMetadata
   readonly inputs: readonly ModelValue[]
   readonly outputs: readonly ModelValue[]
   readonly initialisers: ReadonlyMap<string, Literal>
@@ -73,7 +75,7 @@ export function loadGraph(bytes: Uint8Array, external?: ExternalData): LoadedGra
   const inputs = (graph.input ?? []).filter(({ name }) => !initialisers.has(name ?? '')).map(info => readValue(info, 'input'))
   const nodes = (graph.node ?? []).map((node, i) => readNode(node, i, file))
   checkOrder(nodes, [...inputs.map(({ name }) => name), ...initialisers.keys()], (graph.output ?? []).map(({ name }) => name ?? ''))
-  return { producer: file.producer, producerVersion: model.producerVersion ?? '', inputs, outputs: (graph.output ?? []).map(info => readValue(info, 'output')), initialisers, nodes }
+  return { producer: file.producer, producerVersion: model.producerVersion ?? '', metadata: readMetadata(model), inputs, outputs: (graph.output ?? []).map(info => readValue(info, 'output')), initialisers, nodes }
 }
 
 function readInitialisers(graph: GraphProto, { external }: File): Map<string, Literal> {

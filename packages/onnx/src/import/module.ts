@@ -9,6 +9,7 @@ import type { Context, Operator } from '../operators/operator.ts'
 import { knownLimit } from '../operators/shape.ts'
 import { UnsupportedError, UnsupportedOperatorError } from './errors.ts'
 import type { ModelNode, ModelValue } from './load.ts'
+import type { ModelMetadata } from './metadata.ts'
 import { settle } from './settle.ts'
 import { carrierIn, Known, toTensor, type Value } from './value.ts'
 
@@ -39,6 +40,7 @@ export interface Producer {
 /** What {@link OnnxModule} is made of. */
 export interface ModelParts {
   readonly producer: Producer
+  readonly metadata: ModelMetadata
   readonly inputs: readonly ModelValue[]
   readonly outputs: readonly ModelValue[]
   readonly steps: readonly Step[]
@@ -54,6 +56,8 @@ export interface ModelParts {
  */
 export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
   readonly producer: Producer
+  /** What else the file says about itself: its name, version, texts. */
+  readonly metadata: ModelMetadata
   /** The inputs to feed, in the order of {@link forward}. */
   readonly inputs: readonly ModelValue[]
   readonly outputs: readonly ModelValue[]
@@ -64,6 +68,7 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
   constructor(parts: ModelParts) {
     super()
     this.producer = parts.producer
+    this.metadata = parts.metadata
     this.inputs = parts.inputs
     this.outputs = parts.outputs
     this.parts = parts

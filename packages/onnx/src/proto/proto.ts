@@ -7,6 +7,7 @@ import { checkWire } from './wire.ts'
 export type ModelProto = onnx.IModelProto
 export type GraphProto = onnx.IGraphProto
 export type NodeProto = onnx.INodeProto
+export type FunctionProto = onnx.IFunctionProto
 export type AttributeProto = onnx.IAttributeProto
 export type TensorProto = onnx.ITensorProto
 export type ValueInfoProto = onnx.IValueInfoProto
