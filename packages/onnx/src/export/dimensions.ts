@@ -11,7 +11,7 @@ interface Place {
   readonly axis: number
 }
 
-/** A number from which others follow as square root, reciprocal or half. */
+/** A number from which others follow as square root, reciprocal, half or the number before. */
 type Way = readonly [inverse: (value: number) => number, forward: (n: number) => number, emit: (b: Builder, n: string, dtype: DType) => string]
 
 const ways: readonly Way[] = [
@@ -19,6 +19,8 @@ const ways: readonly Way[] = [
   [v => 1 / v, n => 1 / n, (b, n) => b.add('Reciprocal', [n])],
   [v => v * v, n => Math.sqrt(n), (b, n) => b.add('Sqrt', [n])],
   [v => 1 / (v * v), n => 1 / Math.sqrt(n), (b, n) => b.add('Reciprocal', [b.add('Sqrt', [n])])],
+  [v => v + 1, n => n - 1, (b, n, dtype) => b.add('Sub', [n, b.scalar(1, dtype)])],
+  [v => 1 / v + 1, n => 1 / (n - 1), (b, n, dtype) => b.add('Reciprocal', [b.add('Sub', [n, b.scalar(1, dtype)])])],
   [v => 2 * v, n => n / 2, (b, n, dtype) => b.add('Div', [n, b.scalar(2, dtype)])],
 ]
 

@@ -6,6 +6,9 @@ export type Size = readonly number[]
 /** Whether a size is the same at all sample points. */
 export const isFixed = (size: Size): boolean => size.every(n => n === size[0])
 
+/** Whether a size is 1 at all sample points. */
+export const isOne = (size: Size): boolean => size.every(n => n === 1)
+
 /** Whether two sizes are the same at all sample points. */
 export const sameSize = (a: Size, b: Size): boolean => a.every((n, i) => n === b[i])
 
@@ -23,7 +26,7 @@ const mostParts = 64
 
 /** The open dimensions of an export, with the sizes at which the program is looked at. */
 export class OpenDimensions {
-  /** Each dimension's size at all points: the base, then for every dimension two points at which it alone is another. */
+  /** Each dimension's size at all points: the base, for every dimension two points at which it alone is another, and one at which all are. */
   readonly sizes: ReadonlyMap<string, Size>
   readonly points: number
 
@@ -32,10 +35,10 @@ export class OpenDimensions {
    * quotients are no straight lines; `least` is added to all, and everything is multiplied by `unit`.
    */
   constructor(names: readonly string[], least = 0, unit = 1) {
-    this.points = 1 + 2 * names.length
+    this.points = 1 + 2 * names.length + (names.length > 1 ? 1 : 0)
     this.sizes = new Map(names.map((name, k) => {
       const base = 7 + 4 * k + least
-      return [name, Array.from({ length: this.points }, (_, i) => unit * (base + (i === 1 + 2 * k ? 5 : i === 2 + 2 * k ? 11 : 0)))]
+      return [name, Array.from({ length: this.points }, (_, i) => unit * (base + (i === 1 + 2 * k ? 5 : i === 2 + 2 * k || i > 2 * names.length ? 11 : 0)))]
     }))
   }
 

@@ -1,6 +1,6 @@
 // One program traced at several sample points of its open dimensions, walked side by side: where the traces differ is where these are.
 
-import type { DType, Shape, Tensor, TypedArray, Variable } from '@bp/core'
+import type { DType, Shape, Tensor, Variable } from '@bp/core'
 import { type AnyRow, fail, type Graph, type Id, trace } from '@bp/core/extend'
 import { isFixed, type Size, zip } from './sizes.ts'
 
@@ -21,7 +21,8 @@ export interface TwinNode {
 /** The program at all sample points, with dead ops left out. */
 export interface Twin {
   readonly inputs: readonly Id[]
-  readonly constants: readonly { readonly id: Id; readonly value: Tensor }[]
+  /** `values` is what it holds at every sample point. */
+  readonly constants: readonly { readonly id: Id; readonly values: readonly Tensor[] }[]
   readonly variables: readonly { readonly id: Id; readonly value: Variable }[]
   readonly nodes: readonly TwinNode[]
   readonly outputs: readonly Id[]
@@ -69,14 +70,6 @@ function join(graphs: readonly Graph[]): Twin {
     nodes.unshift({ row, params: graphs.map(graph => graph.nodes[i]!.params), inputs, outputs })
   }
   const live = ({ id }: { readonly id: Id }): boolean => needed.has(id)
-  base.constants.forEach((constant, i) => { if (live(constant)) checkSame(graphs.map(graph => graph.constants[i]!.value)) })
-  return { inputs: base.inputs.map(({ id }) => id), constants: base.constants.filter(live), variables: base.variables.filter(live), nodes, outputs: base.outputs, avals }
+  const constants = base.constants.flatMap(({ id }, i) => needed.has(id) ? [{ id, values: graphs.map(graph => graph.constants[i]!.value) }] : [])
+  return { inputs: base.inputs.map(({ id }) => id), constants, variables: base.variables.filter(live), nodes, outputs: base.outputs, avals }
 }
-
-/** A tensor that the function makes anew each time must hold the same numbers each time. */
-function checkSame([value, ...others]: readonly Tensor[]): void {
-  const other = others.find(x => x !== value && !(x.shape.join() === value!.shape.join() && sameData(x.dataSync(), value!.dataSync())))
-  if (other) fail('value', 'exportOnnx', `a tensor that the function makes from data depends on a dimension that is to stay open: it is [${value!.shape.join(',')}] at one size and [${other.shape.join(',')}] at another${value!.shape.join() === other.shape.join() ? ', with other numbers' : ''}. Make it with ops, or export at a fixed size`)
-}
-
-const sameData = (a: TypedArray, b: TypedArray): boolean => a.every((x: number | bigint, i: number) => Object.is(x, b[i]))

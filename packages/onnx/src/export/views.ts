@@ -6,7 +6,7 @@ import type { PadParams, SliceParams } from '@bp/ops/extend'
 import { type Builder, toTheEnd } from './builder.ts'
 import { everyParams, everywhere, type Emission, type Emitters, fixedParams } from './emit.ts'
 import type { Part } from './origins.ts'
-import { isFixed, sameSize, type Size, zip } from './sizes.ts'
+import { isFixed, isOne, sameSize, type Size, zip } from './sizes.ts'
 
 /** The operand with other axes. Of several reshapes in a row one is left, or none. */
 export function reshapeTo(b: Builder, operand: string, sizes: readonly Size[], to: readonly Size[], where: string): string {
@@ -31,8 +31,6 @@ function expandTo(b: Builder, x: string, from: readonly Size[], to: readonly Siz
   const lead = to.length - from.length
   return b.add('Expand', [x, b.dims.list(to.map((size, i) => !isFixed(size) && from[i - lead] && !isFixed(from[i - lead]!) ? b.dims.open.fixed(1) : size), where)])
 }
-
-const isOne = (size: Size): boolean => size.every(n => n === 1)
 
 /** Sums over what broadcasting would repeat. */
 function sumTo(b: Builder, e: Emission): string {

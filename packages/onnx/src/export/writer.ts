@@ -10,6 +10,7 @@ import { Fuser } from './fuse.ts'
 import { maps } from './maps.ts'
 import { randomEmitters } from './random.ts'
 import { recurrentEmitters } from './recurrent.ts'
+import { openConstant, sameTensor } from './openConstant.ts'
 import { isFixed } from './sizes.ts'
 import { printParams, traceTwin, type Twin, type TwinAval, type TwinNode } from './twin.ts'
 import { views } from './views.ts'
@@ -74,20 +75,22 @@ export class Writer {
       if (make && !values.has(id)) set(id, make())
       return values.get(id)!
     }
-    const setKnown = (id: Id, value: Tensor): void => {
-      later.set(id, () => this.constant(value, twin.avals.get(id)!))
-      if (!isFloat(value.dtype) && value.size <= foldLimit) known.set(id, value)
+    const setKnown = (id: Id, values: readonly Tensor[]): void => {
+      const [value] = values as [Tensor]
+      const same = values.every(other => other === value || sameTensor(other, value))
+      later.set(id, () => same ? this.b.constant(value.dtype, value.shape, value.dataSync()) : openConstant(this.b, values, twin.avals.get(id)!))
+      if (same && !isFloat(value.dtype) && value.size <= foldLimit) known.set(id, value)
     }
     twin.inputs.forEach((id, i) => { set(id, inputs[i]!) })
     for (const { id, value } of twin.variables) set(id, this.variable(value))
-    for (const { id, value } of twin.constants) setKnown(id, value)
+    for (const { id, values } of twin.constants) setKnown(id, values)
     const fuser = new Fuser(twin, this.options.composites ?? true)
     const done = new Set<TwinNode>()
     twin.nodes.forEach((node, i) => {
       if (done.has(node)) return
       const folded = fold(twin, node, known)
       if (folded) {
-        node.outputs.forEach((id, k) => { setKnown(id, folded[k]!) })
+        node.outputs.forEach((id, k) => { setKnown(id, [folded[k]!]) })
         return
       }
       const fusion = fuser.at(node, this.b)
@@ -138,10 +141,5 @@ export class Writer {
     this.b.initialise(name, value)
     this.written.set(value, name)
     return name
-  }
-
-  private constant(value: Tensor, { sizes }: TwinAval): string {
-    if (!sizes.every(isFixed)) return fail('value', 'exportOnnx', `a tensor that the function makes from data has a shape that depends on an open dimension, [${sizes.map(([n]) => n).join(',')}]. Make it with ops, or export at fixed sizes`)
-    return this.b.constant(value.dtype, value.shape, value.dataSync())
   }
 }

@@ -4,7 +4,7 @@ import { BpError, type DType, noGrad, Tensor, type TypedArray, tensor, type Vari
 import { depends, describe, fail, isFloat, outside, settles } from '@bp/core/extend'
 import { Module } from '@bp/nn'
 import { detach } from '@bp/ops'
-import { onKnown } from '../operators/known.ts'
+import { isMask, onKnown } from '../operators/known.ts'
 import type { Context, Operator } from '../operators/operator.ts'
 import { knownLimit } from '../operators/shape.ts'
 import { UnsupportedError, UnsupportedOperatorError } from './errors.ts'
@@ -147,7 +147,7 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
     const literals: readonly Known[] | null = bodies.size === 0 && allKnown(carriers) ? carriers : null
     try {
       const known = literals && Object.hasOwn(onKnown, node.operator) ? onKnown[node.operator]!(literals, node.attributes, node) : null
-      const results = known ? [known] : literals?.every(({ dtype }) => !isFloat(dtype)) ? outside(run).map(asKnown) : run()
+      const results = known ? [known] : literals?.every(({ dtype }) => !isFloat(dtype)) && !isMask(node.operator, literals) ? outside(run).map(asKnown) : run()
       return settle(node.operator, inputs, results)
     } catch (error) {
       return explain(error, node)
