@@ -203,7 +203,7 @@ describe('dropout', () => {
 
   test('needs operator set 18', () => {
     const model = dropping()
-    expect(() => exportTrainingStep(model, { loss: crossEntropy, optimiser: new SGD(model.parameters()), inputs: [vectors], targets: [classes], opset: 17 })).toThrowErrorMatchingInlineSnapshot(`[BpError: exportOnnx: randomBits (op 3 of 72) draws random numbers, which operator set 18 is needed for. Export with { opset: 18 }, or without dropout]`)
+    expect(() => exportTrainingStep(model, { loss: crossEntropy, optimiser: new SGD(model.parameters()), inputs: [vectors], targets: [classes], opset: 17 })).toThrow(/randomBits \(op \d+ of \d+\) draws random numbers, which operator set 18 is needed for. Export with { opset: 18 }, or without dropout/)
   })
 })
 
