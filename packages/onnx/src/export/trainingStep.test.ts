@@ -10,7 +10,7 @@ import { cast, Generator, mean, reshape } from '@bp/ops'
 import proto from 'onnx-proto'
 import * as runtime from 'onnxruntime-node'
 import { describe, expect, test } from 'vitest'
-import { exportTrainingStep, importOnnx, type TrainingStepFile, type TrainingStepOptions } from '../index.ts'
+import { exportOnnx, exportTrainingStep, importOnnx, type TrainingStepFile, type TrainingStepOptions } from '../index.ts'
 
 use(cpu())
 
@@ -185,6 +185,16 @@ describe('50 steps of Adam', () => {
       loss: (y, next) => crossEntropy(reshape(y, [-1, 11]), reshape(next, [-1])), optimiser: adam(model), inputs: [{ ...tokens, name: 'tokens' }], targets: [{ ...tokens, name: 'next' }],
     }, batchesOf(() => [labels([4, 6], 11), labels([4, 6], 11)]))
   })
+})
+
+test('an imported network, its batch normalisation in training', async () => {
+  const made = new Sequential(new Conv2d(1, 4, 3, { bias: false, generator }), new BatchNorm2d(4), new ReLU(), new MaxPool2d(2), new Flatten(), new Linear(36, 3, { generator }))
+  const model = importOnnx(exportOnnx(made, [{ shape: [1, 1, 8, 8], dynamicBatch: true }])).train()
+  const options: TrainingStepOptions<Tensor | Tensor[]> = {
+    loss: (y, target) => crossEntropy(y as Tensor, target), optimiser: new Adam(model.parameters(), { lr: 3e-3 }), inputs: [{ name: 'x', shape: [1, 1, 8, 8], dynamicBatch: true }], targets: [classes],
+  }
+  expect(exportTrainingStep(model, options).state.filter(({ role }) => role === 'buffer').map(({ input }) => input)).toEqual(['1.running_mean', '1.running_var'])
+  await expectSame(model, options, batchesOf(() => [generator.normal([5, 1, 8, 8]), labels([5], 3)], 20))
 })
 
 describe('dropout', () => {
