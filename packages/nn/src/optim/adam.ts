@@ -5,7 +5,7 @@ import { toTensor } from '@bp/core/extend'
 import { abs, div, maximum, notEqual, select, sqrt, sub } from '@bp/ops'
 import type { Parameter } from '../module.ts'
 import { betaRule, notNegative, type Now, Optimizer, type OptimizerOptions, type ParametersOrGroups, type Rules } from './optimizer.ts'
-import { decayed, lerp, meanSquare, shrunk } from './steps.ts'
+import { correctedRate, decayed, lerp, meanSquare, restOfPower, shrunk } from './steps.ts'
 
 /** What Adam and its kin have in common. */
 export interface MomentOptions extends OptimizerOptions {
@@ -64,8 +64,8 @@ export class Adam extends Optimizer<AdamOptions> {
     const m = this.next(p, 'exp_avg', m => lerp(m, g, now(() => 1 - group.betas[0])))
     const v = this.next(p, 'exp_avg_sq', v => meanSquare(v, g, now, () => group.betas[1]))
     const spread = group.amsgrad ? this.next(p, 'max_exp_avg_sq', most => maximum(most, v)) : v
-    const scale = add(div(sqrt(spread), now(step => Math.sqrt(1 - group.betas[1] ** step))), group.eps)
-    return sub(value, mul(div(m, scale), now(step => group.lr / (1 - group.betas[0] ** step))))
+    const scale = add(div(sqrt(spread), now(step => Math.sqrt(1 - group.betas[1] ** step), (_lr, step) => sqrt(restOfPower(group.betas[1], step)))), group.eps)
+    return sub(value, mul(div(m, scale), correctedRate(group, now)))
   }
 }
 
@@ -89,7 +89,7 @@ export class Adamax extends Optimizer<MomentOptions> {
     const g = decayed(p, grad, group, now)
     const m = this.next(p, 'exp_avg', m => lerp(m, g, now(() => 1 - group.betas[0])))
     const u = this.next(p, 'exp_inf', u => maximum(mul(u, now(() => group.betas[1])), add(abs(g), group.eps)))
-    return sub(p, mul(div(m, u), now(step => group.lr / (1 - group.betas[0] ** step))))
+    return sub(p, mul(div(m, u), correctedRate(group, now)))
   }
 }
 
@@ -141,7 +141,7 @@ export class RAdam extends Optimizer<DecoupledOptions> {
     const [value, g] = afterDecay(p, grad, group, now)
     const m = this.next(p, 'exp_avg', m => lerp(m, g, now(() => 1 - group.betas[0])))
     const v = this.next(p, 'exp_avg_sq', v => meanSquare(v, g, now, () => group.betas[1]))
-    const plain = mul(m, now(step => group.lr / (1 - group.betas[0] ** step)))
+    const plain = mul(m, correctedRate(group, now))
     const factor = toTensor(now(step => rectification(group.betas[1], step)), p)
     // which of the two holds depends on the number of the step, so a compiled step holds both
     return sub(value, select(notEqual(factor, 0), div(mul(plain, factor), add(sqrt(v), group.eps)), plain))

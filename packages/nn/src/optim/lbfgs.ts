@@ -99,6 +99,10 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
     return { ...super.stateDict(), tensors }
   }
 
+  override stepWith(): never {
+    return fail('value', 'LBFGS', 'its step calls the loss as often as the values of the loss demand, and cannot be written to a file. Take SGD, Adam or AdamW')
+  }
+
   override loadStateDict(state: OptimizerState): void {
     const vector = (name: string): Tensor => {
       const value = state.tensors.get(name)

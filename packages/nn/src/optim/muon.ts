@@ -60,7 +60,8 @@ export class Muon extends Optimizer<MuonOptions> {
   protected override update(p: Parameter, g: Tensor, group: MuonOptions, now: Now): Tensor {
     const b = this.next(p, 'momentum_buffer', b => lerp(b, g, now(() => 1 - group.momentum)))
     const direction = orthogonal(group.nesterov ? lerp(g, b, now(() => group.momentum)) : b, group)
-    return sub(shrunk(p, group, now), mul(direction, now(() => group.lr * adjustments[group.adjustLr](p.shape[0]!, p.shape[1]!))))
+    const adjustment = adjustments[group.adjustLr](p.shape[0]!, p.shape[1]!)
+    return sub(shrunk(p, group, now), mul(direction, now(() => group.lr * adjustment, lr => mul(lr, adjustment))))
   }
 }
 

@@ -1,7 +1,7 @@
 // What all optimisers share: parameter groups, checks of hyper-parameters, per-parameter state in variables, and saving both.
 
-import { enableGrad, mul, noGrad, Tensor, Variable, zerosLike } from '@bp/core'
-import { broadcastsTo, describe, effect, fail, live, outside, watch } from '@bp/core/extend'
+import { add, enableGrad, mul, noGrad, Tensor, Variable, zerosLike } from '@bp/core'
+import { broadcastsTo, cast, describe, effect, fail, live, outside, watch } from '@bp/core/extend'
 import type { Parameter } from '../module.ts'
 import type { Json, Stateful } from '../state.ts'
 
@@ -40,8 +40,20 @@ export const notNegative = ['at least 0', (x: number) => x >= 0] as const
 /** The rule of β₁ and β₂. */
 export const betaRule = ['two numbers in [0, 1)', (betas: readonly number[]) => betas.every(beta => beta >= 0 && beta < 1)] as const
 
-/** Gives a number computed anew in every step, also in compiled ones, from the number of the step, which is 1 at first. */
-export type Now = (read: (step: number) => number) => number | Tensor
+/**
+ * Gives a number computed anew in every step, also in compiled ones, from the number of the step, which is 1 at first. A step that
+ * is written to a file needs it as ops on the learning rate and the number of the step, scalars of the parameter's dtype: `written`,
+ * unless the number is the learning rate itself or depends on neither.
+ */
+export type Now = (read: (step: number) => number, written?: (lr: Tensor, step: Tensor) => Tensor) => number | Tensor
+
+/** What changes from step to step, as scalars that a program is given: for steps that are written to a file. */
+export interface StepInputs {
+  /** The learning rate of each group. */
+  readonly rates: readonly Tensor[]
+  /** The number of the step, which is 1 at first; of several numbers the largest. */
+  readonly step: Tensor
+}
 
 /**
  * Computes a loss and its gradients: leaves them in `.grad`, or returns them in the order of the optimiser's parameters, as a
@@ -130,19 +142,22 @@ export abstract class Optimizer<H extends OptimizerOptions> implements Stateful 
    */
   step(closure?: Closure): Tensor | undefined {
     const loss = closure && this.evaluate(closure)
-    noGrad(() => {
-      for (const group of this.groups) {
-        watch(group, () => switchesOf(group))
-        for (const parameter of group.params) {
-          const { grad } = parameter
-          if (!grad) continue
-          const taken = (): number => (this.steps.get(parameter) ?? 0) + 1
-          parameter.assign(this.update(parameter, group.maximize ? mul(grad, -1) : grad, group, read => live(() => read(taken()), parameter.dtype)))
-          effect(() => { this.steps.set(parameter, taken()) })
-        }
-      }
-    })
+    this.advance(parameter => read => live(() => read(this.numberOf(parameter)), parameter.dtype))
     return loss
+  }
+
+  /**
+   * Takes a step whose learning rates and number are tensors instead of what the optimiser holds: for a step that is written to a
+   * file. Throws where a number of the update rule depends on them in a way that it does not say in ops.
+   */
+  stepWith({ rates, step }: StepInputs): void {
+    const most = Math.max(...this.parameters().map(parameter => this.numberOf(parameter)))
+    this.advance((parameter, group) => {
+      const { dtype } = parameter
+      const lr = cast(rates[this.groups.indexOf(group)]!, dtype)
+      const number = this.numberOf(parameter)
+      return (read, written) => written ? written(lr, cast(number === most ? step : add(step, number - most), dtype)) : this.constant(read, group, number) ?? lr
+    })
   }
 
   /** Forgets all gradients. */
@@ -209,6 +224,43 @@ export abstract class Optimizer<H extends OptimizerOptions> implements Stateful 
     if (result instanceof Tensor) return result
     this.parameters().forEach((parameter, i) => { if (parameter.requiresGrad) parameter.grad = result[1][i] ?? null })
     return result[0]
+  }
+
+  /** A number that depends neither on the learning rate nor on the number of the step, which it does not ask for; `null` where it is the learning rate. */
+  private constant(read: (step: number) => number, group: Group<H>, number: number): number | null {
+    const { lr } = group
+    const other = 2 * lr + 1
+    const value = read(number)
+    let faster: number
+    group.lr = other
+    try {
+      faster = read(number)
+    } finally {
+      group.lr = lr
+    }
+    if (read.length === 0 && faster === value) return value
+    if (read.length === 0 && value === lr && faster === other) return null
+    return fail('value', this.constructor.name, 'a number of its update depends on the learning rate or on the number of the step, and cannot be written to a file. Pass now() the same in ops: now(step => lr / step, (lr, step) => div(lr, step))')
+  }
+
+  /** The number of the step that a parameter takes next. */
+  private numberOf(parameter: Parameter): number {
+    return (this.steps.get(parameter) ?? 0) + 1
+  }
+
+  /** Gives every parameter that has a gradient its next value. */
+  private advance(nowOf: (parameter: Parameter, group: Group<H>) => Now): void {
+    noGrad(() => {
+      for (const group of this.groups) {
+        watch(group, () => switchesOf(group))
+        for (const parameter of group.params) {
+          const { grad } = parameter
+          if (!grad) continue
+          parameter.assign(this.update(parameter, group.maximize ? mul(grad, -1) : grad, group, nowOf(parameter, group)))
+          effect(() => { this.steps.set(parameter, this.numberOf(parameter)) })
+        }
+      }
+    })
   }
 
   private fits(value: Tensor, parameter: Parameter, known: Variable | undefined): boolean {

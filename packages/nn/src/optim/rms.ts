@@ -57,7 +57,7 @@ export class Adagrad extends Optimizer<AdagradOptions> {
   protected override update(p: Parameter, grad: Tensor, group: AdagradOptions, now: Now): Tensor {
     const g = decayed(p, grad, group, now)
     const total = this.next(p, 'sum', s => add(s, square(g)), () => full(p.shape, group.initialAccumulatorValue, p.dtype, p.backend))
-    return sub(p, mul(div(g, add(sqrt(total), group.eps)), now(step => group.lr / (1 + (step - 1) * group.lrDecay))))
+    return sub(p, mul(div(g, add(sqrt(total), group.eps)), now(step => group.lr / (1 + (step - 1) * group.lrDecay), (lr, step) => div(lr, add(1, mul(sub(step, 1), group.lrDecay))))))
   }
 }
 

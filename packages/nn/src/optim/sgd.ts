@@ -45,7 +45,7 @@ export class SGD extends Optimizer<SGDOptions> {
     if (group.momentum === 0) return sub(p, mul(g, lr))
     const momentum = now(() => group.momentum)
     // the first gradient enters undamped
-    const fresh = group.dampening === 0 ? g : mul(g, now(step => step === 1 ? 1 : 1 - group.dampening))
+    const fresh = group.dampening === 0 ? g : mul(g, now(step => step === 1 ? 1 : 1 - group.dampening, (_lr, step) => select(equal(step, 1), 1, toTensor(1 - group.dampening, step))))
     const velocity = this.next(p, 'momentum_buffer', before => add(mul(before, momentum), fresh))
     return sub(p, mul(group.nesterov ? add(g, mul(velocity, momentum)) : velocity, lr))
   }

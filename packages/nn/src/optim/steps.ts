@@ -1,7 +1,7 @@
 // Pieces that many update rules have in common.
 
 import { add, mul, type Tensor } from '@bp/core'
-import { square, sub } from '@bp/ops'
+import { div, expm1, neg, square, sub } from '@bp/ops'
 import type { Parameter } from '../module.ts'
 import type { Now } from './optimizer.ts'
 
@@ -17,4 +17,11 @@ export const decayed = (p: Parameter, grad: Tensor, group: { readonly weightDeca
 
 /** (1 − lr·λ)p: weight decay apart from the gradient (Loshchilov & Hutter 2017, "Decoupled weight decay regularization"). */
 export const shrunk = (p: Parameter, group: { readonly lr: number; readonly weightDecay: number }, now: Now): Tensor =>
-  group.weightDecay === 0 ? p : mul(p, now(() => 1 - group.lr * group.weightDecay))
+  group.weightDecay === 0 ? p : mul(p, now(() => 1 - group.lr * group.weightDecay, lr => sub(1, mul(lr, group.weightDecay))))
+
+/** 1 − βᵗ = −(e^(t·log β) − 1), which is exact where βᵗ is close to 1. */
+export const restOfPower = (beta: number, step: Tensor): Tensor => neg(expm1(mul(step, Math.log(beta))))
+
+/** lr/(1 − β₁ᵗ): the rate of a running mean that starts at zero. */
+export const correctedRate = (group: { readonly lr: number; readonly betas: readonly [number, number] }, now: Now): number | Tensor =>
+  now(step => group.lr / (1 - group.betas[0] ** step), (lr, step) => div(lr, restOfPower(group.betas[0], step)))

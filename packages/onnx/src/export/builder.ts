@@ -1,11 +1,13 @@
 // Collects the nodes, initialisers and constants of the graph being written, under names that never clash.
 
-import type { DType, Shape, TypedArray } from '@bp/core'
+import type { DType, Shape, Tensor, TypedArray } from '@bp/core'
 import { convert, fail, sizeOf } from '@bp/core/extend'
 import { type AttributeProto, attributeType, type NodeProto, type TensorProto } from '../proto/proto.ts'
 import { codeOf } from '../proto/elementType.ts'
 import { writeTensor } from '../proto/tensor.ts'
-import { isFixed, type Size } from './twin.ts'
+import { Dimensions } from './dimensions.ts'
+import { Origins } from './origins.ts'
+import { isFixed, OpenDimensions, type Size } from './sizes.ts'
 
 /** An attribute: a whole number or a text, a list of either, or a float where it is wrapped as such. */
 export type AttributeValue = number | readonly number[] | string | readonly string[] | Float
@@ -29,11 +31,14 @@ function attribute(name: string, value: AttributeValue): AttributeProto {
 
 const areTexts = (list: readonly number[] | readonly string[]): list is readonly string[] => typeof list[0] === 'string'
 
-/** Where the batch size of a running model can be read: an input and its axis. */
-export interface BatchSource {
-  readonly name: string
-  readonly batches: Size
+/** Each dtype with those whose every number it holds. */
+const subsets: Readonly<Record<DType, readonly DType[]>> = {
+  bool: ['bool'], uint8: ['bool', 'uint8'], int32: ['bool', 'uint8', 'int32'], int64: ['bool', 'uint8', 'int32', 'int64'],
+  float16: ['bool', 'uint8', 'float16'], float32: ['bool', 'uint8', 'float16', 'float32'], float64: ['bool', 'uint8', 'int32', 'float16', 'float32', 'float64'],
 }
+
+/** Whether a dtype holds every number of another. */
+const holds = (dtype: DType, other: DType): boolean => subsets[dtype].includes(other)
 
 /** An end beyond any axis: the largest whole number that survives as a double. */
 export const toTheEnd: number = Number.MAX_SAFE_INTEGER
@@ -43,14 +48,20 @@ export class Builder {
   nodes: NodeProto[] = []
   readonly initialisers: TensorProto[] = []
   readonly opset: number
+  readonly dims: Dimensions
+  readonly origins = new Origins()
+  private readonly made = new Map<string, readonly string[]>()
+  private readonly makers = new Map<string, NodeProto>()
+  private readonly casts = new Map<string, { readonly x: string; readonly from: DType }>()
   private readonly taken = new Set<string>()
+  private readonly generated = new Set<string>()
   private readonly counts = new Map<string, number>()
   private readonly shared = new Map<string, string>()
-  private readonly batch: BatchSource | null
 
-  constructor(opset: number, batch: BatchSource | null) {
+  /** `sources` says on which axis of which input each open dimension is found. */
+  constructor(opset: number, open: OpenDimensions = new OpenDimensions([]), sources: ReadonlyMap<string, { readonly name: string; readonly axis: number }> = new Map()) {
     this.opset = opset
-    this.batch = batch
+    this.dims = new Dimensions(this, open, sources)
   }
 
   /** Reserves a name; throws where it is taken. */
@@ -66,7 +77,9 @@ export class Builder {
       const n = this.counts.get(base) ?? 0
       this.counts.set(base, n + 1)
       const name = `${n === 0 ? base : `${base}_${n}`}${after}`
-      if (!this.taken.has(name)) return this.claim(name)
+      if (this.taken.has(name)) continue
+      this.generated.add(name)
+      return this.claim(name)
     }
   }
 
@@ -75,16 +88,28 @@ export class Builder {
     return this.addMany(operator, inputs, 1, attributes)[0]!
   }
 
-  /** Adds a node with several outputs. */
-  addMany(operator: string, inputs: readonly string[], outputs: number, attributes: Readonly<Record<string, AttributeValue>> = {}): string[] {
+  /** Adds a node with several outputs; what has been computed before is not computed again. */
+  addMany(operator: string, inputs: readonly string[], outputs: number, attributes: Readonly<Record<string, AttributeValue>> = {}, domain = ''): string[] {
+    const key = `${domain}:${operator}:${outputs}(${inputs.join()})${JSON.stringify(attributes)}`
+    const known = this.made.get(key)
+    if (known) return [...known]
     const names = Array.from({ length: outputs }, () => this.fresh(`/${operator}`, '_output_0'))
-    this.emit(operator, inputs, names, attributes)
+    this.emit(operator, inputs, names, attributes, domain)
+    this.made.set(key, names)
     return names
   }
 
   /** Adds a node whose outputs are already named. */
-  emit(operator: string, inputs: readonly string[], outputs: readonly string[], attributes: Readonly<Record<string, AttributeValue>> = {}): void {
-    this.nodes.push({ opType: operator, name: outputs[0]!.replace(/_output_0$/, ''), input: [...inputs], output: [...outputs], attribute: Object.entries(attributes).map(([name, value]) => attribute(name, value)) })
+  emit(operator: string, inputs: readonly string[], outputs: readonly string[], attributes: Readonly<Record<string, AttributeValue>> = {}, domain = ''): void {
+    const node = { ...domain !== '' && { domain }, opType: operator, name: outputs[0]!.replace(/_output_0$/, ''), input: [...inputs], output: [...outputs], attribute: Object.entries(attributes).map(([name, value]) => attribute(name, value)) }
+    this.nodes.push(node)
+    for (const output of outputs) this.makers.set(output, node)
+  }
+
+  /** The operands of the node that makes a value, where it is of the operator named. */
+  operandsOf(name: string, operator: string): readonly string[] | null {
+    const node = this.makers.get(name)
+    return node?.opType === operator ? node.input ?? [] : null
   }
 
   /** A constant, once for each value; named so that importers tell it from a parameter. */
@@ -96,6 +121,7 @@ export class Builder {
     const name = this.fresh('/Constant', '_output_0')
     this.nodes.push({ opType: 'Constant', name: name.replace(/_output_0$/, ''), input: [], output: [name], attribute: [{ name: 'value', type: attributeType('TENSOR'), t: writeTensor('', { dtype, shape, data }) }] })
     if (small) this.shared.set(key, name)
+    if (small && data.every((x: number | bigint) => x === 0 || x === 0n)) this.origins.zeros.add(name)
     return name
   }
 
@@ -108,67 +134,39 @@ export class Builder {
     return this.constant('int64', [values.length], convert(values, 'int64'))
   }
 
-  /** A shape as a value: a constant, or computed from the batch where it depends on that. */
-  shape(sizes: readonly Size[], where: string): string {
-    if (sizes.every(isFixed)) return this.list(sizes.map(([a]) => a))
-    const groups: string[] = []
-    let fixed: number[] = []
-    const flush = (): void => {
-      if (fixed.length > 0) groups.push(this.list(fixed))
-      fixed = []
-    }
-    for (const size of sizes) {
-      if (isFixed(size)) fixed.push(size[0])
-      else {
-        flush()
-        groups.push(this.multiple(this.timesBatch(size, where)))
-      }
-    }
-    flush()
-    return groups.length === 1 ? groups[0]! : this.once(`shape:${groups.join()}`, () => this.add('Concat', groups, { axis: 0 }))
-  }
-
-  /** How many times the batch a size is; throws where it is no multiple. */
-  timesBatch([a, b]: Size, where: string): number {
-    const [n, m] = this.batch!.batches
-    const times = a / n
-    if (!Number.isInteger(times) || b !== times * m) fail('value', 'exportOnnx', `${where} has a size of ${a} at batch ${n} and of ${b} at batch ${m}, which is no multiple of the batch. Export without dynamicBatch`)
-    return times
-  }
-
-  /** The batch size of the running model, times a number, as a list of one. */
-  private multiple(times: number): string {
-    const batch = this.once('batch', () => this.add('Slice', [this.add('Shape', [this.batch!.name]), this.list([0]), this.list([1])]))
-    return times === 1 ? batch : this.once(`batch*${times}`, () => this.add('Mul', [batch, this.list([times])]))
-  }
-
   /**
-   * A number that is p at one batch size and q at the other, as a scalar computed from the batch: times·batch + plus.
-   * Throws where it is not of that form, as far as two sizes can tell, in whole numbers.
+   * Gives results their names as outputs, by an Identity where a value is an output twice or no result of a node; drops what none
+   * needs, and numbers the rest anew.
    */
-  ofBatch([p, q]: Size, dtype: DType, where: string): string {
-    const [n, m] = this.batch!.batches
-    const times = (q - p) / (m - n)
-    const plus = p - times * n
-    if (!Number.isInteger(times) || !Number.isInteger(plus)) fail('value', 'exportOnnx', `${where} uses a number that is ${p} at batch ${n} and ${q} at batch ${m}, which is no whole multiple of the batch. Export without dynamicBatch`)
-    return this.once(`number:${times}:${plus}:${dtype}`, () => {
-      const scaled = this.multiple(times)
-      const moved = plus === 0 ? scaled : this.add('Add', [scaled, this.list([plus])])
-      const scalar = this.add('Squeeze', [moved, this.list([0])])
-      return dtype === 'int64' ? scalar : this.cast(scalar, dtype)
+  rename(results: readonly string[], outputs: readonly string[]): void {
+    const made = new Map(this.nodes.flatMap(node => (node.output ?? []).map(name => [name, node] as const)))
+    const renamed = new Map<string, string>()
+    results.forEach((name, i) => {
+      if (made.has(name) && !renamed.has(name) && made.get(name)!.opType !== 'Constant') renamed.set(name, outputs[i]!)
+      else this.emit('Identity', [renamed.get(name) ?? name], [outputs[i]!])
     })
+    this.renameAll(renamed)
+    this.sweep(outputs)
+    for (const name of this.generated) this.taken.delete(name)
+    this.counts.clear()
+    this.renameAll(new Map(this.nodes.flatMap(node => (node.output ?? []).filter(name => this.generated.has(name) && name.startsWith('/')).map(name => [name, this.fresh(`/${node.opType}`, '_output_0')] as const))))
   }
 
-  private once(key: string, make: () => string): string {
-    const known = this.shared.get(key)
-    if (known !== undefined) return known
-    const name = make()
-    this.shared.set(key, name)
-    return name
+  private renameAll(names: ReadonlyMap<string, string>): void {
+    for (const node of this.nodes) {
+      node.input = (node.input ?? []).map(name => names.get(name) ?? name)
+      node.output = (node.output ?? []).map(name => names.get(name) ?? name)
+      node.name = node.output[0]!.replace(/_output_0$/, '')
+    }
+  }
+
+  /** Stores a tensor under a name. */
+  initialise(name: string, value: Tensor): void {
+    this.initialisers.push(writeTensor(name, { dtype: value.dtype, shape: value.shape, data: value.dataSync() }))
   }
 
   /** Drops the nodes that none of the outputs needs. */
-  sweep(outputs: readonly string[]): void {
+  private sweep(outputs: readonly string[]): void {
     const needed = new Set(outputs)
     this.nodes = this.nodes.toReversed().filter(node => {
       if (!node.output?.some(name => needed.has(name))) return false
@@ -177,9 +175,14 @@ export class Builder {
     }).reverse()
   }
 
-  /** Cast to a dtype. */
-  cast(x: string, dtype: DType): string {
-    return this.add('Cast', [x], { to: codeOf(dtype) })
+  /** Cast from one dtype to another; of two casts, the first of which loses nothing, one is left at most. */
+  cast(x: string, from: DType, to: DType): string {
+    const before = this.casts.get(x)
+    const [operand, of] = before && holds(from, before.from) ? [before.x, before.from] : [x, from]
+    if (of === to) return operand
+    const name = this.add('Cast', [operand], { to: codeOf(to) })
+    this.casts.set(name, { x: operand, from: of })
+    return name
   }
 
   /** A reduction, with its axes where the operator set has them. */
@@ -190,16 +193,16 @@ export class Builder {
       : this.add(operator, [x], { axes, keepdims: Number(keepDims) })
   }
 
-  /** A tensor of one value, given at both batch sizes. */
+  /** A tensor of one value, given at all sample points. */
   fill(values: Size, dtype: DType, sizes: readonly Size[], where: string): string {
-    const value = values[0]
-    const same = Object.is(value, values[1])
-    const scalar = same ? this.scalar(value, dtype) : this.ofBatch(values, dtype, where)
+    const value = values[0]!
+    const same = values.every(other => Object.is(value, other))
+    const scalar = same ? this.scalar(value, dtype) : this.dims.number(values, dtype, where)
     if (sizes.length === 0) return scalar
-    if (same && sizes.every(isFixed) && sizeOf(sizes.map(([a]) => a)) <= 16) {
-      const shape = sizes.map(([a]) => a)
+    if (same && sizes.every(isFixed) && sizeOf(sizes.map(([n]) => n!)) <= 16) {
+      const shape = sizes.map(([n]) => n!)
       return this.constant(dtype, shape, convert(new Array<number>(sizeOf(shape)).fill(value), dtype))
     }
-    return this.add('Expand', [scalar, this.shape(sizes, where)])
+    return this.add('Expand', [scalar, this.dims.list(sizes, where)])
   }
 }

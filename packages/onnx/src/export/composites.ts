@@ -1,9 +1,9 @@
 // Emitters of composites that ONNX has as one operator; the rest are written as their decompositions.
 
-import type { AvgPoolParams, PoolGeometry } from '@bp/ops/extend'
 import { Float } from './builder.ts'
 import { type Emitter, type Emitters, fixedParams, fixedSizes } from './emit.ts'
-import { poolAttributes } from './maps.ts'
+import { avgPool, maxPool } from './pools.ts'
+import { isFixed } from './sizes.ts'
 import { convert, sizeOf } from '@bp/core/extend'
 
 const same = (operator: string): Emitter => (b, e) => b.add(operator, e.inputs)
@@ -36,20 +36,13 @@ export const compositeEmitters: Emitters = {
   mish: (b, e) => b.opset < 18 ? null : b.add('Mish', e.inputs),
   hardSigmoid: (b, e) => b.add('HardSigmoid', e.inputs, { alpha: new Float(1 / 6), beta: new Float(0.5) }),
   hardSwish: (b, e) => b.opset < 14 ? null : b.add('HardSwish', e.inputs),
-  maxPool: (b, e) => b.add('MaxPool', e.inputs, poolAttributes(fixedParams<PoolGeometry>(e))),
-  avgPool: (b, e) => {
-    const p = fixedParams<AvgPoolParams>(e)
-    const all = p.counted.every(([low, high], i) => low === p.padding[i]![0] && high === p.padding[i]![1])
-    const none = p.counted.every(([low, high]) => low === 0 && high === 0)
-    if ((!all && !none) || p.dilation.some(n => n !== 1)) return null
-    return b.add('AveragePool', e.inputs, { ...poolAttributes(p), count_include_pad: Number(all) })
-  },
+  maxPool, avgPool,
   standardise: (b, e) => {
     const { axes, eps } = fixedParams<Standardise>(e)
     const first = trailingAxis(axes, e.xs[0]!.sizes.length)
     if (first === null || b.opset < 17) return null
     const { dtype, sizes } = e.xs[0]!
-    if (!sizes.slice(first).every(([x, y]) => x === y)) return null
+    if (!sizes.slice(first).every(isFixed)) return null
     const shape = fixedSizes(e, sizes.slice(first))
     const ones = b.constant(dtype, shape, convert(new Array<number>(sizeOf(shape)).fill(1), dtype))
     return b.add('LayerNormalization', [e.inputs[0]!, ones], { axis: first - sizes.length, epsilon: new Float(eps) })

@@ -2,7 +2,8 @@
 
 import { fail } from '@bp/core/extend'
 import type { Builder } from './builder.ts'
-import { isFixed, type Size, type TwinAval, type TwinNode } from './twin.ts'
+import { isFixed, type Size } from './sizes.ts'
+import { printParams, type TwinAval, type TwinNode } from './twin.ts'
 
 /** One op to write: the names of its operands, and the shapes around it. */
 export interface Emission {
@@ -20,19 +21,23 @@ export type Emitter = (b: Builder, e: Emission) => string | string[] | null
 /** Emitters by row name. */
 export type Emitters = Readonly<Record<string, Emitter>>
 
-/** The parameters of an op that do not depend on the batch; throws where they do. */
+/** The parameters of an op that depend on no open dimension; throws where they do. */
 export function fixedParams<P>(e: Emission): P {
-  const [a, b] = e.node.params.map(params => JSON.stringify(params, (key, value: unknown) => key === 'backend' ? undefined : value))
-  if (a !== b) fail('value', 'exportOnnx', `${e.where} has parameters that depend on the batch (${a} and ${b}), which ONNX cannot express. Export without dynamicBatch`)
+  const texts = e.node.params.map(printParams)
+  const other = texts.find(text => text !== texts[0])
+  if (other !== undefined) fail('value', 'exportOnnx', `${e.where} has parameters that depend on an open dimension (${texts[0]} and ${other}), which ONNX cannot express. Export at fixed sizes`)
   return e.node.params[0] as P
 }
 
-/** Parameters at both batch sizes. */
-export const bothParams = <P>(e: Emission): readonly [P, P] => e.node.params as readonly [P, P]
+/** Parameters at all sample points. */
+export const everyParams = <P>(e: Emission): readonly P[] => e.node.params as readonly P[]
 
-/** Sizes that must not depend on the batch. */
+/** A number of the parameters at all sample points. */
+export const everywhere = <P>(e: Emission, read: (params: P) => number): Size => everyParams<P>(e).map(read)
+
+/** Sizes that must depend on no open dimension. */
 export const fixedSizes = (e: Emission, sizes: readonly Size[]): number[] =>
-  sizes.every(isFixed) ? sizes.map(([a]) => a) : fail('value', 'exportOnnx', `${e.where} needs sizes that do not depend on the batch. Export without dynamicBatch`)
+  sizes.every(isFixed) ? sizes.map(([n]) => n!) : fail('value', 'exportOnnx', `${e.where} needs sizes that depend on no open dimension, got ${sizes.map(size => isFixed(size) ? size[0] : size.join(' or ')).join(' × ')}. Export at fixed sizes`)
 
 /** Pairs of low and high as ONNX lists them: all lows, then all highs. */
 export const pads = (padding: readonly (readonly [number, number])[]): number[] => [...padding.map(([low]) => low), ...padding.map(([, high]) => high)]

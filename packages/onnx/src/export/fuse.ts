@@ -5,7 +5,8 @@ import type { ConvGeometry, DotParams } from '@bp/ops/extend'
 import { type Builder, Float } from './builder.ts'
 import { type Standardise, trailingAxis } from './composites.ts'
 import { convAttributes } from './maps.ts'
-import { isFixed, type Size, type Twin, type TwinNode } from './twin.ts'
+import { isFixed, type Size } from './sizes.ts'
+import type { Twin, TwinNode } from './twin.ts'
 
 /** A run of ops written as one operator: the op that it starts at, those it swallows, and the value it makes. */
 interface Fusion {
@@ -14,7 +15,7 @@ interface Fusion {
   readonly emit: (name: (id: Id) => string) => string
 }
 
-const fixedShape = (sizes: readonly Size[]): string | null => sizes.every(isFixed) ? sizes.map(([a]) => a).join() : null
+const fixedShape = (sizes: readonly Size[]): string | null => sizes.every(isFixed) ? sizes.map(([n]) => n!).join() : null
 
 /** Finds fusions in a program. Only values with one reader vanish, and only operands that exist from the start are drawn in. */
 export class Fuser {
@@ -23,8 +24,12 @@ export class Fuser {
   private readonly makers = new Map<Id, TwinNode>()
   private readonly given: ReadonlySet<Id>
 
-  constructor(twin: Twin) {
+  private readonly composites: boolean
+
+  /** `composites` says whether normalisations are fused too. */
+  constructor(twin: Twin, composites: boolean) {
     this.twin = twin
+    this.composites = composites
     this.given = new Set([...twin.constants, ...twin.variables].map(({ id }) => id))
     for (const node of twin.nodes) {
       for (const id of node.inputs) this.readers.set(id, [...this.readers.get(id) ?? [], node])
@@ -36,6 +41,7 @@ export class Fuser {
   at(node: TwinNode, b: Builder): Fusion | null {
     if (node.row.name === 'dot') return this.gemm(node, b)
     if (node.row.name === 'conv') return this.conv(node, b)
+    if (!this.composites) return null
     if (node.row.name === 'standardise' && b.opset >= 17) return this.layerNorm(node, b)
     if (node.row.name === 'sub' && b.opset >= 14) return this.batchNorm(node, b)
     return null
@@ -58,7 +64,7 @@ export class Fuser {
     const [y] = node.outputs as [Id]
     const bias = this.next(y, 'add')
     if (!bias || !this.given.has(bias.other) || this.sizes(y).length !== 2 || !this.twin.avals.get(y)!.dtype.startsWith('float')) return null
-    if (fixedShape(this.sizes(bias.other)) !== String(this.sizes(y)[1]![0]) || !isFixed(this.sizes(y)[1]!)) return null
+    if (fixedShape(this.sizes(bias.other)) !== String(this.sizes(y)[1]![0]!) || !isFixed(this.sizes(y)[1]!)) return null
     const { ta, tb } = node.params[0] as DotParams
     return { swallowed: [bias.node], output: bias.node.outputs[0]!, emit: name => b.add('Gemm', [...node.inputs, bias.other].map(name), { transA: Number(ta), transB: Number(tb) }) }
   }
@@ -71,7 +77,7 @@ export class Fuser {
     const [, channels, ...spatial] = this.sizes(y)
     if (!added || !view || bias === null || !this.given.has(bias) || this.readers.get(added.other)!.length !== 1 || this.twin.outputs.includes(added.other)) return null
     if (fixedShape(this.sizes(bias)) !== String(channels![0]) || fixedShape(this.sizes(added.other)) !== [channels![0], ...spatial.map(() => 1)].join()) return null
-    const kernel = this.sizes(node.inputs[1]!).slice(2).map(([a]) => a)
+    const kernel = this.sizes(node.inputs[1]!).slice(2).map(([n]) => n!)
     return { swallowed: [added.node, view], output: added.node.outputs[0]!, emit: name => b.add('Conv', [...node.inputs, bias].map(name), convAttributes(node.params[0] as ConvGeometry, kernel)) }
   }
 

@@ -4,6 +4,8 @@ import { relu, sigmoid, tanh } from '@bp/ops'
 import type { Activation, CellRule, RecurrenceOperand, RecurrenceParams } from '@bp/ops/extend'
 import { type AttributeValue, type Builder, Float } from './builder.ts'
 import { type Emission, type Emitter, type Emitters, fixedParams } from './emit.ts'
+import type { Size } from './sizes.ts'
+import { concatOf, cut, reshapeTo } from './views.ts'
 
 /** How an operator of ONNX differs from its row. */
 interface Form {
@@ -25,9 +27,11 @@ function activations(rule: CellRule, usual: readonly Activation[]): Readonly<Rec
 }
 
 /** Gates in the file's order. */
-function ordered(b: Builder, w: string, order: readonly number[], hidden: number): string {
-  if (order.length === 1) return w
-  return b.add('Concat', order.map(i => b.add('Slice', [w, b.list([i * hidden]), b.list([(i + 1) * hidden]), b.list([0])])), { axis: 0 })
+function ordered(b: Builder, x: string, order: readonly number[], hidden: number, where: string): string {
+  if (order.length === 1) return x
+  const [size, each] = [order.length * hidden, hidden].map(n => b.dims.open.fixed(n)) as [Size, Size]
+  const gate = (i: number): string => cut(b, { x, axis: 0, size, start: b.dims.open.fixed(i * hidden), end: b.dims.open.fixed((i + 1) * hidden) }, where)
+  return concatOf(b, order.map(gate), 0, order.map(() => each))
 }
 
 /** Writes a layer in one direction; a projection has no counterpart, nor have lone biases. */
@@ -38,19 +42,25 @@ const layer = ({ operator, order, attributes = {} }: Form, usual: readonly Activ
   if (own === null || has('hr') || has('biasIh') !== has('biasHh')) return null
   const name = (operand: RecurrenceOperand): string => has(operand) ? e.inputs[given.indexOf(operand)]! : ''
   const hidden = hiddenOf(e, given)
-  const front = (x: string): string => x === '' ? '' : b.add('Unsqueeze', [x, b.list([0])])
-  const weight = (operand: RecurrenceOperand): string => front(ordered(b, name(operand), order, hidden))
-  const bias = has('biasIh') ? front(b.add('Concat', [ordered(b, name('biasIh'), order, hidden), ordered(b, name('biasHh'), order, hidden)], { axis: 0 })) : ''
-  const peepholes = has('pi') ? front(b.add('Concat', [name('pi'), name('po'), name('pf')], { axis: 0 })) : ''
-  const states = [front(name('h')), ...operator === 'LSTM' ? [front(name('c')), peepholes] : []]
-  const results = b.addMany(operator, withoutTail([name('x'), weight('ih'), weight('hh'), bias, name('lengths'), ...states]), e.ys.length, {
+  const fixed = (n: number): Size => b.dims.open.fixed(n)
+  const rows = order.length * hidden
+  const sizesOf = (operand: RecurrenceOperand): readonly Size[] => e.xs[given.indexOf(operand)]!.sizes
+  const front = (x: string, sizes: readonly Size[]): string => reshapeTo(b, x, sizes, [fixed(1), ...sizes], e.where)
+  const weight = (operand: RecurrenceOperand): string => front(ordered(b, name(operand), order, hidden, e.where), sizesOf(operand))
+  const bias = has('biasIh') ? front(concatOf(b, [name('biasIh'), name('biasHh')].map(x => ordered(b, x, order, hidden, e.where)), 0, [fixed(rows), fixed(rows)]), [fixed(2 * rows)]) : ''
+  const peepholes = has('pi') ? front(concatOf(b, [name('pi'), name('po'), name('pf')], 0, [hidden, hidden, hidden].map(fixed)), [fixed(3 * hidden)]) : ''
+  const state = (operand: RecurrenceOperand): string => has(operand) ? front(name(operand), sizesOf(operand)) : ''
+  const results = b.addMany(operator, withoutTail([name('x'), weight('ih'), weight('hh'), bias, name('lengths'), state('h'), ...operator === 'LSTM' ? [state('c'), peepholes] : []]), e.ys.length, {
     hidden_size: hidden, direction: reverse ? 'reverse' : 'forward', ...attributes, ...own,
     ...rule.clip !== undefined && { clip: new Float(rule.clip) }, ...rule.coupled && { input_forget: 1 },
   })
-  return results.map((y, i) => b.add('Squeeze', [y, b.list([i === 0 ? 1 : 0])]))
+  return results.map((y, i) => {
+    const sizes = e.ys[i]!.sizes
+    return reshapeTo(b, y, sizes.toSpliced(i === 0 ? 1 : 0, 0, fixed(1)), sizes, e.where)
+  })
 }
 
-const hiddenOf = (e: Emission, given: readonly RecurrenceOperand[]): number => e.xs[given.indexOf('hh')]!.sizes[1]![0]
+const hiddenOf = (e: Emission, given: readonly RecurrenceOperand[]): number => e.xs[given.indexOf('hh')]!.sizes[1]![0]!
 
 /** Inputs without those left out at the end. */
 const withoutTail = (inputs: readonly string[]): string[] => inputs.slice(0, inputs.findLastIndex(input => input !== '') + 1)

@@ -4,23 +4,32 @@ import type { DType } from '@bp/core'
 import { convert, type FillParams } from '@bp/core/extend'
 import type { PadParams, SliceParams } from '@bp/ops/extend'
 import { type Builder, toTheEnd } from './builder.ts'
-import { bothParams, type Emission, type Emitters, fixedParams, fixedSizes } from './emit.ts'
-import { isFixed, type Size, zip } from './twin.ts'
+import { everyParams, everywhere, type Emission, type Emitters, fixedParams } from './emit.ts'
+import type { Part } from './origins.ts'
+import { isFixed, isOne, sameSize, type Size, zip } from './sizes.ts'
 
-/** The target of a reshape: −1 for one size that depends on the batch, 0 for one that is the operand's at the same place. */
-function reshapeTo(b: Builder, x: string, from: readonly Size[], to: readonly Size[], where: string): string {
+/** The operand with other axes. Of several reshapes in a row one is left, or none. */
+export function reshapeTo(b: Builder, operand: string, sizes: readonly Size[], to: readonly Size[], where: string): string {
+  const { x, from } = b.origins.unshaped(operand, sizes)
+  if (from.length === to.length && from.every((size, i) => sameSize(size, to[i]!))) return x
+  return b.origins.shaped(writeReshape(b, x, from, to, where), x, from)
+}
+
+/** The target of a reshape: −1 for one size that is open, 0 for one that is the operand's at the same place. */
+function writeReshape(b: Builder, x: string, from: readonly Size[], to: readonly Size[], where: string): string {
   const open = to.flatMap((size, i) => isFixed(size) ? [] : i)
-  if (open.length <= 1) return b.add('Reshape', [x, b.list(to.map(([a], i) => i === open[0] ? -1 : a))])
-  const same = (i: number): boolean => from[i]?.[0] === to[i]![0] && from[i][1] === to[i]![1]
+  const empty = to.some(size => size.includes(0))
+  if (open.length <= 1 && !(empty && open.length === 1)) return b.add('Reshape', [x, b.list(to.map(([n], i) => i === open[0] ? -1 : n!))], empty ? { allowzero: 1 } : {})
+  const same = (i: number): boolean => i < from.length && sameSize(from[i]!, to[i]!)
   const found = open.filter(i => !same(i))
-  if (found.length <= 1 && to.every(([a]) => a > 0)) return b.add('Reshape', [x, b.list(to.map(([a], i) => isFixed(to[i]!) ? a : same(i) ? 0 : -1))])
-  return b.add('Reshape', [x, b.shape(to, where)])
+  if (found.length <= 1 && !empty) return b.add('Reshape', [x, b.list(to.map(([n], i) => isFixed(to[i]!) ? n! : same(i) ? 0 : -1))])
+  return b.add('Reshape', [x, b.dims.list(to, where)])
 }
 
 /** Repeats axes to the result's sizes; an axis that x already has keeps its size by a 1. */
 function expandTo(b: Builder, x: string, from: readonly Size[], to: readonly Size[], where: string): string {
   const lead = to.length - from.length
-  return b.add('Expand', [x, b.shape(to.map((size, i): Size => !isFixed(size) && from[i - lead] && !isFixed(from[i - lead]!) ? [1, 1] : size), where)])
+  return b.add('Expand', [x, b.dims.list(to.map((size, i) => !isFixed(size) && from[i - lead] && !isFixed(from[i - lead]!) ? b.dims.open.fixed(1) : size), where)])
 }
 
 /** Sums over what broadcasting would repeat. */
@@ -28,56 +37,84 @@ function sumTo(b: Builder, e: Emission): string {
   const from = e.xs[0]!.sizes
   const to = e.ys[0]!.sizes
   const lead = from.length - to.length
-  const inner = to.flatMap(([a, c], i) => a === 1 && c === 1 && !(from[lead + i]![0] === 1 && from[lead + i]![1] === 1) ? lead + i : [])
+  const inner = to.flatMap((size, i) => isOne(size) && !isOne(from[lead + i]!) ? lead + i : [])
   const kept = inner.length > 0 ? b.reduce('ReduceSum', e.inputs[0]!, inner, true) : e.inputs[0]!
   return lead > 0 ? b.reduce('ReduceSum', kept, Array.from({ length: lead }, (_, i) => i), false) : kept
 }
 
+/** A place on an axis as Slice takes it: counted from the end where that is what stays the same. */
+function placed(place: Size, size: Size): Size {
+  const back = place.map((n, i) => n - size[i]!)
+  return !isFixed(place) && isFixed(back) && back[0]! < 0 ? back : place
+}
+
+/** A range of an axis; one that lies where a value was joined with others is that value. */
+export function cut(b: Builder, part: Part, where: string): string {
+  const { x, axis, size, start, end } = part
+  const joined = b.origins.partOf(part)
+  if (joined !== null) return joined
+  const ends = sameSize(end, size) ? b.list([toTheEnd]) : b.dims.list([placed(end, size)], where)
+  return b.origins.cut(b.add('Slice', [x, b.dims.list([placed(start, size)], where), ends, b.list([axis])]), part)
+}
+
 function slice(b: Builder, e: Emission): string {
-  const [p, q] = bothParams<SliceParams>(e)
+  const all = everyParams<SliceParams>(e)
   const sizes = e.xs[0]!.sizes
-  const axes = sizes.flatMap(([n, m], i) => p.starts[i] === 0 && p.steps[i] === 1 && p.ends[i]! >= n && q.ends[i]! >= m ? [] : i)
-  if (axes.length === 0) return b.add('Identity', [e.inputs[0]!])
-  const ends = axes.map(i => p.ends[i]! >= sizes[i]![0] && q.ends[i]! >= sizes[i]![1] ? toTheEnd : p.ends[i]!)
-  const own = { starts: axes.map(i => p.starts[i]!), ends, steps: axes.map(i => p.steps[i]!) }
-  const others = { starts: axes.map(i => q.starts[i]!), ends: axes.map((i, k) => ends[k] === toTheEnd ? toTheEnd : q.ends[i]!), steps: axes.map(i => q.steps[i]!) }
-  fixedParams({ ...e, node: { ...e.node, params: [own, others] } })
-  const steps = own.steps.every(n => n === 1) ? [] : [b.list(own.steps)]
-  return b.add('Slice', [e.inputs[0]!, b.list(own.starts), b.list(ends), b.list(axes), ...steps])
+  const toEnd = (i: number): boolean => all.every((p, k) => p.ends[i]! >= sizes[i]![k]!)
+  const axes = sizes.flatMap((_, i) => toEnd(i) && all.every(p => p.starts[i] === 0 && p.steps[i] === 1) ? [] : i)
+  if (axes.length === 0) return e.inputs[0]!
+  const [axis] = axes as [number]
+  if (axes.length === 1 && all.every(p => p.steps[axis] === 1)) {
+    return cut(b, { x: e.inputs[0]!, axis, size: sizes[axis]!, start: all.map(p => p.starts[axis]!), end: all.map((p, i) => Math.min(p.ends[axis]!, sizes[axis]![i]!)) }, e.where)
+  }
+  const steps = axes.map(i => all.map(p => p.steps[i]!))
+  const starts = axes.map(i => placed(all.map(p => p.starts[i]!), sizes[i]!))
+  const ends = axes.map(i => toEnd(i) ? b.dims.open.fixed(toTheEnd) : placed(all.map(p => p.ends[i]!), sizes[i]!))
+  return b.add('Slice', [e.inputs[0]!, b.dims.list(starts, e.where), b.dims.list(ends, e.where), b.list(axes), ...steps.every(isOne) ? [] : [b.dims.list(steps, e.where)]])
+}
+
+/** Parts along an axis as one; parts that were cut from one value in order are that value. */
+export function concatOf(b: Builder, parts: readonly string[], axis: number, sizes: readonly Size[]): string {
+  if (parts.length === 1) return parts[0]!
+  return b.origins.wholeOf(parts, axis) ?? b.origins.joined(b.add('Concat', parts, { axis }), { parts, axis, sizes })
 }
 
 /** Zeros around and between. Those between come by padding each element on an axis of its own and cutting the last run. */
 function pad(b: Builder, e: Emission): string {
-  const p = fixedParams<PadParams>(e)
+  const all = everyParams<PadParams>(e)
+  const { interior } = fixedParams<PadParams>({ ...e, node: { ...e.node, params: all.map(p => ({ interior: p.interior })) } })
   const { dtype, sizes } = e.xs[0]!
   const zero = b.scalar(0, dtype)
   let x = e.inputs[0]!
   const now = [...sizes]
-  p.interior.forEach((between, axis) => {
+  interior.forEach((between, axis) => {
     if (between === 0) return
     const rank = now.length
     const apart = b.add('Unsqueeze', [x, b.list([axis + 1])])
     const padded = b.add('Pad', [apart, b.list(Array.from({ length: 2 * (rank + 1) }, (_, i) => i === rank + 1 + axis + 1 ? between : 0)), zero])
-    const size: Size = [now[axis]![0] * (between + 1), now[axis]![1] * (between + 1)]
+    const size = now[axis]!.map(n => n * (between + 1))
     const to = now.with(axis, size)
-    const joined = reshapeTo(b, padded, now.toSpliced(axis + 1, 0, [between + 1, between + 1]), to, e.where)
+    const joined = reshapeTo(b, padded, now.toSpliced(axis + 1, 0, b.dims.open.fixed(between + 1)), to, e.where)
     x = b.add('Slice', [joined, b.list([0]), b.list([-between]), b.list([axis])])
-    now[axis] = [size[0] - between, size[1] - between]
+    now[axis] = size.map(n => n - between)
   })
-  return [...p.low, ...p.high].every(n => n === 0) ? x : b.add('Pad', [x, b.list([...p.low, ...p.high]), zero])
+  const around = [...sizes.map((_, i) => all.map(p => p.low[i]!)), ...sizes.map((_, i) => all.map(p => p.high[i]!))]
+  return around.every(size => size.every(n => n === 0)) ? x : b.add('Pad', [x, b.dims.list(around, e.where), zero])
 }
 
 function iota(b: Builder, e: Emission): string {
-  const [{ length, dtype }, other] = bothParams<{ readonly length: number; readonly dtype: DType }>(e)
-  if (length === other.length) return b.constant(dtype, [length], convert(Array.from({ length }, (_, i) => i), dtype))
-  const count = b.add('Squeeze', [b.shape([[length, other.length]], e.where), b.list([0])])
+  const { dtype } = e.ys[0]!
+  const size = everywhere<{ readonly length: number }>(e, p => p.length)
+  const length = size[0]!
+  if (isFixed(size)) return b.constant(dtype, [length], convert(Array.from({ length }, (_, i) => i), dtype))
+  const count = b.add('Squeeze', [b.dims.list([size], e.where), b.list([0])])
   const counted = b.add('Range', [b.scalar(0, 'int64'), count, b.scalar(1, 'int64')])
-  return dtype === 'int64' ? counted : b.cast(counted, dtype)
+  return b.cast(counted, 'int64', dtype)
 }
 
 /** Adds values into zeros at indices along an axis, which ScatterND does along the first. */
 function scatterAdd(b: Builder, e: Emission): string | null {
-  const [{ axis }] = bothParams<{ readonly axis: number }>(e)
+  const [{ axis }] = everyParams<{ readonly axis: number }>(e) as [{ readonly axis: number }]
   if (b.opset < 16) return null
   const [values, index] = e.inputs as [string, string]
   const depth = e.xs[1]!.sizes.length
@@ -86,11 +123,28 @@ function scatterAdd(b: Builder, e: Emission): string | null {
   const rest = Array.from({ length: rank }, (_, i) => i).filter(i => !along.includes(i))
   const updates = axis === 0 ? values : b.add('Transpose', [values], { perm: [...along, ...rest] })
   const result = e.ys[0]!.sizes
-  const zeros = b.add('Expand', [b.scalar(0, e.ys[0]!.dtype), b.shape([result[axis]!, ...result.filter((_, i) => i !== axis)], e.where)])
-  const places = b.add('Unsqueeze', [b.cast(index, 'int64'), b.list([depth])])
+  const zeros = b.add('Expand', [b.scalar(0, e.ys[0]!.dtype), b.dims.list([result[axis]!, ...result.filter((_, i) => i !== axis)], e.where)])
+  const at = e.xs[1]!.sizes
+  const places = b.cast(reshapeTo(b, index, at, [...at, b.dims.open.fixed(1)], e.where), e.xs[1]!.dtype, 'int64')
   const added = b.add('ScatterND', [zeros, places, updates], { reduction: 'add' })
   if (axis === 0) return added
   return b.add('Transpose', [added], { perm: result.map((_, i) => i < axis ? i + 1 : i === axis ? 0 : i) })
+}
+
+/** What TopK is to sort: NaN counts as the largest number, which it leaves open. */
+function ordered(b: Builder, e: Emission): string {
+  const { dtype } = e.xs[0]!
+  const [x] = e.inputs as [string]
+  const guard = b.operandsOf(x, 'Where')
+  if (guard && b.operandsOf(guard[0]!, 'IsNaN')?.[0] === guard[2]) return x
+  return dtype.startsWith('float') ? b.add('Where', [b.add('IsNaN', [x]), b.scalar(Infinity, dtype), x]) : x
+}
+
+/** Values at their places in zeros, each line by itself. */
+function unpool(b: Builder, e: Emission): string {
+  const [x, index] = e.xs as [Emission['xs'][number], Emission['xs'][number]]
+  const zeros = b.add('Expand', [b.scalar(0, x.dtype), b.dims.list(e.ys[0]!.sizes, e.where)])
+  return b.add('ScatterElements', [zeros, b.cast(e.inputs[1]!, index.dtype, 'int64'), e.inputs[0]!], { axis: 1 })
 }
 
 /** Views, sources and indexing. */
@@ -99,26 +153,35 @@ export const views: Emitters = {
   broadcastTo: (b, e) => expandTo(b, e.inputs[0]!, e.xs[0]!.sizes, e.ys[0]!.sizes, e.where),
   sumTo,
   transpose: (b, e) => b.add('Transpose', e.inputs, { perm: fixedParams<{ readonly perm: readonly number[] }>(e).perm }),
-  slice, pad, iota, scatterAdd,
-  concat: (b, e) => b.add('Concat', e.inputs, { axis: fixedParams<{ readonly axis: number }>(e).axis }),
+  slice, pad, iota, scatterAdd, unpool,
+  concat: (b, e) => {
+    const { axis } = fixedParams<{ readonly axis: number }>(e)
+    return concatOf(b, e.inputs, axis, e.xs.map(({ sizes }) => sizes[axis]!))
+  },
   flip: (b, e) => {
     const { axes } = fixedParams<{ readonly axes: readonly number[] }>(e)
-    if (axes.length === 0) return b.add('Identity', e.inputs)
+    if (axes.length === 0) return e.inputs[0]!
     return b.add('Slice', [e.inputs[0]!, b.list(axes.map(() => -1)), b.list(axes.map(() => -toTheEnd)), b.list(axes), b.list(axes.map(() => -1))])
   },
-  detach: (b, e) => b.add('Identity', e.inputs),
-  alias: (b, e) => b.add('Identity', e.inputs),
+  detach: (_b, e) => e.inputs[0]!,
+  alias: (_b, e) => e.inputs[0]!,
   fill: (b, e) => {
-    const [p, q] = bothParams<FillParams>(e)
-    return b.fill([p.value, q.value], p.dtype, zip(p.shape, q.shape), e.where)
+    const all = everyParams<FillParams>(e)
+    const y = b.fill(all.map(p => p.value), all[0]!.dtype, zip(all.map(p => p.shape)), e.where)
+    if (all.every(p => p.value === 0)) b.origins.zeros.add(y)
+    return y
   },
   gather: (b, e) => b.add('Gather', e.inputs, { axis: fixedParams<{ readonly axis: number }>(e).axis }),
-  amax: (b, e) => b.reduce('ReduceMax', e.inputs[0]!, fixedParams<{ readonly axes: readonly number[] }>(e).axes, true),
-  argMax: (b, e) => b.cast(b.add('ArgMax', e.inputs, { axis: fixedParams<{ readonly axis: number }>(e).axis, keepdims: 0 }), 'int32'),
+  amax: (b, e) => {
+    const { axes } = fixedParams<{ readonly axes: readonly number[] }>(e)
+    const { dtype } = e.xs[0]!
+    const number = dtype === 'bool' ? 'uint8' : dtype
+    return b.cast(b.reduce('ReduceMax', b.cast(e.inputs[0]!, dtype, number), axes, true), number, dtype)
+  },
+  argMax: (b, e) => b.cast(b.add('ArgMax', e.inputs, { axis: fixedParams<{ readonly axis: number }>(e).axis, keepdims: 0 }), 'int64', 'int32'),
   argSort: (b, e) => {
     const { axis, descending } = fixedParams<{ readonly axis: number; readonly descending: boolean }>(e)
-    const count = fixedSizes(e, [e.xs[0]!.sizes[axis]!])
-    return b.cast(b.addMany('TopK', [e.inputs[0]!, b.list(count)], 2, { axis, largest: Number(descending), sorted: 1 })[1]!, 'int32')
+    return b.cast(b.addMany('TopK', [ordered(b, e), b.dims.list([e.xs[0]!.sizes[axis]!], e.where)], 2, { axis, largest: Number(descending), sorted: 1 })[1]!, 'int64', 'int32')
   },
   cumSum: (b, e) => {
     const { axis, reverse } = fixedParams<{ readonly axis: number; readonly reverse: boolean }>(e)

@@ -3,7 +3,7 @@
 import { BpError, noGrad, Tensor, Variable } from '@bp/core'
 import { fail, isFloat, outside } from '@bp/core/extend'
 import { detach } from '@bp/ops'
-import { onKnown } from '../operators/known.ts'
+import { isMask, onKnown } from '../operators/known.ts'
 import type { Context, Operator } from '../operators/operator.ts'
 import { knownLimit } from '../operators/shape.ts'
 import type { Attributes } from './attributes.ts'
@@ -125,7 +125,7 @@ export class Runner {
       const carriers = inputs.map(value => value && carrierIn(value))
       const literals: readonly Known[] | null = allKnown(carriers) ? carriers : null
       const known = literals && Object.hasOwn(onKnown, node.operator) ? onKnown[node.operator]!(literals, node.attributes, node) : null
-      const results = known ? [known] : literals?.every(({ dtype }) => !isFloat(dtype)) ? this.literally(run) : run()
+      const results = known ? [known] : literals?.every(({ dtype }) => !isFloat(dtype)) && !isMask(node.operator, literals) ? this.literally(run) : run()
       return settle(node.operator, given, results, texts)
     } catch (error) {
       return explain(error, node)

@@ -2,7 +2,7 @@
 
 import { add, mul, type Tensor } from '@bp/core'
 import { normaliseAxis, sizeOf } from '@bp/core/extend'
-import { abs, argMax, cast, celu, elu, equal, gelu, greater, hardSwish, iota, leakyRelu, less, logicalAnd, logSoftmax, mish, relu, reshape, select, sigmoid, silu, softmax, softplus, softsign, sub, unsqueeze } from '@bp/ops'
+import { abs, argMax, cast, celu, elu, equal, gelu, greater, hardSigmoid as hardSigmoidOfSixths, hardSwish, iota, leakyRelu, less, logicalAnd, logSoftmax, mish, relu, reshape, select, sigmoid, silu, softmax, softplus, softsign, sub, unsqueeze } from '@bp/ops'
 import type { ModelNode } from '../import/load.ts'
 import { unary } from './elementwise.ts'
 import { only, onTensors, type Operator, type Operators } from './operator.ts'
@@ -12,6 +12,7 @@ const one = (f: (x: Tensor, number: (name: string, fallback: number) => number) 
 
 /** αx + β cut to [0, 1], with derivative 0 at both ends. */
 export function hardSigmoid(x: Tensor, alpha: number, beta: number): Tensor {
+  if (alpha === Math.fround(1 / 6) && beta === 0.5) return hardSigmoidOfSixths(x)
   const y = add(mul(x, alpha), beta)
   return select(logicalAnd(greater(y, 0), less(y, 1)), y, select(greater(y, 0), 1, select(equal(y, y), 0, y)))
 }

@@ -2,7 +2,7 @@
 
 import { add, broadcastTo, mul, type Tensor } from '@bp/core'
 import { describe, fail, sizeOf, stridesOf } from '@bp/core/extend'
-import { cast, iota, less, narrow, nonzero, reshape, scatter, type ScatterReduction, select, take, takeAlong, transpose } from '@bp/ops'
+import { cast, iota, less, narrow, nonzero, reshape, scatter, scatterAdd, type ScatterReduction, select, take, takeAlong, transpose } from '@bp/ops'
 import type { Attributes } from '../import/attributes.ts'
 import type { ModelNode } from '../import/load.ts'
 import { readable } from '../import/value.ts'
@@ -14,7 +14,8 @@ function places(index: Tensor, sizes: readonly number[]): Tensor {
   const lead = index.shape.slice(0, -1)
   return sizes.map((size, i) => {
     const at = reshape(cast(narrow(index, -1, i, 1), 'int32'), lead)
-    return mul(select(less(at, 0), add(at, size), at), strides[i]!)
+    const place = select(less(at, 0), add(at, size), at)
+    return strides[i] === 1 ? place : mul(place, strides[i]!)
   }).reduce((a, b) => add(a, b))
 }
 
@@ -38,6 +39,8 @@ function scatterND(x: Tensor, index: Tensor, updates: Tensor, reduce: ScatterRed
   const sizes = x.shape.slice(0, depth)
   const rest = sizeOf(x.shape.slice(depth))
   const at = places(index, sizes)
+  if (reduce === 'sum' && depth === 1) return add(x, scatterAdd(updates, at, x.shape[0]!))
+  if (reduce === 'sum') return reshape(add(reshape(x, [sizeOf(sizes), rest]), scatterAdd(reshape(updates, [at.size, rest]), reshape(at, [at.size]), sizeOf(sizes))), x.shape)
   const each = broadcastTo(reshape(at, [at.size, 1]), [at.size, rest])
   const y = scatter(reshape(x, [sizeOf(sizes), rest]), 0, each, reshape(updates, [at.size, rest]), { reduce: reduce ?? 'sum', includeSelf: reduce !== undefined })
   return reshape(y, x.shape)

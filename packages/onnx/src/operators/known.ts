@@ -102,7 +102,17 @@ const reduceAll = (f: (a: number, b: number) => number): KnownOperator => (input
 /** The same numbers as another dtype. */
 export const castKnown = (x: Known, dtype: DType): Known => new Known(dtype, x.shape, convert(x.dtype === 'float16' ? numbers(x) : x.data, dtype))
 
-const truth = (f: (a: number, b: number) => boolean): KnownOperator => map((a, b) => f(a, b) ? 1 : 0, 'bool')
+/** Comparisons of more than this many elements make masks, not shapes: they are left to tensors, so that a program being traced has them as ops. */
+const mostCompared = 16
+
+const truth = (f: (a: number, b: number) => boolean): KnownOperator => {
+  const compare = map((a, b) => f(a, b) ? 1 : 0, 'bool')
+  return (xs, attributes, node) => isMask(node.operator, xs) ? null : compare(xs, attributes, node)
+}
+
+/** Whether an operator compares so many elements that it makes a mask. */
+export const isMask = (operator: string, xs: readonly Known[]): boolean =>
+  ['Equal', 'Less', 'LessOrEqual', 'Greater', 'GreaterOrEqual'].includes(operator) && sizeOf(broadcastShapes(operator, xs[0]!.shape, xs[1]?.shape ?? [])) > mostCompared
 
 /** Operators on known values by name; each gives what the operator of the same name gives on tensors. */
 export const onKnown: Readonly<Record<string, KnownOperator>> = {
