@@ -49,7 +49,7 @@ interface Case {
   readonly settlesLate?: boolean
 }
 
-const of = <M extends nn.Module>(model: M, ...inputs: Tensor[]): Case => ({ model: model as unknown as Forward, inputs })
+const of = <M extends nn.Module>(model: M, ...inputs: Tensor[]): Case => ({ model: model, inputs })
 const by = (model: nn.AnyModule, f: (xs: readonly Tensor[]) => Tensor | Tensor[], ...inputs: Tensor[]): Case => ({ model: new Adapted(model, f), inputs })
 
 const batch = wave([2, 4], 0)
@@ -66,7 +66,7 @@ const others: Readonly<Record<string, () => Case>> = {
   },
   ModuleDict: () => {
     const dict = new nn.ModuleDict({ a: new nn.Linear(4, 4), b: new nn.Linear(4, 2) })
-    return by(dict, ([x]) => dict.get('b')!.forward(dict.get('a')!.forward(x!)), batch)
+    return by(dict, ([x]) => dict.get('b').forward(dict.get('a').forward(x!)), batch)
   },
   BatchNorm: () => of(new nn.BatchNorm(4), batch),
   AlphaDropout: () => of(new nn.AlphaDropout(), batch), Dropout: () => of(new nn.Dropout(), batch), Dropout1d: () => of(new nn.Dropout1d(), sequences),

@@ -1,6 +1,7 @@
 // Open dimensions: files run at sizes that were never traced, declare what follows from their names, and stay open when written again.
 
-import { noGrad, Tensor, use } from '@bp/core'
+import type { Tensor} from '@bp/core';
+import { noGrad, use } from '@bp/core'
 import { cpu } from '@bp/backend-cpu'
 import { AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, BatchNorm2d, Conv2d, ConvTranspose2d, Embedding, Flatten, generateSquareSubsequentMask, GroupNorm, LearnedPositions, Linear, LSTM, MaxPool2d, Module, PixelShuffle, ReLU, Sequential, SinusoidalPositions, Transformer, TransformerEncoderLayer } from '@bp/nn'
 import * as ops from '@bp/ops'

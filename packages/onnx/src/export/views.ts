@@ -1,6 +1,5 @@
 // Emitters of ops that move, repeat, sum or place elements.
 
-import type { DType } from '@bp/core'
 import { convert, fail, type FillParams } from '@bp/core/extend'
 import type { PadParams, SliceParams } from '@bp/ops/extend'
 import { type Builder, toTheEnd } from './builder.ts'
