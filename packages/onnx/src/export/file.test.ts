@@ -3,7 +3,7 @@
 import { type Tensor, tensor, use } from '@bp/core'
 import { bind, defineComposite, defineOp } from '@bp/core/extend'
 import { cpu } from '@bp/backend-cpu'
-import { LayerNorm, Linear, Sequential } from '@bp/nn'
+import { GroupNorm, InstanceNorm2d, LayerNorm, Linear, Sequential } from '@bp/nn'
 import * as ops from '@bp/ops'
 import proto, { type onnx } from 'onnx-proto'
 import * as runtime from 'onnxruntime-node'
@@ -38,6 +38,12 @@ describe('operator sets', () => {
     expect([Number(irVersion), Number(opsetImport[0]!.version)]).toEqual([opset >= 23 ? 11 : opset >= 21 ? 10 : opset >= 19 ? 9 : 8, opset])
     expect(['LayerNormalization', 'Mish', 'Gelu'].filter(name => operatorsOf(bytes).includes(name))).toEqual([...opset >= 17 ? ['LayerNormalization'] : [], ...opset >= 18 ? ['Mish'] : [], ...opset >= 20 ? ['Gelu'] : []])
     close(await runs(bytes, input), program(input))
+  })
+
+  test('instances and groups of channels are normalised by one operator', () => {
+    const image = [{ name: 'x', shape: ['batch', 4, 'height', 'width'] }]
+    expect(operatorsOf(exportOnnx(new Sequential(new InstanceNorm2d(4, { affine: true })), image))).toEqual(['InstanceNormalization'])
+    expect(operatorsOf(exportOnnx(new Sequential(new GroupNorm(2, 4)), image, { opset: 21 }))).toEqual(['GroupNormalization'])
   })
 
   test('others are refused', () => {

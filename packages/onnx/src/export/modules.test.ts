@@ -182,4 +182,8 @@ describe('every module goes out and comes back', () => {
   })
 
   test.each(cases.filter(([name]) => !name.endsWith('short rows')))('%s', async (_name, make) => { await checkRoundTrip(make(), {}) })
+
+  test.each([13, 20, 23])('a handful at operator set %i', async opset => {
+    for (const name of ['Conv2d', 'InstanceNorm2d', 'GroupNorm', 'LayerNorm', 'RMSNorm', 'BatchNorm2d', 'GELU', 'Mish', 'Upsample, bilinear', 'LSTM', 'MultiheadAttention', 'TransformerEncoderLayer']) await checkRoundTrip(new Map(cases).get(name)!(), { opset })
+  })
 })
