@@ -2,10 +2,10 @@
 
 import { cpu } from '@bp/backend-cpu'
 import { noGrad, tensor, use } from '@bp/core'
-import { exportOnnx, importOnnx } from '@bp/onnx'
+import { exportOnnx, Float, importOnnx, type ImportOptions } from '@bp/onnx'
 import { away, defineSamples, laws, operand, reference, suite, uniform } from '@bp/testkit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { charbonnierRow, snakeRow } from './index.ts'
+import { charbonnierRow, snake, snakeRow, type SnakeParams } from './index.ts'
 import { train } from './train.ts'
 
 const snakeSamples = defineSamples(snakeRow, [
@@ -33,10 +33,13 @@ describe('a network', () => {
     expect(snake.beyond).toBeLessThan(0.5 * relu.beyond)
   })
 
-  test('leaves through ONNX as its decomposition, and comes back the same', () => {
+  const customOperators = { [snakeRow.name]: { domain: 'acme', operator: 'Snake', attributes: ({ a }: SnakeParams) => ({ a: new Float(a) }) } }
+  const operators: ImportOptions['operators'] = { 'acme:Snake': ([z], attributes) => snake(z!, attributes.float('a', 1)) }
+
+  test.each([['its decomposition', {}, {}], ['an operator of its own', { customOperators }, { operators }]])('leaves through ONNX as %s, and comes back the same', (_name, writing, reading) => {
     const { model } = train('snake', 5)
     const x = tensor([[-1], [0.5], [2]])
-    const again = importOnnx(exportOnnx(model, [{ name: 'x', shape: [3, 1] }]))
+    const again = importOnnx(exportOnnx(model, [{ name: 'x', shape: ['points', 1] }], writing), reading)
     const values = (y: { dataSync(): ArrayLike<number | bigint> }): number[] => Array.from(y.dataSync() as Float32Array)
     noGrad(() => {
       const want = values(model.forward(x))

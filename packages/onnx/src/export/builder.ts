@@ -121,7 +121,7 @@ export class Builder {
     const name = this.fresh('/Constant', '_output_0')
     this.nodes.push({ opType: 'Constant', name: name.replace(/_output_0$/, ''), input: [], output: [name], attribute: [{ name: 'value', type: attributeType('TENSOR'), t: writeTensor('', { dtype, shape, data }) }] })
     if (small) this.shared.set(key, name)
-    if (small && data.every((x: number | bigint) => x === 0 || x === 0n)) this.origins.zeros.add(name)
+    if (data.every((x: number | bigint) => x === 0 || x === 0n)) this.origins.zeros.add(name)
     return name
   }
 
@@ -136,7 +136,7 @@ export class Builder {
 
   /**
    * Gives results their names as outputs, by an Identity where a value is an output twice or no result of a node; drops what none
-   * needs, and numbers the rest anew.
+   * needs, puts constants before their first readers, and numbers everything anew.
    */
   rename(results: readonly string[], outputs: readonly string[]): void {
     const made = new Map(this.nodes.flatMap(node => (node.output ?? []).map(name => [name, node] as const)))
@@ -147,9 +147,20 @@ export class Builder {
     })
     this.renameAll(renamed)
     this.sweep(outputs)
+    this.settleConstants()
     for (const name of this.generated) this.taken.delete(name)
     this.counts.clear()
     this.renameAll(new Map(this.nodes.flatMap(node => (node.output ?? []).filter(name => this.generated.has(name) && name.startsWith('/')).map(name => [name, this.fresh(`/${node.opType}`, '_output_0')] as const))))
+  }
+
+  /** Puts each constant before its first reader. */
+  private settleConstants(): void {
+    const constants = new Map(this.nodes.flatMap(node => node.opType === 'Constant' ? [[node.output![0]!, node] as const] : []))
+    this.nodes = this.nodes.filter(({ opType }) => opType !== 'Constant').flatMap(node => {
+      const first = [...new Set(node.input)].flatMap(name => constants.get(name) ?? [])
+      for (const constant of first) constants.delete(constant.output![0]!)
+      return [...first, node]
+    })
   }
 
   private renameAll(names: ReadonlyMap<string, string>): void {

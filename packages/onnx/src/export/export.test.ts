@@ -227,7 +227,7 @@ describe('what cannot be exported says which op', () => {
   })
 
   test('tensors made of data by the size', () => {
-    expect(() => exportOnnx(z => ops.mul(z, tensor(Array.from({ length: z.shape[0]! }, () => [1]))), [x])).toThrowErrorMatchingInlineSnapshot(`[BpError: exportOnnx: a tensor that the function makes from data depends on a dimension that is to stay open: it is [7,1] at one size and [12,1] at another. Make it with ops, or export at a fixed size]`)
+    expect(() => exportOnnx(z => ops.mul(z, tensor(Array.from({ length: z.shape[0]! }, (_, i) => [i * i]))), [x])).toThrowErrorMatchingInlineSnapshot(`[BpError: exportOnnx: a tensor that the function makes from data depends on a dimension that is to stay open: it is [7,1] at one size and [12,1] at another. Make it with ops, or export at a fixed size]`)
   })
 
   test('programs that branch on the batch', () => {

@@ -1,11 +1,11 @@
-// Runs of ops that ONNX has as one: a product or convolution with its bias, layer and batch normalisation.
+// Runs of ops that ONNX has as one: a product or convolution with its bias, normalisation of layers, batches, instances and groups.
 
 import type { FillParams, Id } from '@bp/core/extend'
 import type { ConvGeometry, DotParams } from '@bp/ops/extend'
 import { type Builder, Float } from './builder.ts'
 import { type Standardise, trailingAxis } from './composites.ts'
 import { convAttributes } from './maps.ts'
-import { isFixed, type Size } from './sizes.ts'
+import { isFixed, sameSize, type Size } from './sizes.ts'
 import type { Twin, TwinNode } from './twin.ts'
 
 /** A run of ops written as one operator: the op that it starts at, those it swallows, and the value it makes. */
@@ -42,7 +42,8 @@ export class Fuser {
     if (node.row.name === 'dot') return this.gemm(node, b)
     if (node.row.name === 'conv') return this.conv(node, b)
     if (!this.composites) return null
-    if (node.row.name === 'standardise' && b.opset >= 17) return this.layerNorm(node, b)
+    if (node.row.name === 'standardise') return (b.opset >= 17 ? this.layerNorm(node, b) : null) ?? this.instanceNorm(node, b)
+    if (node.row.name === 'reshape' && b.opset >= 21) return this.groupNorm(node, b)
     if (node.row.name === 'sub' && b.opset >= 14) return this.batchNorm(node, b)
     return null
   }
@@ -93,6 +94,40 @@ export class Fuser {
       swallowed: [scale.node, ...bias ? [bias.node] : []], output: (bias ?? scale).node.outputs[0]!,
       emit: name => b.add('LayerNormalization', [node.inputs[0]!, scale.other, ...bias ? [bias.other] : []].map(name), { axis: first - sizes.length, epsilon: new Float(eps) }),
     }
+  }
+
+  /** Each channel of each instance standardised by itself, scaled and shifted by one number a channel. */
+  private instanceNorm(node: TwinNode, b: Builder): Fusion | null {
+    const [x] = node.inputs as [Id]
+    const { axes, eps } = node.params[0] as Standardise
+    const after = axes.length > 0 && trailingAxis(axes, this.sizes(x).length) === 2 ? this.scaled(node.outputs[0]!, x) : null
+    return after && { swallowed: after.swallowed, output: after.output, emit: name => b.add('InstanceNormalization', [x, ...after.vectors].map(name), { epsilon: new Float(eps) }) }
+  }
+
+  /** Groups of channels standardised as one axis, then scaled and shifted by one number a channel. */
+  private groupNorm(node: TwinNode, b: Builder): Fusion | null {
+    const [x] = node.inputs as [Id]
+    const groups = this.sizes(node.outputs[0]!)
+    const norm = this.next(node.outputs[0]!, 'standardise')?.node
+    const back = norm && this.next(norm.outputs[0]!, 'reshape')?.node
+    const after = back && this.scaled(back.outputs[0]!, x)
+    if (!norm || !back || !after || groups.length !== 3 || !isFixed(groups[1]!) || !sameSize(groups[0]!, this.sizes(x)[0]!)) return null
+    const { axes, eps } = norm.params[0] as Standardise
+    const same = this.sizes(back.outputs[0]!).every((size, i) => i < this.sizes(x).length && sameSize(size, this.sizes(x)[i]!))
+    if (axes.join() !== '2' || !same) return null
+    return {
+      swallowed: [norm, back, ...after.swallowed], output: after.output,
+      emit: name => b.add('GroupNormalization', [x, ...after.vectors].map(name), { num_groups: groups[1]![0]!, epsilon: new Float(eps) }),
+    }
+  }
+
+  /** The multiplication and the addition of one number a channel of x that follow a value. */
+  private scaled(id: Id, x: Id): { readonly swallowed: readonly TwinNode[]; readonly output: Id; readonly vectors: readonly Id[] } | null {
+    const scale = this.next(id, 'mul')
+    const shift = scale && this.next(scale.node.outputs[0]!, 'add')
+    if (!shift || this.sizes(x).length < 3) return null
+    const vectors = [scale.other, shift.other].map(other => this.perChannel(other, x))
+    return vectors.every(vector => vector !== null) ? { swallowed: [scale.node, shift.node], output: shift.node.outputs[0]!, vectors } : null
   }
 
   /** (x − μ)/√(σ² + ε)·γ + β with one number a channel each: batch normalisation by running statistics. */

@@ -12,8 +12,15 @@ import type { Size } from './sizes.ts'
 
 const same = (operator: string): Emitter => (b, e) => b.add(operator, e.inputs)
 
+/** Arithmetic; on bytes only from operator set 14 on, before that on int32. */
+const arithmetic = (operator: string): Emitter => (b, e) => {
+  const { dtype } = e.ys[0]!
+  if (dtype !== 'uint8' || b.opset >= 14) return b.add(operator, e.inputs)
+  return b.cast(b.add(operator, e.inputs.map(x => b.cast(x, dtype, 'int32'))), 'int32', dtype)
+}
+
 /** a + b; of 0 + b and of (a − b) + b in whole numbers only b and a are left. */
-function add(b: Builder, e: Emission): string {
+function add(b: Builder, e: Emission): string | string[] | null {
   const [y] = e.ys as [Emission['ys'][number]]
   for (const [i, other] of [[0, 1], [1, 0]] as const) {
     const [x, z] = [e.inputs[i]!, e.inputs[other]!]
@@ -21,7 +28,7 @@ function add(b: Builder, e: Emission): string {
     const difference = y.dtype.startsWith('int') ? b.operandsOf(x, 'Sub') : null
     if (difference?.[1] === z && b.origins.hasSizes(difference[0]!, y.sizes)) return difference[0]!
   }
-  return b.add('Add', e.inputs)
+  return arithmetic('Add')(b, e)
 }
 
 /** x = x, which is false of NaN alone. */
@@ -124,7 +131,7 @@ export const poolAttributes = (p: PoolGeometry): Record<string, readonly number[
 
 /** Elementwise ops and contractions. */
 export const maps: Emitters = {
-  add, sub: same('Sub'), mul: same('Mul'), div: same('Div'), pow: same('Pow'), maximum: same('Max'), minimum: same('Min'),
+  add, sub: arithmetic('Sub'), mul: arithmetic('Mul'), div: arithmetic('Div'), pow: same('Pow'), maximum: same('Max'), minimum: same('Min'),
   neg: same('Neg'), abs: same('Abs'), sign: same('Sign'), floor: same('Floor'), round: same('Round'),
   exp: same('Exp'), log: same('Log'), sqrt: same('Sqrt'), tanh: same('Tanh'), sigmoid: same('Sigmoid'), erf: same('Erf'), relu: same('Relu'), expm1, log1p,
   sin: same('Sin'), cos: same('Cos'), tan: same('Tan'), asin: same('Asin'), acos: same('Acos'), atan: same('Atan'),

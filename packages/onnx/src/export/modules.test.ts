@@ -45,9 +45,11 @@ class Adapted extends nn.Module<Tensor[], Tensor | Tensor[]> {
 interface Case {
   readonly model: Forward
   readonly inputs: readonly Tensor[]
+  /** Whether only the third file is the last that differs: the importer writes scattering without a reduction in other ops. */
+  readonly settlesLate?: boolean
 }
 
-const of = <M extends nn.Module>(model: M, ...inputs: Tensor[]): Case => ({ model: model as unknown as Forward, inputs })
+const of = <M extends nn.Module>(model: M, ...inputs: Tensor[]): Case => ({ model: model, inputs })
 const by = (model: nn.AnyModule, f: (xs: readonly Tensor[]) => Tensor | Tensor[], ...inputs: Tensor[]): Case => ({ model: new Adapted(model, f), inputs })
 
 const batch = wave([2, 4], 0)
@@ -64,7 +66,7 @@ const others: Readonly<Record<string, () => Case>> = {
   },
   ModuleDict: () => {
     const dict = new nn.ModuleDict({ a: new nn.Linear(4, 4), b: new nn.Linear(4, 2) })
-    return by(dict, ([x]) => dict.get('b')!.forward(dict.get('a')!.forward(x!)), batch)
+    return by(dict, ([x]) => dict.get('b').forward(dict.get('a').forward(x!)), batch)
   },
   BatchNorm: () => of(new nn.BatchNorm(4), batch),
   AlphaDropout: () => of(new nn.AlphaDropout(), batch), Dropout: () => of(new nn.Dropout(), batch), Dropout1d: () => of(new nn.Dropout1d(), sequences),
@@ -118,7 +120,7 @@ const others: Readonly<Record<string, () => Case>> = {
 }
 
 /** A row of a table of @bp/nn's: inputs go in as they come through, and of a result that is more the output is taken. */
-function caseOf([, make, inputs]: Row): Case {
+function caseOf([name, make, inputs]: Row): Case {
   const options = { dtype: 'float32' } as const
   const inner = make(options) as unknown as nn.Module<Tensor[], Tensor | { readonly output: Tensor }>
   inner.parameters().forEach((parameter, k) => { parameter.assign(tensor(Array.from({ length: parameter.size }, (_, i) => Math.cos(0.7 * i + k)), { shape: parameter.shape })) })
@@ -127,10 +129,12 @@ function caseOf([, make, inputs]: Row): Case {
     const { x, through } = input(k, options)
     return through?.(x) ?? x
   })
-  return by(inner, args => {
-    const y = inner.forward(...args)
-    return y instanceof Tensor ? y : y.output
-  }, ...xs)
+  return {
+    ...by(inner, args => {
+      const y = inner.forward(...args)
+      return y instanceof Tensor ? y : y.output
+    }, ...xs), settlesLate: name.startsWith('MaxUnpool'),
+  }
 }
 
 const cases: readonly (readonly [string, () => Case])[] = [...[...layers, ...losses].map(row => [row[0], () => caseOf(row)] as const), ...Object.entries(others)]
@@ -145,7 +149,7 @@ function expectClose(what: string, got: ArrayLike<number | bigint>, want: Tensor
 const namesOf = (model: nn.AnyModule): string[] => [...model.stateDict().keys()].filter(name => !name.endsWith('num_batches_tracked')).sort()
 
 /** Exports, runs in both, and exports what came back twice: the same from the second file on. */
-async function checkRoundTrip({ model, inputs }: Case, options: ExportOptions): Promise<void> {
+async function checkRoundTrip({ model, inputs, settlesLate = false }: Case, options: ExportOptions): Promise<void> {
   model.eval()
   const bytes = exportOnnx(model, inputs.map(({ shape, dtype }, i) => ({ name: `x${i}`, shape, dtype })), options)
   const want = noGrad(() => [model.forward(...inputs)].flat())
@@ -161,8 +165,8 @@ async function checkRoundTrip({ model, inputs }: Case, options: ExportOptions): 
     expectClose('imported', again[i]!.dataSync(), y)
   })
   expect(namesOf(back)).toEqual(namesOf(model).filter(name => back.stateDict().has(name)))
-  const second = exportOnnx(back, null, options)
-  expect(exportOnnx(importOnnx(second), null, options)).toEqual(second)
+  const [second, third, fourth] = Array.from({ length: 3 }).reduce<Uint8Array[]>(files => [...files, exportOnnx(importOnnx(files.at(-1)!), null, options)], [bytes]).slice(1)
+  expect(third).toEqual(settlesLate ? fourth : second)
 }
 
 describe('every module goes out and comes back', () => {
@@ -172,5 +176,14 @@ describe('every module goes out and comes back', () => {
     expect(modules.filter(name => !shown.has(name))).toEqual([])
   })
 
-  test.each(cases)('%s', async (_name, make) => { await checkRoundTrip(make(), {}) })
+  test.each(cases.filter(([name]) => name.endsWith('short rows')))('%s: refused, for it writes to its weight in forward', (_name, make) => {
+    const { model, inputs } = make()
+    expect(() => exportOnnx(model.eval(), inputs.map(({ shape, dtype }) => ({ shape, dtype })))).toThrow('assigns variables')
+  })
+
+  test.each(cases.filter(([name]) => !name.endsWith('short rows')))('%s', async (_name, make) => { await checkRoundTrip(make(), {}) })
+
+  test.each([13, 20, 23])('a handful at operator set %i', async opset => {
+    for (const name of ['Conv2d', 'InstanceNorm2d', 'GroupNorm', 'LayerNorm', 'RMSNorm', 'BatchNorm2d', 'GELU', 'Mish', 'Upsample, bilinear', 'LSTM', 'MultiheadAttention', 'TransformerEncoderLayer']) await checkRoundTrip(new Map(cases).get(name)!(), { opset })
+  })
 })

@@ -32,9 +32,10 @@ export function openConstant(b: Builder, values: readonly Tensor[], { dtype, siz
   const data = values.map(numbersOf)
   const list = data[0]!
   if (values.every(value => value.shape.join() === first.shape.join()) && list.length <= mostNumbers) {
+    if (first.rank === 0) return b.fill(data.map(at => at[0]!), dtype, [], where)
     const each = list.map((_, i) => b.fill(data.map(at => at[i]!), dtype, [b.dims.open.fixed(1)], where))
     const row = each.length === 1 ? each[0]! : b.add('Concat', each, { axis: 0 })
-    return b.add('Reshape', [row, b.list(first.shape)])
+    return first.rank === 1 ? row : b.add('Reshape', [row, b.list(first.shape)])
   }
   if (data.every(at => at.every(n => n === list[0]))) return b.fill(data.map(() => list[0]!), dtype, sizes, where)
   const progression = dtype === 'bool' ? null : progressionOf(data)

@@ -43,9 +43,10 @@ const layer = ({ operator, order, attributes = {} }: Form, usual: readonly Activ
   const name = (operand: RecurrenceOperand): string => has(operand) ? e.inputs[given.indexOf(operand)]! : ''
   const hidden = hiddenOf(e, given)
   const fixed = (n: number): Size => b.dims.open.fixed(n)
+  const { dtype } = e.xs[0]!
   const rows = order.length * hidden
   const sizesOf = (operand: RecurrenceOperand): readonly Size[] => e.xs[given.indexOf(operand)]!.sizes
-  const front = (x: string, sizes: readonly Size[]): string => reshapeTo(b, x, sizes, [fixed(1), ...sizes], e.where)
+  const front = (x: string, sizes: readonly Size[]): string => reshapeTo(b, x, { dtype, sizes }, [fixed(1), ...sizes], e.where)
   const weight = (operand: RecurrenceOperand): string => front(ordered(b, name(operand), order, hidden, e.where), sizesOf(operand))
   const bias = has('biasIh') ? front(concatOf(b, [name('biasIh'), name('biasHh')].map(x => ordered(b, x, order, hidden, e.where)), 0, [fixed(rows), fixed(rows)]), [fixed(2 * rows)]) : ''
   const peepholes = has('pi') ? front(concatOf(b, [name('pi'), name('po'), name('pf')], 0, [hidden, hidden, hidden].map(fixed)), [fixed(3 * hidden)]) : ''
@@ -56,7 +57,7 @@ const layer = ({ operator, order, attributes = {} }: Form, usual: readonly Activ
   })
   return results.map((y, i) => {
     const sizes = e.ys[i]!.sizes
-    return reshapeTo(b, y, sizes.toSpliced(i === 0 ? 1 : 0, 0, fixed(1)), sizes, e.where)
+    return reshapeTo(b, y, { dtype, sizes: sizes.toSpliced(i === 0 ? 1 : 0, 0, fixed(1)) }, sizes, e.where)
   })
 }
 

@@ -1,24 +1,25 @@
 // Emitters of ops that move, repeat, sum or place elements.
 
-import type { DType } from '@bp/core'
-import { convert, type FillParams } from '@bp/core/extend'
+import { convert, fail, type FillParams } from '@bp/core/extend'
 import type { PadParams, SliceParams } from '@bp/ops/extend'
 import { type Builder, toTheEnd } from './builder.ts'
 import { everyParams, everywhere, type Emission, type Emitters, fixedParams } from './emit.ts'
 import type { Part } from './origins.ts'
+import type { TwinAval } from './twin.ts'
 import { isFixed, isOne, sameSize, type Size, zip } from './sizes.ts'
 
 /** The operand with other axes. Of several reshapes in a row one is left, or none. */
-export function reshapeTo(b: Builder, operand: string, sizes: readonly Size[], to: readonly Size[], where: string): string {
+export function reshapeTo(b: Builder, operand: string, { dtype, sizes }: TwinAval, to: readonly Size[], where: string): string {
   const { x, from } = b.origins.unshaped(operand, sizes)
   if (from.length === to.length && from.every((size, i) => sameSize(size, to[i]!))) return x
-  return b.origins.shaped(writeReshape(b, x, from, to, where), x, from)
+  return b.origins.shaped(writeReshape(b, x, { dtype, sizes: from }, to, where), x, from)
 }
 
 /** The target of a reshape: −1 for one size that is open, 0 for one that is the operand's at the same place. */
-function writeReshape(b: Builder, x: string, from: readonly Size[], to: readonly Size[], where: string): string {
+function writeReshape(b: Builder, x: string, { dtype, sizes: from }: TwinAval, to: readonly Size[], where: string): string {
   const open = to.flatMap((size, i) => isFixed(size) ? [] : i)
   const empty = to.some(size => size.includes(0))
+  if (empty && b.opset < 14) return b.add('Expand', [b.scalar(0, dtype), b.dims.list(to, where)])
   if (open.length <= 1 && !(empty && open.length === 1)) return b.add('Reshape', [x, b.list(to.map(([n], i) => i === open[0] ? -1 : n!))], empty ? { allowzero: 1 } : {})
   const same = (i: number): boolean => i < from.length && sameSize(from[i]!, to[i]!)
   const found = open.filter(i => !same(i))
@@ -94,7 +95,7 @@ function pad(b: Builder, e: Emission): string {
     const padded = b.add('Pad', [apart, b.list(Array.from({ length: 2 * (rank + 1) }, (_, i) => i === rank + 1 + axis + 1 ? between : 0)), zero])
     const size = now[axis]!.map(n => n * (between + 1))
     const to = now.with(axis, size)
-    const joined = reshapeTo(b, padded, now.toSpliced(axis + 1, 0, b.dims.open.fixed(between + 1)), to, e.where)
+    const joined = reshapeTo(b, padded, { dtype, sizes: now.toSpliced(axis + 1, 0, b.dims.open.fixed(between + 1)) }, to, e.where)
     x = b.add('Slice', [joined, b.list([0]), b.list([-between]), b.list([axis])])
     now[axis] = size.map(n => n - between)
   })
@@ -113,19 +114,19 @@ function iota(b: Builder, e: Emission): string {
 }
 
 /** Adds values into zeros at indices along an axis, which ScatterND does along the first. */
-function scatterAdd(b: Builder, e: Emission): string | null {
+function scatterAdd(b: Builder, e: Emission): string {
   const [{ axis }] = everyParams<{ readonly axis: number }>(e) as [{ readonly axis: number }]
-  if (b.opset < 16) return null
+  if (b.opset < 16) return fail('value', 'exportOnnx', `${e.where} needs operator set 16 or newer, where ScatterND adds up, got ${b.opset}`)
   const [values, index] = e.inputs as [string, string]
   const depth = e.xs[1]!.sizes.length
   const rank = e.xs[0]!.sizes.length
   const along = Array.from({ length: depth }, (_, i) => axis + i)
   const rest = Array.from({ length: rank }, (_, i) => i).filter(i => !along.includes(i))
   const updates = axis === 0 ? values : b.add('Transpose', [values], { perm: [...along, ...rest] })
+  const at = e.xs[1]!
+  const places = b.cast(reshapeTo(b, index, at, [...at.sizes, b.dims.open.fixed(1)], e.where), e.xs[1]!.dtype, 'int64')
   const result = e.ys[0]!.sizes
   const zeros = b.add('Expand', [b.scalar(0, e.ys[0]!.dtype), b.dims.list([result[axis]!, ...result.filter((_, i) => i !== axis)], e.where)])
-  const at = e.xs[1]!.sizes
-  const places = b.cast(reshapeTo(b, index, at, [...at, b.dims.open.fixed(1)], e.where), e.xs[1]!.dtype, 'int64')
   const added = b.add('ScatterND', [zeros, places, updates], { reduction: 'add' })
   if (axis === 0) return added
   return b.add('Transpose', [added], { perm: result.map((_, i) => i < axis ? i + 1 : i === axis ? 0 : i) })
@@ -149,7 +150,7 @@ function unpool(b: Builder, e: Emission): string {
 
 /** Views, sources and indexing. */
 export const views: Emitters = {
-  reshape: (b, e) => reshapeTo(b, e.inputs[0]!, e.xs[0]!.sizes, e.ys[0]!.sizes, e.where),
+  reshape: (b, e) => reshapeTo(b, e.inputs[0]!, e.xs[0]!, e.ys[0]!.sizes, e.where),
   broadcastTo: (b, e) => expandTo(b, e.inputs[0]!, e.xs[0]!.sizes, e.ys[0]!.sizes, e.where),
   sumTo,
   transpose: (b, e) => b.add('Transpose', e.inputs, { perm: fixedParams<{ readonly perm: readonly number[] }>(e).perm }),

@@ -112,7 +112,7 @@ export class Writer {
 
   /** The program that a row stands for. */
   decomposed({ row, params }: TwinNode, xs: readonly TwinAval[]): Twin {
-    return traceTwin((ys, point) => row.decompose!(ys, params[point]) as Tensor | Tensor[], xs, this.b.dims.open.points, !sameParams(params))
+    return traceTwin((ys, point) => row.decompose!(ys, params[point]), xs, this.b.dims.open.points, !sameParams(params))
   }
 
   private node(twin: Twin, node: TwinNode, inputs: readonly string[], where: string): string[] {
