@@ -40,6 +40,8 @@ interface Frame {
   readonly omitted: ReadonlySet<string>
 }
 
+const outermost: Frame = { attributes: null, omitted: /* @__PURE__ */ new Set() }
+
 type Values = Map<string, Value | undefined>
 
 /** The program that wrote a file, as the file says; empty where it does not. */
@@ -75,6 +77,8 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
   private readonly parts: ModelParts
   private readonly byName: Map<string, Variable>
   private asFile = true
+  /** Of the call of a function that is being run. */
+  private frame = outermost
 
   constructor(parts: ModelParts) {
     super()
@@ -125,34 +129,49 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
     checkFeeds(this.inputs, feeds)
     const { constants, steps } = this.parts
     const values: Values = new Map<string, Value | undefined>([...this.byName, ...constants, ...feeds])
-    this.runSteps(steps, values, { attributes: null, omitted: new Set() })
+    this.runSteps(steps, values)
     return this.outputs.map(({ name }) => toTensor(values.get(name) ?? fail('data', 'OnnxModule', `the output ${JSON.stringify(name)} was left out by the operator that makes it`)))
   }
 
-  private runSteps(steps: readonly Step[], values: Values, frame: Frame): void {
+  private runSteps(steps: readonly Step[], values: Values): void {
     for (const step of steps) {
-      const results = this.compute(step, values, frame)
+      const results = this.compute(step, values)
       step.node.outputs.forEach((name, i) => { if (name !== '') values.set(name, results[i]) })
       for (const name of step.last) values.delete(name)
     }
   }
 
-  private runBody({ inputs, outputs, steps, constants, defaults }: Body, node: ModelNode, around: Values, feeds: readonly (Value | undefined)[], frame: Frame): readonly (Value | undefined)[] {
-    const values: Values = new Map([...defaults ? [] : around, ...constants, ...inputs.map((name, i) => [name, feeds[i]] as const)])
-    this.runSteps(steps, values, defaults ? { attributes: node.attributes.or(defaults), omitted: new Set(inputs.filter((_, i) => feeds[i] === undefined)) } : frame)
+  private runBody({ inputs, outputs, steps, constants }: Body, around: Values, feeds: readonly (Value | undefined)[]): readonly (Value | undefined)[] {
+    const values: Values = new Map([...around, ...constants, ...inputs.map((name, i) => [name, feeds[i]] as const)])
+    this.runSteps(steps, values)
     return outputs.map(name => values.get(name))
   }
 
-  private compute({ node: written, operator, bodies }: Step, values: Values, frame: Frame): readonly (Value | undefined)[] {
-    const node = written.attributes.refer && frame.attributes ? { ...written, attributes: written.attributes.within(frame.attributes) } : written
-    const inputs = node.inputs.map(name => name === '' ? undefined : values.get(name) ?? (frame.omitted.has(name) ? undefined : absent(node, name)))
+  /** Runs a function, which sees nothing of what is around its call but the attributes that it gives. */
+  private runFunction(body: Body, attributes: Attributes, feeds: readonly (Value | undefined)[]): readonly (Value | undefined)[] {
+    const caller = this.frame
+    this.frame = { attributes, omitted: new Set(body.inputs.filter((_, i) => feeds[i] === undefined)) }
+    try {
+      return this.runBody(body, new Map(), feeds)
+    } finally {
+      this.frame = caller
+    }
+  }
+
+  private compute({ node: written, operator, bodies }: Step, values: Values): readonly (Value | undefined)[] {
+    const { attributes, omitted } = this.frame
+    const node = written.attributes.refer && attributes ? { ...written, attributes: written.attributes.within(attributes) } : written
+    const inputs = node.inputs.map(name => name === '' ? undefined : values.get(name) ?? (omitted.has(name) ? undefined : absent(node, name)))
     const context: Context = {
       training: this.mode,
       update: (input, value) => {
         const variable = values.get(node.inputs[input] ?? '')
         if (variable instanceof Variable) noGrad(() => { variable.assign(detach(value)) })
       },
-      run: (attribute, feeds) => this.runBody(bodies.get(attribute) ?? fail('data', 'OnnxModule', `it has no graph ${attribute}. The file is damaged`), node, values, feeds, frame),
+      run: (attribute, feeds) => {
+        const body = bodies.get(attribute) ?? fail('data', 'OnnxModule', `it has no graph ${attribute}. The file is damaged`)
+        return body.defaults ? this.runFunction(body, node.attributes.or(body.defaults), feeds) : this.runBody(body, values, feeds)
+      },
     }
     const run = (): readonly (Value | undefined)[] => [operator(inputs, node.attributes, node, context)].flat()
     const carriers = inputs.map(value => value && carrierIn(value))
