@@ -64,8 +64,6 @@ export interface LoadedFunction {
   readonly overload: string
   readonly inputs: readonly string[]
   readonly outputs: readonly string[]
-  /** The attributes that a call may give; to them the nodes' attributes refer. */
-  readonly attributes: readonly string[]
   /** The values of attributes that a call leaves out. */
   readonly defaults: Attributes
   readonly nodes: readonly ModelNode[]
@@ -164,8 +162,7 @@ function readFunctions(functions: readonly FunctionProto[], file: File): LoadedF
     const [inputs, outputs] = [f.input ?? [], f.output ?? []]
     const nodes = (f.node ?? []).map((node, i) => readNode(node, i, own))
     checkOrder(nodes, inputs, outputs, where)
-    const defaults = f.attributeProto ?? []
-    return { operator, overload, inputs, outputs, attributes: [...f.attribute ?? [], ...defaults.map(({ name }) => name ?? '')], defaults: new Attributes(defaults, where), nodes }
+    return { operator, overload, inputs, outputs, defaults: new Attributes(f.attributeProto ?? [], where), nodes }
   })
 }
 
