@@ -66,16 +66,17 @@ interface Model {
 function prepare(graph: Pick<NestedGraph, 'initialisers' | 'nodes'>, outputs: readonly string[], model: Model): Pick<Body, 'steps' | 'constants'> {
   const { uses, variables, producer, nested } = model
   const settled = (name: string): boolean => nested || uses.get(name) === 'setting'
+  const variableOf = (name: string, literal: Literal): Variable => uses.get(name) === 'statistic' ? new Variable(fromLiteral(literal)) : new Parameter(fromLiteral(literal))
   const constants = new Map<string, Known>()
   for (const [name, literal] of graph.initialisers) {
     if (settled(name) || !isFloat(literal.dtype) || (isUniform(literal) && isMadeUp(name, producer))) constants.set(name, new Known(literal.dtype, literal.shape, literal.data))
-    else variables.set(name, uses.get(name) === 'statistic' ? new Variable(fromLiteral(literal)) : new Parameter(fromLiteral(literal)))
+    else variables.set(name, variableOf(name, literal))
   }
   for (const node of graph.nodes) {
     if (node.operator !== 'Constant') continue
     const literal = constantOf(node)
     const name = node.outputs[0] ?? ''
-    if (!settled(name) && isWeight(name, literal, producer)) variables.set(name, new Parameter(fromLiteral(literal)))
+    if (!settled(name) && isWeight(name, literal, producer)) variables.set(name, variableOf(name, literal))
     else constants.set(name, new Known(literal.dtype, literal.shape, literal.data))
   }
   return { steps: schedule(graph.nodes.filter(({ operator }) => operator !== 'Constant'), outputs, model), constants }

@@ -1,6 +1,6 @@
 // The imported model: a module whose forward pass runs the file's nodes in order.
 
-import { BpError, type DType, noGrad, Tensor, type TypedArray, tensor, type Variable } from '@bp/core'
+import { BpError, type DType, noGrad, Tensor, type TypedArray, tensor, Variable } from '@bp/core'
 import { depends, describe, fail, isFloat, outside, settles } from '@bp/core/extend'
 import { Module } from '@bp/nn'
 import { detach } from '@bp/ops'
@@ -108,7 +108,7 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
   private evaluate(feeds: ReadonlyMap<string, Tensor>): Tensor[] {
     checkFeeds(this.inputs, feeds)
     const { constants, steps } = this.parts
-    const values: Values = new Map<string, Value | undefined>([...this.byName, ...constants, ...feeds])
+    const values: Values = new Map<string, Value | undefined>([...this.byName, ...constants, ...[...feeds].map(([name, x]) => [name, settingOf(x)] as const)])
     this.runSteps(steps, values)
     return this.outputs.map(({ name }) => toTensor(values.get(name) ?? fail('data', 'OnnxModule', `the output ${JSON.stringify(name)} was left out by the operator that makes it`)))
   }
@@ -156,6 +156,9 @@ const allKnown = (inputs: readonly (Value | undefined)[]): inputs is readonly Kn
 /** A result computed from nothing but known whole numbers is known too, also where a program is being traced. */
 const asKnown = (value: Value | undefined): Value | undefined =>
   value instanceof Tensor && value.storage && value.backend.readSync && !isFloat(value.dtype) && value.size <= knownLimit ? new Known(value.dtype, value.shape, value.dataSync()) : value
+
+/** An input of one whole number is a setting, such as a sampling rate: it is known, unless it is being traced or may be assigned. */
+const settingOf = (x: Tensor): Value | undefined => x.size === 1 && !(x instanceof Variable) ? asKnown(x) : x
 
 function absent(node: ModelNode, name: string): never {
   return fail('data', 'OnnxModule', `node ${JSON.stringify(node.name)} (${node.operator}) reads ${JSON.stringify(name)}, an output that its maker leaves out`)
