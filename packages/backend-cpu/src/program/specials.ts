@@ -4,7 +4,8 @@ import type { DType } from '@bp/core'
 import { bytesPerElement, describe, type GraphNode, sizeOf, stridesOf } from '@bp/core/extend'
 import type { ConvGeometry, DotParams, PadParams, PoolGeometry } from '@bp/ops/extend'
 import { conv, type ConvAt, convInput, convWeight } from '../wasm/conv/conv.ts'
-import { convJob, triple } from '../wasm/conv/geometry.ts'
+import { type ConvJob, convJob, triple } from '../wasm/conv/geometry.ts'
+import { isOnePlace } from '../wasm/conv/pointwise.ts'
 import { gemm, isWorthKeeping } from '../wasm/gemm/gemm.ts'
 import type { GemmJob, MatrixAt, Term } from '../wasm/gemm/job.ts'
 import { gather, type IndexJob, scatterAdd } from '../wasm/index/gather.ts'
@@ -119,18 +120,29 @@ const labelOf = ({ name, aval }: Job['step']): string => `${name} ${describe(ava
 
 type ConvKernel = (emit: Emit, at: ConvAt) => Task[]
 
+/** The shapes of a convolution's input, kernel and result, from those of a step's operands and its result. */
+type ConvParts = (shapes: readonly (readonly number[])[]) => { readonly x: readonly number[]; readonly w: readonly number[]; readonly y: readonly number[] }
+
+/** A step's convolution. */
+function jobOf({ ins, aval, node }: Job['step'], parts: ConvParts): ConvJob {
+  const { x, w, y } = parts([...ins.map(({ layout }) => layout.shape), aval.shape])
+  return convJob(x, w[0]!, w.slice(2), y.slice(2), node.params as ConvGeometry)
+}
+
+/** Planes are made at a time, whole ones where the loop needs them; of one place each, channels are the columns. */
+const planes = (parts: ConvParts) => (step: Job['step']): Blocks => {
+  const { shape } = step.aval
+  return isOnePlace(jobOf(step, parts)) ? { columns: shape[1]!, wholeRows: false } : { columns: sizeOf(shape.slice(2)), wholeRows: true }
+}
+
 /** The three faces: which shapes are x's, the kernel's and y's, and which addresses. */
-const convolution = (kernel: ConvKernel, parts: (shapes: readonly (readonly number[])[]) => { x: readonly number[]; w: readonly number[]; y: readonly number[] }, order: (at: readonly number[], to: number) => { x: number; w: number; y: number }, blocks?: Special['blocks']): Special => ({
-  ...blocks && { blocks },
+const convolution = (kernel: ConvKernel, parts: ConvParts, order: (at: readonly number[], to: number) => { x: number; w: number; y: number }, inBlocks = true): Special => ({
+  ...inBlocks && { blocks: planes(parts) },
   takes: ([type], node) => isReal(type) && atMostThree(node),
   tasks({ emit, step, bits, at, to, reads, writes, epilogue }) {
-    const { x, w, y } = parts([...step.ins.map(({ layout }) => layout.shape), step.aval.shape])
-    return kernel(emit, { name: labelOf(step), bits, job: convJob(x, w[0]!, w.slice(2), y.slice(2), step.node.params as ConvGeometry), ...order(at, to), reads, writes, epilogue })
+    return kernel(emit, { name: labelOf(step), bits, job: jobOf(step, parts), ...order(at, to), reads, writes, epilogue })
   },
 })
-
-/** Whole planes are made at a time. */
-const planes = ({ aval: { shape } }: Job['step']): Blocks => ({ columns: sizeOf(shape.slice(2)), wholeRows: true })
 
 const poolOp: Special = {
   takes: ([type], node) => isReal(type) && atMostThree(node),
@@ -189,9 +201,9 @@ const pad: Special = {
 
 const table: Readonly<Record<string, Special>> = {
   dot, dotSum, concat, pad,
-  conv: convolution(conv, ([x, w, y]) => ({ x: x!, w: w!, y: y! }), ([x, w], to) => ({ x: x!, w: w!, y: to }), planes),
-  convInput: convolution(convInput, ([y, w, x]) => ({ x: x!, w: w!, y: y! }), ([y, w], to) => ({ x: to, w: w!, y: y! }), planes),
-  convWeight: convolution(convWeight, ([x, y, w]) => ({ x: x!, w: w!, y: y! }), ([x, y], to) => ({ x: x!, w: to, y: y! })),
+  conv: convolution(conv, ([x, w, y]) => ({ x: x!, w: w!, y: y! }), ([x, w], to) => ({ x: x!, w: w!, y: to })),
+  convInput: convolution(convInput, ([y, w, x]) => ({ x: x!, w: w!, y: y! }), ([y, w], to) => ({ x: to, w: w!, y: y! })),
+  convWeight: convolution(convWeight, ([x, y, w]) => ({ x: x!, w: w!, y: y! }), ([x, y], to) => ({ x: x!, w: to, y: y! }), false),
   poolArgMax: poolOp,
   gather: indexed(gather, ({ ins }) => ins[0]!.layout.shape),
   scatterAdd: indexed(scatterAdd, ({ aval }) => aval.shape),
