@@ -211,7 +211,7 @@ function padAll(emit: Emit, { name, bits, copy, fromSize, from, summed, images, 
   const run = emit.module.func(['i32', 'i32'])
   const first = run.let(i32.mul(run.params[0], each))
   const count = run.let(i32.minS(each, i32.sub(planes, first)))
-  padPlanes(run as unknown as Func, emit, bits, copy, fromSize, i32.add(i32.mul(first, volume(fromSize) * bytes), from), i32.add(i32.mul(first, plane * bytes), start), count)
+  padPlanes(run, emit, bits, copy, fromSize, i32.add(i32.mul(first, volume(fromSize) * bytes), from), i32.add(i32.mul(first, plane * bytes), start), count)
   return {
     tasks: [{ name: `${name} (pad)`, units: Math.ceil(planes / each), reads, writes: [region], run }], reads: [region], writes: [],
     emit: (func, which) => func.let(i32.add(i32.mul(which, summed * plane * bytes), start)),
