@@ -1,7 +1,7 @@
 // Ops with kernels of their own: which they are, how their operands may lie, and their tasks.
 
 import type { DType } from '@bp/core'
-import { bytesPerElement, describe, type GraphNode, sizeOf, stridesOf } from '@bp/core/extend'
+import { bytesPerElement, describe, type GraphNode, type Id, sizeOf, stridesOf } from '@bp/core/extend'
 import type { ConvGeometry, DotParams, PadParams, PoolGeometry } from '@bp/ops/extend'
 import { conv, type ConvAt, convInput, convWeight } from '../wasm/conv/conv.ts'
 import { type ConvJob, convJob, triple } from '../wasm/conv/geometry.ts'
@@ -26,6 +26,8 @@ interface Job {
   readonly emit: Emit
   readonly step: Step & { readonly kind: 'special' }
   readonly addresses: Addresses
+  /** Which operands are the same in every run. */
+  readonly steady: readonly boolean[]
   readonly bits: 32 | 64
   /** The address of each operand's first element, and of the result's. */
   readonly at: readonly number[]
@@ -65,14 +67,23 @@ const dot: Special = {
     const bits = bitsOf(step)
     const job = productOf({ step, bits, at: [0, 0], to: 0 })
     const [, b] = step.ins as [Ref, Ref]
-    return 'base' in b && isWorthKeeping(job, bits === 64 ? doubles : floats) ? [b.base, b.layout.offset, job.b.row, job.b.column, job.n, job.k].join() : null
+    return 'base' in b && isWorthKeeping(job, bits === 64 ? doubles : floats) ? panelName(b, job.b, job.n, job.k) : null
   },
   tasks(job) {
-    const { emit, step, reads, writes, epilogue } = job
+    const { emit, step, steady, reads, writes, epilogue } = job
+    const product = productOf(job)
     const panels = dot.panels!(emit, step)
-    return gemm(emit, { ...productOf(job), name: labelOf(step), keeps: panels === null ? undefined : emit.keeps(panels), reads, writes, epilogue })
+    const keepsA = steady[0] ? emit.keeps(`a ${panelName(step.ins[0]!, product.a, product.m, product.k)}`, true) : undefined
+    const keepsB = steady[1] ? emit.keeps(panelName(step.ins[1]!, product.b, product.n, product.k), true) : panels === null ? undefined : emit.keeps(panels, false)
+    return gemm(emit, { ...product, name: labelOf(step), keepsA, keepsB, reads, writes, epilogue })
   },
 }
+
+/** The name of an operand's elements. */
+const nameOf = (ref: Ref): string => `${'base' in ref ? ref.base : ref.constant} ${ref.layout.offset}`
+
+/** The name of panels: of which elements they are made, and how. */
+const panelName = (ref: Ref, { row, column }: MatrixAt, across: number, k: number): string => [nameOf(ref), row, column, across, k].join()
 
 /** A step's product: sizes, and where matrices lie. */
 function productOf({ step, bits, at, to }: Pick<Job, 'step' | 'bits' | 'at' | 'to'>): Omit<GemmJob, 'name' | 'reads' | 'writes'> {
@@ -139,8 +150,8 @@ const planes = (parts: ConvParts) => (step: Job['step']): Blocks => {
 const convolution = (kernel: ConvKernel, parts: ConvParts, order: (at: readonly number[], to: number) => { x: number; w: number; y: number }, inBlocks = true): Special => ({
   ...inBlocks && { blocks: planes(parts) },
   takes: ([type], node) => isReal(type) && atMostThree(node),
-  tasks({ emit, step, bits, at, to, reads, writes, epilogue }) {
-    return kernel(emit, { name: labelOf(step), bits, job: jobOf(step, parts), ...order(at, to), reads, writes, epilogue })
+  tasks({ emit, step, steady, bits, at, to, reads, writes, epilogue }) {
+    return kernel(emit, { name: labelOf(step), bits, steady: steady[1] ? nameOf(step.ins[1]!) : null, job: jobOf(step, parts), ...order(at, to), reads, writes, epilogue })
   },
 })
 
@@ -232,9 +243,9 @@ export function keptPanels(simds: Pick<Emit, 'floats' | 'doubles'>, groups: read
 }
 
 /** The tasks of a step with a kernel of its own; an epilogue belongs to the last of them. */
-export function specialTasks(emit: Emit, step: Step & { readonly kind: 'special' }, addresses: Addresses, reads: readonly Region[], writes: readonly Region[], epilogue?: Epilogue): Task[] {
+export function specialTasks(emit: Emit, step: Step & { readonly kind: 'special' }, addresses: Addresses, steady: ReadonlySet<Id>, reads: readonly Region[], writes: readonly Region[], epilogue?: Epilogue): Task[] {
   const addressOf = (ref: Ref): number => 'base' in ref ? addresses.get(ref.base)!.address + ref.layout.offset * bytesPerElement(ref.dtype) : 0
   return table[step.name]!.tasks({
-    emit, step, addresses, bits: bitsOf(step), at: step.ins.map(addressOf), to: addresses.get(step.out)!.address, reads, writes, epilogue,
+    emit, step, addresses, steady: step.ins.map(ref => 'base' in ref && steady.has(ref.base)), bits: bitsOf(step), at: step.ins.map(addressOf), to: addresses.get(step.out)!.address, reads, writes, epilogue,
   })
 }

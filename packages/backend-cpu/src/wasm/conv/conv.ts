@@ -13,6 +13,8 @@ import { evenTiles, tilesOf } from './rows.ts'
 export interface ConvAt {
   readonly name: string
   readonly bits: 32 | 64
+  /** Where the weights are an operand that is the same in every run, its name. */
+  readonly steady: string | null
   readonly job: ConvJob
   readonly x: number
   readonly w: number
@@ -34,6 +36,7 @@ const up = (n: number, to: number): number => Math.ceil(n / to) * to
 interface Sliding {
   readonly name: string
   readonly bits: 32 | 64
+  readonly steady: string | null
   readonly images: number
   readonly groups: number
   /** Channels of a group that are summed over, and that are made. */
@@ -55,14 +58,14 @@ interface Sliding {
 
 /** y = x ∗ w */
 export function conv(emit: Emit, at: ConvAt): Task[] {
-  const { name, bits, job, x, w, y, reads, writes, epilogue } = at
+  const { name, bits, steady, job, x, w, y, reads, writes, epilogue } = at
   if (isPointwise(job)) return pointwise(emit, at)
   const { places, kernel, dilation, low, stride, inputs, outputs } = job
   const copy = padded(places, kernel, dilation, low, stride, [1, 1, 1])
   const bytes = bits / 8
   const taps = inputs * volume(kernel)
   return slide(emit, {
-    name, bits, images: job.images, groups: job.groups, summed: inputs, made: outputs, from: x, fromSize: job.size, to: y, places, copy, kernel, reads, writes, epilogue,
+    name, bits, steady, images: job.images, groups: job.groups, summed: inputs, made: outputs, from: x, fromSize: job.size, to: y, places, copy, kernel, reads, writes, epilogue,
     offsets: tapOffsets(copy, kernel, dilation, false),
     pack(func, group, channel, channels, to) {
       const from = i32.add(i32.mul(i32.add(i32.mul(group, outputs), channel), taps * bytes), w)
@@ -73,7 +76,7 @@ export function conv(emit: Emit, at: ConvAt): Task[] {
 
 /** x = the transpose of convolution by w, applied to y: the flipped kernel slides over y with zeros between its elements. */
 export function convInput(emit: Emit, at: ConvAt): Task[] {
-  const { name, bits, job, x, w, y, reads, writes, epilogue } = at
+  const { name, bits, steady, job, x, w, y, reads, writes, epilogue } = at
   if (isPointwise(job)) return pointwiseInput(emit, at)
   const { size, kernel, dilation, low, stride, inputs, outputs } = job
   const before = kernel.map((k, i) => (k - 1) * dilation[i]! - low[i]!) as unknown as Triple
@@ -81,7 +84,7 @@ export function convInput(emit: Emit, at: ConvAt): Task[] {
   const bytes = bits / 8
   const window = volume(kernel)
   return slide(emit, {
-    name, bits, images: job.images, groups: job.groups, summed: outputs, made: inputs, from: y, fromSize: job.places, to: x, places: size, copy, kernel, reads, writes, epilogue,
+    name, bits, steady, images: job.images, groups: job.groups, summed: outputs, made: inputs, from: y, fromSize: job.places, to: x, places: size, copy, kernel, reads, writes, epilogue,
     offsets: tapOffsets(copy, kernel, dilation, true),
     pack(func, group, channel, channels, to) {
       // w: [o, c, taps]; the input channels lie a window apart, the channels that are summed over lie all input channels apart
@@ -110,7 +113,7 @@ function slide(emit: Emit, s: Sliding): Task[] {
   const tiles = heights.length
   const begin = beginsOf(emit, heights)
   const size = up(taps * s.made * s.groups * bytes, 64)
-  const weights = emit.scratch(size)
+  const weights = s.steady !== null ? emit.lasting(size) : emit.scratch(size)
   const plane = planeOf(s.copy)
   const offsets = emit.table(Array.from({ length: s.summed }, (_, c) => s.offsets.map(at => (c * plane + at) * bytes)).flat())
   const packed = { start: weights, end: weights + size }
@@ -165,7 +168,7 @@ function slide(emit: Emit, s: Sliding): Task[] {
     row0: i32.add(planes, begin(firstTile)), row1: i32.add(planes, begin(endTile)), column0, column1: bands === 1 ? volume(s.places) : i32.add(column0, i32.mul(rows, width)),
   }, unit, thread, units)
   return [
-    { name: `${s.name} (pack)`, units: tiles * s.groups, reads: s.reads, writes: [packed], run: pack },
+    { name: `${s.name} (pack)`, units: tiles * s.groups, reads: s.reads, writes: [packed], run: pack, ...s.steady !== null && { once: true } },
     ...own.tasks,
     { name: s.name, units, reads: [...s.reads, packed, ...own.reads], writes: [...s.writes, ...own.writes], run },
   ]
@@ -263,7 +266,7 @@ export function convWeight(emit: Emit, { name, bits, job, x, w, y, reads, writes
   const begin = beginsOf(emit, heights)
   const most = Math.max(...heights)
   const [depth, height] = places
-  const rows = wholeVectors(emit, { name, bits, job, x, w, y, reads, writes })
+  const rows = wholeVectors(emit, { name, bits, steady: null, job, x, w, y, reads, writes })
   const work = images * volume(places) * window * inputs * most
   const parts = Math.max(1, Math.min(inputs, Math.ceil(work / unitWork), Math.ceil(16 / (groups * tiles))))
   const each = Math.ceil(inputs / parts)

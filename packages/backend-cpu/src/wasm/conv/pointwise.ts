@@ -26,6 +26,10 @@ const stackOf = ({ images, groups, inputs, outputs, size }: ConvJob, fromChannel
   ]
 }
 
+/** Where packed weights are kept from run to run. */
+const kept = (emit: Emit, { steady, job: { inputs, outputs } }: ConvAt, way: 'forward' | 'back'): GemmJob['keepsA'] =>
+  steady === null ? undefined : emit.keeps(`${way} ${steady} ${inputs} ${outputs}`, true)
+
 /** Y = W·X for each image and group, places along the rows; Y = X·Wᵀ for all images at once where there is one place. */
 export function pointwise(emit: Emit, at: ConvAt): Task[] {
   const { job, x, w, y } = at
@@ -36,7 +40,7 @@ export function pointwise(emit: Emit, at: ConvAt): Task[] {
   }
   return gemm(emit, {
     ...common(at), m: outputs, n: plane, k: inputs, a: { address: w, row: inputs, column: 1 }, b: { address: x, row: plane, column: 1 }, c: { address: y, row: plane },
-    stack: stackOf(job, inputs, outputs),
+    stack: stackOf(job, inputs, outputs), keepsA: kept(emit, at, 'forward'),
   })
 }
 
@@ -50,6 +54,6 @@ export function pointwiseInput(emit: Emit, at: ConvAt): Task[] {
   }
   return gemm(emit, {
     ...common(at), m: inputs, n: plane, k: outputs, a: { address: w, row: 1, column: inputs }, b: { address: y, row: plane, column: 1 }, c: { address: x, row: plane },
-    stack: stackOf(job, outputs, inputs),
+    stack: stackOf(job, outputs, inputs), keepsA: kept(emit, at, 'back'),
   })
 }
