@@ -5,6 +5,7 @@ import type { Region } from '../../program/region.ts'
 import { type Epilogue, fewUnits, type Task } from '../../program/task.ts'
 import { i32, type I32, type Int, memory } from '../instructions.ts'
 import type { Func } from '../module.ts'
+import { depthwise, isDepthwise } from './depthwise.ts'
 import { type ConvJob, type Padded, padded, planeOf, tapOffsets, type Triple, volume } from './geometry.ts'
 import { isPointwise, pointwise, pointwiseInput } from './pointwise.ts'
 import { evenTiles, tilesOf } from './rows.ts'
@@ -60,6 +61,7 @@ interface Sliding {
 export function conv(emit: Emit, at: ConvAt): Task[] {
   const { name, bits, steady, job, x, w, y, reads, writes, epilogue } = at
   if (isPointwise(job)) return pointwise(emit, at)
+  if (isDepthwise(job, bits === 64 ? emit.doubles : emit.floats)) return depthwise(emit, at)
   const { places, kernel, dilation, low, stride, inputs, outputs } = job
   const copy = padded(places, kernel, dilation, low, stride, [1, 1, 1])
   const bytes = bits / 8

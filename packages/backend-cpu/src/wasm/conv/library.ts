@@ -13,12 +13,12 @@ const ints = (n: number): 'i32'[] => new Array<'i32'>(n).fill('i32')
 /*
  * pad(from, to, h, w, lowH, lowW, stepH, stepW, paddedH, paddedW, stride, rowBytes): one plane with zeros around and between.
  * Element (i, j) comes to row lowH + i·stepH and column lowW + j·stepW, where they are inside. For windows that move by
- * `stride`, columns lie apart by their remainder, so that the columns that neighbouring windows see are neighbours.
+ * `stride`, columns lie apart by their remainder, so that the columns that neighbouring windows see are neighbours. `copy` leaves zeros to the caller.
  */
-function definePad(func: Func, simd: Simd): void {
+function definePad(func: Func, simd: Simd, clears: boolean): void {
   const [from, to, h, w, lowH, lowW, stepH, stepW, paddedH, paddedW, stride, rowBytes] = paramsOf<12>(func)
   const { bytes } = simd
-  func.do(memory.fill(to, 0, i32.mul(paddedH, rowBytes)))
+  if (clears) func.do(memory.fill(to, 0, i32.mul(paddedH, rowBytes)))
   const run = func.let(i32.divU(rowBytes, i32.mul(stride, bytes)))
   // of stride and step one at least is 1
   const first = func.let(i32.divS(i32.add(i32.maxS(0, i32.sub(0, lowW)), i32.sub(stepW, 1)), stepW))
@@ -157,8 +157,10 @@ const dotsOf = (module: ModuleBuilder, simd: Simd): Func[] => Array.from({ lengt
 export const convLibrary = {
   convPack32: { params: ints(6), define: (func, _own, simd) => { definePack(func, simd) } },
   convPack64: { params: ints(6), define: (func, _own, _floats, simd) => { definePack(func, simd) } },
-  convPad32: { params: ints(12), define: (func, _own, simd) => { definePad(func, simd) } },
-  convPad64: { params: ints(12), define: (func, _own, _floats, simd) => { definePad(func, simd) } },
+  convPad32: { params: ints(12), define: (func, _own, simd) => { definePad(func, simd, true) } },
+  convPad64: { params: ints(12), define: (func, _own, _floats, simd) => { definePad(func, simd, true) } },
+  convCopy32: { params: ints(12), define: (func, _own, simd) => { definePad(func, simd, false) } },
+  convCopy64: { params: ints(12), define: (func, _own, _floats, simd) => { definePad(func, simd, false) } },
   convRows32: { params: ints(11), define: (func, _own, simd, _doubles, module) => { defineAnyRows(func, module, simd) } },
   convRows64: { params: ints(11), define: (func, _own, _floats, simd, module) => { defineAnyRows(func, module, simd) } },
   convDots32: { params: ints(11), define: (func, _own, simd, _doubles, module) => { defineDotsOf(func, dotsOf(module, simd)) } },
