@@ -26,7 +26,7 @@ export { ChannelShuffle, Flatten, Fold, Identity, PixelShuffle, PixelUnshuffle, 
 export { ModuleDict, ModuleList, Sequential } from './layers/containers.ts'
 export { Residual, StochasticDepth, type ResidualOptions, type StochasticDepthOptions } from './layers/residual.ts'
 export { WeightNorm, type WeightNormOptions } from './layers/weightNorm.ts'
-export { addLoRA, LoRA, loraStateDict, mergeLoRA, type LoRAOptions, type LoRATargets } from './lora.ts'
+export { addLoRA, LoRA, loraStateDict, lowRankUpdate, mergeLoRA, withUpdate, type LoRAOptions, type LoRATargets, type LowRankUpdate } from './lora.ts'
 export { PackedSequence, packPaddedSequence, padPackedSequence, padSequence, type PackOptions, type PadPackedOptions } from './layers/packed.ts'
 export { GRU, LSTM, RNN, type LSTMOptions, type RecurrentOptions, type RNNOptions, type SequenceOptions } from './layers/recurrent.ts'
 export { GRUCell, LSTMCell, RNNCell, type RNNCellOptions } from './layers/recurrentCells.ts'

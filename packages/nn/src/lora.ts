@@ -20,6 +20,41 @@ export interface LoRAOptions {
   readonly generator?: Generator
 }
 
+/** A learned update of low rank of a weight W: α/r · B·A. */
+export interface LowRankUpdate {
+  /** r × columns. */
+  readonly lora_A: Parameter
+  /** rows × r. */
+  readonly lora_B: Parameter
+  /** α/r. */
+  readonly scaling: number
+}
+
+/**
+ * An update of low rank for a weight of two axes or more, of which the first `rows` (one unless given) are taken as its rows, the
+ * rest as its columns. B starts at 0, so that the update is none at first.
+ *
+ * @example
+ * ```ts
+ * import { ones } from '@bp/core'
+ * import { lowRankUpdate, withUpdate } from '@bp/nn'
+ * const update = lowRankUpdate(ones([4, 2]), { rank: 1 })
+ * update.lora_A.shape // => [1, 2]
+ * update.lora_B.shape // => [4, 1]
+ * withUpdate(ones([4, 2]), update).toArray() // => [[1, 1], [1, 1], [1, 1], [1, 1]]
+ * ```
+ */
+export function lowRankUpdate({ shape, dtype }: Tensor, { rank = 8, alpha = rank, ...options }: LoRAOptions = {}, rows = 1): LowRankUpdate {
+  if (!Number.isInteger(rank) || rank < 1) fail('value', 'LoRA', `the rank must be a whole number ≥ 1, got ${rank}`)
+  const lora_A = new Parameter(kaimingUniform([rank, sizeOf(shape.slice(rows))], { ...options, dtype, slope: Math.sqrt(5) }))
+  const lora_B = new Parameter(zeros([sizeOf(shape.slice(0, rows)), rank], dtype))
+  return { lora_A, lora_B, scaling: alpha / rank }
+}
+
+/** A weight with its update: W + α/r · B·A. */
+export const withUpdate = (weight: Tensor, { lora_A, lora_B, scaling }: LowRankUpdate): Tensor =>
+  add(weight, reshape(mul(matmul(lora_B, lora_A), scaling), weight.shape))
+
 /**
  * A layer with a frozen weight W and a learned update of low rank: W + α/r · B·A, where A is r × in and B is out × r
  * (Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models"). B starts at 0, so that the layer computes at first what
@@ -36,7 +71,7 @@ export interface LoRAOptions {
  * layer.forward(ones([1, 64])).shape // => [1, 64]
  * ```
  */
-export class LoRA extends Module {
+export class LoRA extends Module implements LowRankUpdate {
   readonly base: Module
   readonly lora_A: Parameter
   readonly lora_B: Parameter
@@ -44,15 +79,14 @@ export class LoRA extends Module {
   readonly scaling: number
   private readonly dropout: Dropout
 
-  constructor(base: Module, { rank = 8, alpha = rank, dropout = 0, ...options }: LoRAOptions = {}) {
+  constructor(base: Module, { dropout = 0, ...options }: LoRAOptions = {}) {
     super()
-    if (!Number.isInteger(rank) || rank < 1) fail('value', 'LoRA', `the rank must be a whole number ≥ 1, got ${rank}`)
     if (dropout > 0 && !(base instanceof Linear)) fail('value', 'LoRA', `dropout is for linear layers, got ${base.constructor.name}. Leave it out`)
-    const { shape, dtype } = weightOf(base)
+    const update = lowRankUpdate(weightOf(base), options)
     this.base = base.requiresGrad(false)
-    this.lora_A = new Parameter(kaimingUniform([rank, sizeOf(shape.slice(1))], { ...options, dtype, slope: Math.sqrt(5) }))
-    this.lora_B = new Parameter(zeros([shape[0]!, rank], dtype))
-    this.scaling = alpha / rank
+    this.lora_A = update.lora_A
+    this.lora_B = update.lora_B
+    this.scaling = update.scaling
     this.dropout = new Dropout(dropout, options)
   }
 
@@ -64,8 +98,7 @@ export class LoRA extends Module {
 
   /** The weight with its update: W + α/r · B·A. */
   weight(): Tensor {
-    const weight = weightOf(this.base)
-    return add(weight, reshape(mul(matmul(this.lora_B, this.lora_A), this.scaling), weight.shape))
+    return withUpdate(weightOf(this.base), this)
   }
 
   /** The layer with the update added to its weight for good, no longer frozen. */

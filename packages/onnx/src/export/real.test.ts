@@ -2,7 +2,7 @@
 
 import { compile, type Tensor, tensor, use } from '@bp/core'
 import { cpu } from '@bp/backend-cpu'
-import { Adam, nllLoss } from '@bp/nn'
+import { Adam, crossEntropy, Linear, Module, nllLoss } from '@bp/nn'
 import { abs, add, amax, log, sub } from '@bp/ops'
 import { describe, expect, test } from 'vitest'
 import { exportOnnx, importOnnx } from '../index.ts'
@@ -60,6 +60,38 @@ test('the model of orientation, fine-tuned for 20 steps, exported and run elsewh
   }
   const before = importOnnx(published(files.orientation)).eval().forward(x) as Tensor
   expect(amax(abs(sub(before, model.forward(x) as Tensor))).item()).toBeGreaterThan(0.1)
+})
+
+test('the model of orientation with another head, for five classes', async () => {
+  const backbone = importOnnx(published(files.orientation), { outputs: ['reshape2_0.tmp_0'] }).eval()
+  const model = new (class extends Module<[Tensor], Tensor> {
+    readonly backbone = backbone
+    readonly head = new Linear(200, 5)
+    override forward(x: Tensor): Tensor {
+      return this.head.forward(this.backbone.forward(x) as Tensor)
+    }
+  })()
+  const x = picture(5, 48, 96)
+  const y = tensor([0, 1, 2, 3, 4], { dtype: 'int32' })
+  const optimiser = new Adam(model.parameters(), { lr: 1e-3 })
+  const step = compile((x: Tensor, y: Tensor) => {
+    optimiser.zeroGrad()
+    const loss = crossEntropy(model.forward(x), y)
+    loss.backward()
+    optimiser.step()
+    return loss
+  })
+  const losses = Array.from({ length: 20 }, () => step(x, y).item())
+  expect(losses.at(-1)! / losses[0]!).toBeLessThan(0.5)
+  const bytes = exportOnnx(model, [{ name: 'x', shape: [1, 3, 48, 96], dynamicBatch: true }], { outputs: ['y'] })
+  const names = importOnnx(bytes).namedParameters().map(([name]) => name)
+  expect(names).toContain('head.weight')
+  expect(names.some(name => name.endsWith('fc_0.w_0'))).toBe(false)
+  const run = await theirs(bytes)
+  for (const n of [1, 5]) {
+    const feed = picture(n, 48, 96, 1)
+    expectEqual(`batch ${n}`, { y: model.forward(feed) }, await run({ x: feed }))
+  }
 })
 
 test('what a published model has as running statistics is no parameter', () => {

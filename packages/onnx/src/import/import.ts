@@ -1,16 +1,19 @@
 // importOnnx: a file's bytes to a module, with everything that could go wrong found before the first run.
 
-import { Variable } from '@bp/core'
-import { isFloat } from '@bp/core/extend'
-import { Parameter } from '@bp/nn'
+import { BpError, type DType, type Variable } from '@bp/core'
+import { convert, dtypes, fail } from '@bp/core/extend'
 import { operators as builtIn } from '../operators/index.ts'
 import type { Operators } from '../operators/operator.ts'
+import { elementType, type ElementType } from '../proto/elementType.ts'
 import type { ExternalData, Literal } from '../proto/tensor.ts'
-import { UnsupportedOperatorError } from './errors.ts'
-import { loadGraph, type ModelNode, type NestedGraph } from './load.ts'
-import { type Body, custom, type CustomOperator, fromLiteral, OnnxModule, type Step } from './module.ts'
+import { unsupported, UnsupportedOperatorError } from './errors.ts'
+import { cut, readsOf, untied, unused, valuesOf } from './adapt.ts'
+import { type LoadedGraph, loadGraph, type ModelNode, type ModelValue, type NestedGraph } from './load.ts'
+import { custom, type CustomOperator, OnnxModule } from './module.ts'
+import type { Body, Step } from './run.ts'
+import { checkShapes, shapesOf, type ValueShape } from './shapes.ts'
 import { int64s, Known } from './value.ts'
-import { convert, fail } from '@bp/core/extend'
+import { type Place, readersOf, variableOf } from './weights.ts'
 
 /** Options of {@link importOnnx}. */
 export interface ImportOptions {
@@ -18,6 +21,18 @@ export interface ImportOptions {
   readonly externalData?: ExternalData
   /** Operators that the importer has not, by name, `domain:Name` outside the default domain; they win over built-in ones. */
   readonly operators?: Readonly<Record<string, CustomOperator>>
+  /**
+   * Gives weights of their own to what an exporter has merged because it was equal, such as the ones of all normalisations at
+   * first. `true`: those that PyTorch's older exporter leaves an Identity for, under the names of the state dict. Names of
+   * parameters: each node that reads one gets its own, the first under that name, others under `node.name`.
+   */
+  readonly untie?: true | readonly string[]
+  /** The values to feed, by name, instead of the file's inputs: any that it makes (see `valueNames` of the module). */
+  readonly inputs?: readonly string[]
+  /** The values to return, by name, instead of the file's outputs, in this order; nodes that they do not need are dropped. */
+  readonly outputs?: readonly string[]
+  /** Whether to refuse a model whose shapes contradict each other where the file leaves no size of its inputs open; true unless given. */
+  readonly checkShapes?: boolean
 }
 
 /**
@@ -38,15 +53,62 @@ export interface ImportOptions {
  * ```
  */
 export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): OnnxModule {
-  const graph = loadGraph(bytes, options.externalData)
-  const table: Operators = { ...builtIn, ...Object.fromEntries(Object.entries(options.operators ?? {}).map(([name, f]) => [name, custom(f)])) }
-  const nodes = everyNode(graph.nodes)
-  checkSupported(nodes.filter(({ operator }) => operator !== 'Constant'), table)
-  const uses = usesOf(nodes)
-  const variables = new Map<string, Variable>()
-  const { steps, constants } = prepare(graph, graph.outputs.map(({ name }) => name), { table, uses, variables, producer: graph.producer, nested: false })
-  return new OnnxModule({ producer: { name: graph.producer, version: graph.producerVersion }, inputs: graph.inputs, outputs: graph.outputs, steps, variables, constants })
+  const loaded = loadGraph(bytes, options.externalData)
+  const table = tableOf(options)
+  const graph = options.untie ? untied(loaded, options.untie) : loaded
+  const model = moduleOf(options.inputs || options.outputs ? cutAt(graph, options, table) : graph, table)
+  if (options.checkShapes ?? true) checkShapes(model)
+  return model
 }
+
+/** A module to look at: operators that are not implemented are refused when they run. */
+export function draft(bytes: Uint8Array, options: Pick<ImportOptions, 'externalData' | 'operators'> = {}): OnnxModule {
+  const graph = loadGraph(bytes, options.externalData)
+  const table = tableOf(options)
+  const missing = everyNode(graph.nodes).filter(({ operator }) => !Object.hasOwn(table, operator))
+  return moduleOf(graph, { ...table, ...Object.fromEntries(missing.map(({ operator }) => [operator, () => unsupported(operator, 'running it')])) })
+}
+
+const tableOf = ({ operators = {} }: ImportOptions): Operators => ({ ...builtIn, ...Object.fromEntries(Object.entries(operators).map(([name, f]) => [name, custom(f)])) })
+
+function moduleOf(graph: LoadedGraph, table: Operators): OnnxModule {
+  checkSupported(everyNode(graph.nodes).filter(({ operator }) => operator !== 'Constant'), table)
+  const variables = new Map<string, Variable>()
+  const { producer, inputs, outputs, declared } = graph
+  const { steps, constants } = prepare(graph, outputs.map(({ name }) => name), { table, producer, clashing: clashesOf(graph), variables })
+  return new OnnxModule({ producer: { name: producer, version: graph.producerVersion }, inputs, outputs, steps, variables, constants, declared })
+}
+
+/** The graph from some values to others, of which the file may say nothing: then what they are is inferred. */
+function cutAt(graph: LoadedGraph, { inputs, outputs }: ImportOptions, table: Operators): LoadedGraph {
+  const all = valuesOf(graph)
+  const missing = [...inputs ?? [], ...outputs ?? []].find(name => !all.has(name))
+  if (missing !== undefined) fail('value', 'importOnnx', `the model has no value named ${JSON.stringify(missing)}; it has ${[...all].slice(0, 8).join(', ')}${all.size > 8 ? ' and others. importOnnx(bytes).valueNames() lists them' : ''}`)
+  const shapes = shapesFor(graph, new Set([...inputs ?? [], ...outputs ?? []]), table)
+  const described = (name: string): ModelValue => {
+    const own = [...graph.inputs, ...graph.outputs].find(value => value.name === name)
+    const { type, shape } = shapes.get(name) ?? { type: null, shape: null }
+    return own ?? { ...undeclared(name), ...type && isDType(type) && { dtype: type }, ...shape && { shape: shape.map((size, i) => size === '?' ? `${name}_${i}` : size) } }
+  }
+  const declared = new Map(graph.declared)
+  for (const name of inputs ?? []) if (!declared.has(name)) declared.set(name, { code: 0, sizes: shapes.get(name)?.shape?.map(size => size === '?' ? null : size) ?? null })
+  return { ...cut(graph, { inputs: inputs?.map(described) ?? null, outputs: outputs?.map(described) ?? graph.outputs }), declared }
+}
+
+/** What values are, as far as it can be told: what makes them may be unsupported or not fit, and is perhaps to be cut off. */
+function shapesFor(graph: LoadedGraph, names: ReadonlySet<string>, table: Operators): ReadonlyMap<string, ValueShape> {
+  try {
+    return shapesOf(moduleOf(cut(graph, { inputs: null, outputs: [...names].map(undeclared) }), table)).values
+  } catch (error) {
+    if (!(error instanceof BpError)) throw error
+    return new Map([...graph.declared].map(([name, { code, sizes }]) => [name, { type: elementType(code), shape: sizes?.map(size => size ?? '?') ?? null }]))
+  }
+}
+
+const isDType = (type: ElementType): type is DType => (dtypes as readonly string[]).includes(type)
+
+/** A value of which nothing is known. */
+const undeclared = (name: string): ModelValue => ({ name, dtype: 'float32', shape: [] })
 
 /** The nodes and those inside them. */
 const everyNode = (nodes: readonly ModelNode[]): ModelNode[] => nodes.flatMap(node => [node, ...[...node.graphs.values()].flatMap(graph => everyNode(graph.nodes))])
@@ -54,32 +116,45 @@ const everyNode = (nodes: readonly ModelNode[]): ModelNode[] => nodes.flatMap(no
 /** What preparing any graph of a model needs of the whole. */
 interface Model {
   readonly table: Operators
-  readonly uses: ReadonlyMap<string, 'statistic' | 'setting'>
+  readonly producer: string
+  /** The names of constants that more than one graph of the model has. */
+  readonly clashing: ReadonlySet<string>
   /** Filled with what is a parameter or a buffer. */
   readonly variables: Map<string, Variable>
-  readonly producer: string
-  /** Whether the graph stands in a node; all that it holds is constant then, for exporters keep weights in the outer graph. */
-  readonly nested: boolean
 }
 
-/** A graph as steps to run, with its constants; its weights become variables of the model. */
-function prepare(graph: Pick<NestedGraph, 'initialisers' | 'nodes'>, outputs: readonly string[], model: Model): Pick<Body, 'steps' | 'constants'> {
-  const { uses, variables, producer, nested } = model
-  const settled = (name: string): boolean => nested || uses.get(name) === 'setting'
-  const variableOf = (name: string, literal: Literal): Variable => uses.get(name) === 'statistic' ? new Variable(fromLiteral(literal)) : new Parameter(fromLiteral(literal))
+/** A graph as steps to run, with its constants; its weights become variables of the model. `path` names the nodes that it stands in. */
+function prepare(graph: Pick<NestedGraph, 'initialisers' | 'nodes'>, outputs: readonly string[], model: Model, path: readonly string[] = []): Pick<Body, 'steps' | 'constants' | 'weights'> {
+  const { variables, producer, clashing } = model
+  const place: Place = { readers: readersOf(everyNode(graph.nodes)), producer, nested: path.length > 0 }
   const constants = new Map<string, Known>()
-  for (const [name, literal] of graph.initialisers) {
-    if (settled(name) || !isFloat(literal.dtype) || (isUniform(literal) && isMadeUp(name, producer))) constants.set(name, new Known(literal.dtype, literal.shape, literal.data))
-    else variables.set(name, variableOf(name, literal))
+  const weights = new Map<string, string>()
+  for (const [name, literal, fromNode] of literalsOf(graph)) {
+    const variable = variableOf(name, literal, fromNode, place)
+    if (variable) {
+      const key = place.nested && (clashing.has(name) || variables.has(name)) ? unused([...path, name].join('.'), variables) : name
+      weights.set(name, key)
+      variables.set(key, variable)
+    } else constants.set(name, new Known(literal.dtype, literal.shape, literal.data))
   }
-  for (const node of graph.nodes) {
-    if (node.operator !== 'Constant') continue
-    const literal = constantOf(node)
-    const name = node.outputs[0] ?? ''
-    if (!settled(name) && isWeight(name, literal, producer)) variables.set(name, variableOf(name, literal))
-    else constants.set(name, new Known(literal.dtype, literal.shape, literal.data))
+  return { steps: schedule(graph.nodes.filter(({ operator }) => operator !== 'Constant'), outputs, model, path), constants, weights }
+}
+
+/** The initialisers of a graph and the tensors of its Constant nodes; those are marked. */
+function* literalsOf({ initialisers, nodes }: Pick<NestedGraph, 'initialisers' | 'nodes'>): Generator<readonly [name: string, literal: Literal, fromNode: boolean]> {
+  for (const [name, literal] of initialisers) yield [name, literal, false]
+  for (const node of nodes) if (node.operator === 'Constant') yield [node.outputs[0] ?? '', constantOf(node), true]
+}
+
+/** The names that initialisers and Constant nodes have in more than one graph. */
+function clashesOf(graph: Pick<NestedGraph, 'initialisers' | 'nodes'>): Set<string> {
+  const [seen, clashing] = [new Set<string>(), new Set<string>()]
+  const visit = ({ initialisers, nodes }: Pick<NestedGraph, 'initialisers' | 'nodes'>): void => {
+    for (const name of [...initialisers.keys(), ...nodes.flatMap(({ operator, outputs }) => operator === 'Constant' ? outputs : [])]) (seen.has(name) ? clashing : seen).add(name)
+    for (const { graphs } of nodes) for (const inner of graphs.values()) visit(inner)
   }
-  return { steps: schedule(graph.nodes.filter(({ operator }) => operator !== 'Constant'), outputs, model), constants }
+  visit(graph)
+  return clashing
 }
 
 function checkSupported(nodes: readonly ModelNode[], table: Operators): void {
@@ -88,35 +163,6 @@ function checkSupported(nodes: readonly ModelNode[], table: Operators): void {
   const list = missing.map(({ operator, name }) => `${operator} (node ${JSON.stringify(name)})`)
   throw new UnsupportedOperatorError('importOnnx', missing.map(({ operator }) => operator), `unsupported operators: ${list.join(', ')}. Export the model without them, or pass implementations in importOnnx(bytes, { operators: { ${missing[0]!.operator}: … } })`)
 }
-
-/** Inputs that tell an operator what to do rather than what to compute with. */
-const settings: Readonly<Record<string, readonly number[]>> = { Resize: [1, 2], Upsample: [1], Dropout: [1, 2], Range: [0, 1, 2], Pad: [2], OneHot: [2] }
-
-/** How the nodes use a value where that decides what it becomes: a running statistic, or a setting. */
-function usesOf(nodes: readonly ModelNode[]): ReadonlyMap<string, 'statistic' | 'setting'> {
-  const uses = new Map<string, 'statistic' | 'setting'>()
-  for (const { operator, inputs } of nodes) {
-    if (operator === 'BatchNormalization') for (const name of inputs.slice(3, 5)) uses.set(name, 'statistic')
-    for (const i of settings[operator] ?? []) if (inputs[i]) uses.set(inputs[i], 'setting')
-  }
-  return uses
-}
-
-/**
- * Whether a Constant node holds weights: floats with at least one axis, unless the output's name is one that PyTorch's
- * exporters make up for a literal in the program (`/a/Constant_3_output_0`); their weights are initialisers.
- */
-const isWeight = (name: string, { dtype, shape }: Literal, producer: string): boolean =>
-  isFloat(dtype) && shape.length > 0 && !/(^|\/)Constant(_\d+)?_output_\d+$|^onnx::/.test(name) && !isMadeUp(name, producer)
-
-/**
- * Whether PyTorch's exporter, since 2.5, has made up a name. An initialiser of such a name holds what the exporter computed
- * before: where all its numbers are equal, a literal or a fill of the program; else weights that it has turned or joined,
- * which are to be trained.
- */
-const isMadeUp = (name: string, producer: string): boolean => producer === 'pytorch' && /^(val|tmp|scalar_tensor_default|(new_)?(zeros|ones|full)(_like)?|\w+_cast)(_\d+)?$/.test(name)
-
-const isUniform = ({ data }: Literal): boolean => data.every((value: number | bigint) => value === data[0])
 
 /** What a Constant node holds, in whichever of its attributes. */
 function constantOf(node: ModelNode): Literal {
@@ -133,16 +179,14 @@ function constantOf(node: ModelNode): Literal {
   throw new UnsupportedOperatorError('importOnnx', ['Constant'], `the Constant node ${JSON.stringify(node.name)} holds ${attributes.names.join(', ')}, which is unsupported. Export the model with tensors as constants`)
 }
 
-/** What a node reads, also from inside. */
-const readsOf = ({ inputs, graphs }: ModelNode): string[] => [...inputs, ...[...graphs.values()].flatMap(({ nodes, outputs }) => [...nodes.flatMap(readsOf), ...outputs])]
-
 /** Each node with its function, the values that can be dropped after it, and the graphs inside it. */
-function schedule(nodes: readonly ModelNode[], outputs: readonly string[], model: Model): Step[] {
+function schedule(nodes: readonly ModelNode[], outputs: readonly string[], model: Model, path: readonly string[]): Step[] {
   const lastReader = new Map<string, number>()
   nodes.forEach((node, i) => { for (const name of [...node.outputs, ...readsOf(node)]) lastReader.set(name, i) })
   for (const name of outputs) lastReader.delete(name)
   const last = nodes.map((): string[] => [])
   for (const [name, i] of lastReader) if (name !== '') last[i]!.push(name)
-  const bodies = (node: ModelNode): Step['bodies'] => new Map([...node.graphs].map(([name, graph]) => [name, { ...graph, ...prepare(graph, graph.outputs, { ...model, nested: true }) }]))
+  const bodies = (node: ModelNode): Step['bodies'] =>
+    new Map([...node.graphs].map(([name, graph]) => [name, { ...graph, ...prepare(graph, graph.outputs, model, [...path, node.name, name]) }]))
   return nodes.map((node, i) => ({ node, operator: model.table[node.operator]!, last: last[i]!, bodies: bodies(node) }))
 }

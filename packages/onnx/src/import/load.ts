@@ -2,7 +2,7 @@
 
 import type { DType } from '@bp/core'
 import { fail } from '@bp/core/extend'
-import { decodeModel, type GraphProto, type Int64, type NodeProto, toNumber, type ValueInfoProto } from '../proto/proto.ts'
+import { decodeModel, type Dimension, type GraphProto, type Int64, type NodeProto, toNumber, type ValueInfoProto } from '../proto/proto.ts'
 import { dtypeOfCode, type ExternalData, type Literal, readTensor } from '../proto/tensor.ts'
 import { Attributes } from './attributes.ts'
 import { UnsupportedError } from './errors.ts'
@@ -37,6 +37,12 @@ export interface NestedGraph {
   readonly nodes: readonly ModelNode[]
 }
 
+/** What a file says of a value: the number of its element type, and its sizes, `null` each where it is left open; `null` where even the number of axes is. */
+export interface Declared {
+  readonly code: number
+  readonly sizes: readonly (number | string | null)[] | null
+}
+
 /** A checked graph. */
 export interface LoadedGraph {
   readonly producer: string
@@ -45,6 +51,8 @@ export interface LoadedGraph {
   readonly outputs: readonly ModelValue[]
   readonly initialisers: ReadonlyMap<string, Literal>
   readonly nodes: readonly ModelNode[]
+  /** What the file says of inputs, outputs and inner values. */
+  readonly declared: ReadonlyMap<string, Declared>
 }
 
 /** What reading any graph of a file needs of the file. */
@@ -73,7 +81,7 @@ export function loadGraph(bytes: Uint8Array, external?: ExternalData): LoadedGra
   const inputs = (graph.input ?? []).filter(({ name }) => !initialisers.has(name ?? '')).map(info => readValue(info, 'input'))
   const nodes = (graph.node ?? []).map((node, i) => readNode(node, i, file))
   checkOrder(nodes, [...inputs.map(({ name }) => name), ...initialisers.keys()], (graph.output ?? []).map(({ name }) => name ?? ''))
-  return { producer: file.producer, producerVersion: model.producerVersion ?? '', inputs, outputs: (graph.output ?? []).map(info => readValue(info, 'output')), initialisers, nodes }
+  return { producer: file.producer, producerVersion: model.producerVersion ?? '', inputs, outputs: (graph.output ?? []).map(info => readValue(info, 'output')), initialisers, nodes, declared: declaredIn(graph) }
 }
 
 function readInitialisers(graph: GraphProto, { external }: File): Map<string, Literal> {
@@ -99,6 +107,17 @@ function readValue(info: ValueInfoProto, role: 'input' | 'output'): ModelValue {
     return size < 0 ? `${name}_${i}` : size
   })
   return { name, dtype: dtypeOfCode(op, type.elemType ?? 0, `the ${role} ${quote(name)}`), shape }
+}
+
+/** What a graph says of its values that are tensors; a size of 0 is how some exporters say that they do not know it. */
+function declaredIn(graph: GraphProto): Map<string, Declared> {
+  const tensors = [...graph.valueInfo ?? [], ...graph.input ?? [], ...graph.output ?? []].flatMap(({ name, type }) => name && type?.tensorType ? [[name, type.tensorType] as const] : [])
+  const sizeIn = ({ dimParam, dimValue }: Dimension): number | string | null => {
+    const size = toNumber(dimValue as Int64)
+    if (size > 0) return size
+    return dimParam === '' ? null : dimParam ?? null
+  }
+  return new Map(tensors.map(([name, { elemType, shape }]) => [name, { code: elemType ?? 0, sizes: shape ? (shape.dim ?? []).map(sizeIn) : null }]))
 }
 
 function readNode(node: NodeProto, index: number, file: File): ModelNode {

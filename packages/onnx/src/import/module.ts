@@ -1,34 +1,12 @@
 // The imported model: a module whose forward pass runs the file's nodes in order.
 
-import { BpError, type DType, noGrad, Tensor, type TypedArray, tensor, Variable } from '@bp/core'
-import { depends, describe, fail, isFloat, outside, settles } from '@bp/core/extend'
-import { Module } from '@bp/nn'
-import { detach } from '@bp/ops'
-import { onKnown } from '../operators/known.ts'
-import type { Context, Operator } from '../operators/operator.ts'
-import { knownLimit } from '../operators/shape.ts'
-import { UnsupportedError, UnsupportedOperatorError } from './errors.ts'
-import type { ModelNode, ModelValue } from './load.ts'
-import { settle } from './settle.ts'
-import { carrierIn, Known, toTensor, type Value } from './value.ts'
-
-/** A node with the function that computes it, the values that nothing reads after it, and the graphs that it runs. */
-export interface Step {
-  readonly node: ModelNode
-  readonly operator: Operator
-  readonly last: readonly string[]
-  readonly bodies: ReadonlyMap<string, Body>
-}
-
-/** A graph inside a node, ready to run. */
-export interface Body {
-  readonly inputs: readonly string[]
-  readonly outputs: readonly string[]
-  readonly steps: readonly Step[]
-  readonly constants: ReadonlyMap<string, Known>
-}
-
-type Values = Map<string, Value | undefined>
+import { type DType, Tensor, type TypedArray, tensor, type Variable } from '@bp/core'
+import { depends, describe, fail, settles } from '@bp/core/extend'
+import { type LowRankUpdate, Module, type Parameter, withUpdate } from '@bp/nn'
+import type { Operator } from '../operators/operator.ts'
+import type { Declared, ModelNode, ModelValue } from './load.ts'
+import { Runner, settingOf, type Step, type Values } from './run.ts'
+import { type Known, toTensor, type Value } from './value.ts'
 
 /** The program that wrote a file, as the file says; empty where it does not. */
 export interface Producer {
@@ -45,6 +23,8 @@ export interface ModelParts {
   /** Parameters and buffers by the names of their initialisers. */
   readonly variables: ReadonlyMap<string, Variable>
   readonly constants: ReadonlyMap<string, Known>
+  /** What the file says of its values. */
+  readonly declared: ReadonlyMap<string, Declared>
 }
 
 /**
@@ -59,6 +39,7 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
   readonly outputs: readonly ModelValue[]
   private readonly parts: ModelParts
   private readonly byName: Map<string, Variable>
+  private readonly updates = new Map<string, LowRankUpdate>()
   private asFile = true
 
   constructor(parts: ModelParts) {
@@ -70,12 +51,59 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
     this.byName = new Map(parts.variables)
   }
 
+  /**
+   * The nodes in the order in which they run, for reading: operator, name, and the names of the values that they read and make. Those inside
+   * a node are in its `graphs`.
+   */
+  get nodes(): readonly ModelNode[] {
+    return this.parts.steps.map(({ node }) => node)
+  }
+
+  /**
+   * The names of all values outside of bodies: the inputs, the parameters and buffers, the constants, and what the nodes make.
+   * Any of them can be an output: `importOnnx(bytes, { outputs: [name] })`.
+   */
+  valueNames(): string[] {
+    const { variables, constants, steps, inputs } = this.parts
+    return [...new Set([...inputs.map(({ name }) => name), ...variables.keys(), ...constants.keys(), ...steps.flatMap(({ node }) => node.outputs)])].filter(name => name !== '')
+  }
+
+  /**
+   * The model as a layer of one input and one output, to stand in a `Sequential` with others: the same object, under the type that layers
+   * have. Throws where it has more of either.
+   */
+  asLayer(): Module {
+    if (this.inputs.length !== 1 || this.outputs.length !== 1) fail('value', 'OnnxModule', `a layer has one input and one output, the model has ${this.inputs.length} (${this.inputs.map(({ name }) => name).join(', ')}) and ${this.outputs.length} (${this.outputs.map(({ name }) => name).join(', ')}). Choose one with importOnnx(bytes, { outputs: [name] })`)
+    return this as unknown as Module
+  }
+
+  /** What a model is made of, for tools that look at it without running it. */
+  static partsOf({ parts, byName }: OnnxModule): ModelParts {
+    return { ...parts, variables: byName }
+  }
+
+  /** Sets, or with `null` takes away, the low-rank update of a parameter, which is added to it whenever the model runs; see {@link addOnnxLoRA}. */
+  static setUpdate({ updates }: OnnxModule, name: string, update: LowRankUpdate | null): void {
+    settles(updates)
+    if (update) updates.set(name, update)
+    else updates.delete(name)
+  }
+
+  /** The low-rank updates by the names of their parameters. */
+  static updatesOf({ updates }: OnnxModule): ReadonlyMap<string, LowRankUpdate> {
+    return updates
+  }
+
   protected override fields(): Iterable<readonly [string, unknown]> {
-    return this.byName
+    const updates = [...this.updates].flatMap(([name, { lora_A, lora_B }]) => [[`${name}.lora_A`, lora_A], [`${name}.lora_B`, lora_B]] as const)
+    return [...this.byName, ...updates]
   }
 
   protected override setField(name: string, value: unknown): void {
-    this.byName.set(name, value as Variable)
+    const [, base, factor] = /^(.*)\.(lora_[AB])$/.exec(name) ?? []
+    const update = base === undefined || this.byName.has(name) ? undefined : this.updates.get(base)
+    if (update) this.updates.set(base!, { ...update, [factor!]: value as Parameter })
+    else this.byName.set(name, value as Variable)
   }
 
   override train(on = true): this {
@@ -108,69 +136,12 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
   private evaluate(feeds: ReadonlyMap<string, Tensor>): Tensor[] {
     checkFeeds(this.inputs, feeds)
     const { constants, steps } = this.parts
-    const values: Values = new Map<string, Value | undefined>([...this.byName, ...constants, ...[...feeds].map(([name, x]) => [name, settingOf(x)] as const)])
-    this.runSteps(steps, values)
+    const variables = new Map<string, Tensor>(this.byName)
+    if (depends(this.updates, () => this.updates.size) > 0) for (const [name, update] of this.updates) variables.set(name, withUpdate(variables.get(name)!, update))
+    const values: Values = new Map<string, Value | undefined>([...variables, ...constants, ...[...feeds].map(([name, x]) => [name, settingOf(x)] as const)])
+    new Runner(this.mode, variables).run(steps, values)
     return this.outputs.map(({ name }) => toTensor(values.get(name) ?? fail('data', 'OnnxModule', `the output ${JSON.stringify(name)} was left out by the operator that makes it`)))
   }
-
-  private runSteps(steps: readonly Step[], values: Values): void {
-    for (const step of steps) {
-      const results = this.compute(step, values)
-      step.node.outputs.forEach((name, i) => { if (name !== '') values.set(name, results[i]) })
-      for (const name of step.last) values.delete(name)
-    }
-  }
-
-  private runBody({ inputs, outputs, steps, constants }: Body, around: Values, feeds: readonly (Value | undefined)[]): readonly (Value | undefined)[] {
-    const values: Values = new Map([...around, ...constants, ...inputs.map((name, i) => [name, feeds[i]] as const)])
-    this.runSteps(steps, values)
-    return outputs.map(name => values.get(name))
-  }
-
-  private compute({ node, operator, bodies }: Step, values: Values): readonly (Value | undefined)[] {
-    const inputs = node.inputs.map(name => name === '' ? undefined : values.get(name) ?? absent(node, name))
-    const context: Context = {
-      training: this.mode,
-      update: (input, value) => {
-        const variable = this.byName.get(node.inputs[input] ?? '')
-        if (variable) noGrad(() => { variable.assign(detach(value)) })
-      },
-      run: (attribute, feeds) => this.runBody(bodies.get(attribute) ?? fail('data', 'OnnxModule', `it has no graph ${attribute}. The file is damaged`), values, feeds),
-    }
-    const run = (): readonly (Value | undefined)[] => [operator(inputs, node.attributes, node, context)].flat()
-    const carriers = inputs.map(value => value && carrierIn(value))
-    const literals: readonly Known[] | null = bodies.size === 0 && allKnown(carriers) ? carriers : null
-    try {
-      const known = literals && Object.hasOwn(onKnown, node.operator) ? onKnown[node.operator]!(literals, node.attributes, node) : null
-      const results = known ? [known] : literals?.every(({ dtype }) => !isFloat(dtype)) ? outside(run).map(asKnown) : run()
-      return settle(node.operator, inputs, results)
-    } catch (error) {
-      return explain(error, node)
-    }
-  }
-}
-
-const allKnown = (inputs: readonly (Value | undefined)[]): inputs is readonly Known[] =>
-  inputs.length > 0 && inputs.every(value => value instanceof Known && value.data.length <= knownLimit)
-
-/** A result computed from nothing but known whole numbers is known too, also where a program is being traced. */
-const asKnown = (value: Value | undefined): Value | undefined =>
-  value instanceof Tensor && value.storage && value.backend.readSync && !isFloat(value.dtype) && value.size <= knownLimit ? new Known(value.dtype, value.shape, value.dataSync()) : value
-
-/** An input of one whole number is a setting, such as a sampling rate: it is known, unless it is being traced or may be assigned. */
-const settingOf = (x: Tensor): Value | undefined => x.size === 1 && !(x instanceof Variable) ? asKnown(x) : x
-
-function absent(node: ModelNode, name: string): never {
-  return fail('data', 'OnnxModule', `node ${JSON.stringify(node.name)} (${node.operator}) reads ${JSON.stringify(name)}, an output that its maker leaves out`)
-}
-
-/** The same error, told where in the model it arose. */
-function explain(error: unknown, node: ModelNode): never {
-  const where = `node ${JSON.stringify(node.name)} (${node.operator})`
-  if (error instanceof UnsupportedOperatorError) throw new UnsupportedOperatorError('OnnxModule', error.operators, `${where}: ${error.message}`)
-  if (error instanceof UnsupportedError) throw new UnsupportedError('OnnxModule', `${where}: ${error.message}`, error.code)
-  if (error instanceof BpError) throw new BpError(error.code, 'OnnxModule', `${where}: ${error.message}`, { cause: error })
-  throw error
 }
 
 function checkFeeds(inputs: readonly ModelValue[], feeds: ReadonlyMap<string, Tensor>): void {

@@ -134,8 +134,30 @@ export class StringTensor extends NoNumbers {
   }
 }
 
+/**
+ * What is known of a value that a model makes of data, while only its shapes are told: see `abstract.ts`. No operator gets to see one.
+ */
+export class Unknown extends NoNumbers {
+  /** The element type, where it is known. */
+  readonly type: ElementType | null
+  /** The sizes, `null` each where it depends on data; `null` where even their number does. */
+  readonly sizes: readonly (number | null)[] | null
+
+  constructor(type: ElementType | null = null, sizes: readonly (number | null)[] | null = null) {
+    super()
+    this.type = type
+    this.sizes = sizes
+  }
+
+  protected readonly what = 'a value of unknown shape'
+
+  get shape(): never {
+    return this.aval
+  }
+}
+
 /** What flows along the edges of a model. */
-export type Value = Tensor | Known | Carried | Sequence | Optional | StringTensor
+export type Value = Tensor | Known | Carried | Sequence | Optional | StringTensor | Unknown
 
 /** A value as a tensor, the carrier of one that is carried. */
 export const toTensor = (value: Value): Tensor => value instanceof Tensor ? value : value.tensor

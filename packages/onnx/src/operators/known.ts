@@ -4,6 +4,7 @@ import type { DType, Shape } from '@bp/core'
 import { allocate, broadcastShapes, convert, normaliseAxes, normaliseAxis, sizeOf, stridesOf } from '@bp/core/extend'
 import { int64s, Known } from '../import/value.ts'
 import { dtypeOfCode } from '../proto/tensor.ts'
+import { knownLimit } from './shape.ts'
 import { expanded, flattened, permutation, reshaped, sliced, squeezed, unsqueezed } from './geometry.ts'
 import type { KnownOperator } from './operator.ts'
 
@@ -34,6 +35,7 @@ const numbers = (x: Known): number[] => Array.from<number | bigint, number>(x.da
 const map = (f: (...xs: number[]) => number, dtype?: DType): KnownOperator => (xs, _attributes, node) => {
   if (node.opset < 7) return null
   const shape = xs.reduce<Shape>((a, b) => broadcastShapes(node.operator, a, b.shape), [])
+  if (sizeOf(shape) > knownLimit) return null
   const lists = xs.map(x => numbers(expandTo(x, shape)))
   const type = dtype ?? xs.at(-1)!.dtype
   return known(type, shape, Array.from({ length: sizeOf(shape) }, (_, i) => f(...lists.map(list => list[i]!))))
@@ -105,7 +107,10 @@ export const onKnown: Readonly<Record<string, KnownOperator>> = {
   Squeeze: (inputs, attributes, node) => sameElements(inputs[0]!, squeezed(inputs, attributes, node)),
   Unsqueeze: (inputs, attributes, node) => sameElements(inputs[0]!, unsqueezed(inputs, attributes, node)),
   Gather: gather, Concat: concat, Slice: slice, Transpose: transpose,
-  Expand: ([x, target], _attributes, node) => expandTo(x!, expanded(x!, numbers(target!), node)),
+  Expand: ([x, target], _attributes, node) => {
+    const shape = expanded(x!, numbers(target!), node)
+    return sizeOf(shape) > knownLimit ? null : expandTo(x!, shape)
+  },
   Add: map((a, b) => a + b), Sub: map((a, b) => a - b), Mul: map((a, b) => a * b), Div: divide,
   Neg: map(a => -a), Abs: map(Math.abs), Floor: map(Math.floor), Ceil: map(Math.ceil), Sqrt: map(Math.sqrt),
   Max: map(Math.max), Min: map(Math.min),

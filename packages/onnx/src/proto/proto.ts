@@ -10,6 +10,7 @@ export type NodeProto = onnx.INodeProto
 export type AttributeProto = onnx.IAttributeProto
 export type TensorProto = onnx.ITensorProto
 export type ValueInfoProto = onnx.IValueInfoProto
+export type Dimension = onnx.TensorShapeProto.IDimension
 
 /** The number by which an attribute says what it holds. */
 export const attributeType = (kind: 'FLOAT' | 'INT' | 'STRING' | 'TENSOR' | 'INTS' | 'STRINGS'): onnx.AttributeProto.AttributeType => proto.onnx.AttributeProto.AttributeType[kind]

@@ -1,7 +1,7 @@
 // Runs a recurrent cell along a sequence, in either direction, with sequences of different lengths side by side.
 
 import { add, full, type Tensor, tensor } from '@bp/core'
-import { bindMany, defineComposite, describe, fail, type Row, sameShape } from '@bp/core/extend'
+import { type Abstract, Aval, bindMany, defineComposite, describe, fail, type Row, sameShape } from '@bp/core/extend'
 import { cast, less, select } from '../rows/compare.ts'
 import { iota } from '../rows/source.ts'
 import { reshape } from '../rows/view.ts'
@@ -46,9 +46,18 @@ export interface RecurrenceParams {
   readonly given: readonly RecurrenceOperand[]
 }
 
-/** The row of one layer in one direction. Results: outputs, and the last states. */
+/** The row of one layer in one direction. Results: outputs, and the last states. Their shapes are told without taking the steps, of which there may be many. */
 const rowOf = <const Name extends string>(name: Name, of: (rule: CellRule) => Cell): Row<Name, 'n', RecurrenceParams> => defineComposite({
   name, arity: 'n', fuse: 'opaque',
+  infer: (xs, { rule, given }: RecurrenceParams) => {
+    const [x, ih, hh, hr] = (['x', 'ih', 'hh', 'hr'] as const).map(operand => xs[given.indexOf(operand)]) as [Abstract, Abstract, Abstract, Abstract?]
+    const { gates, states } = of(rule)
+    const [steps, n, features] = x.shape as [number, number, number]
+    const hidden = hh.shape[0]! / gates
+    const size = hr?.shape[0] ?? hidden
+    if (ih.shape[0] !== hh.shape[0] || ih.shape[1] !== features || hh.shape[1] !== size) fail('shape', name, `the weights ${describe(ih)} and ${describe(hh)} do not fit ${describe(x)}: they must be [${gates}·hidden, ${features}] and [${gates}·hidden, ${size}]`)
+    return [new Aval([steps, n, size], x.dtype), ...Array.from({ length: states }, (_, i) => new Aval([n, i === 0 ? size : hidden], x.dtype))]
+  },
   decompose: (xs, { rule, reverse, given }: RecurrenceParams) => {
     const { x, ih, hh, biasIh, biasHh, hr, pi, pf, po, lengths, h, c } = Object.fromEntries(given.map((operand, i) => [operand, xs[i]!])) as Partial<Record<RecurrenceOperand, Tensor>>
     const weights = { ih: ih!, hh: hh!, biasIh, biasHh, hr, peepholes: pi && pf && po && [pi, pf, po] as const }
