@@ -150,6 +150,8 @@ ${table(report)}
 ![overhead and inference](figures/other.svg)
 
 ![published ONNX models](figures/onnx.svg)
+
+[ONNX.md](ONNX.md) says what these models are, and what they take on one thread.
 ${Object.keys(report.memory).length > 0 ? `
 ## Memory
 

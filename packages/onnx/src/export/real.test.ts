@@ -64,7 +64,7 @@ test('the model of orientation, fine-tuned for 20 steps, exported and run elsewh
 
 test('the model of orientation with another head, for five classes', async () => {
   const backbone = importOnnx(published(files.orientation), { outputs: ['reshape2_0.tmp_0'] }).eval()
-  const model = new (class extends Module<[Tensor], Tensor> {
+  const model = new (class extends Module<[Tensor]> {
     readonly backbone = backbone
     readonly head = new Linear(200, 5)
     override forward(x: Tensor): Tensor {
