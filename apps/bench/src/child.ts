@@ -11,6 +11,8 @@ const peers: Readonly<Record<string, () => Promise<Peer>>> = {
   'tfjs-cpu': async () => (await import('./peers/tfjs.ts')).tfjs('cpu'),
   'jax-js': async () => (await import('./peers/jax.ts')).jax(),
   'onnxruntime-node': async () => (await import('./peers/onnxruntime.ts')).onnxruntime(),
+  'onnxruntime-web-1': async () => (await import('./peers/onnxruntimeWeb.ts')).onnxruntimeWeb(1),
+  'onnxruntime-web-2': async () => (await import('./peers/onnxruntimeWeb.ts')).onnxruntimeWeb(2),
 }
 
 /** Milliseconds that one measurement shall take at least, and those of running untimed before it, in which threads wake and clocks rise. */

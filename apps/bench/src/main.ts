@@ -26,8 +26,9 @@ interface Running {
   readonly processes: readonly Contender[] | string
 }
 
-/** The processes of a peer: those in Python have one for each number of threads. */
+/** The processes of a peer: those in Python have one for each number of threads, and so has onnxruntime-web. */
 function start(peer: PeerName, folder: string): Running['processes'] {
+  if (peer === 'onnxruntime-web') return [1, 2].map(threads => nodeContender(`${peer}-${threads}`))
   if (!inPython.includes(peer)) return [nodeContender(peer)]
   const python = pythonWith(peer)
   if (!python) return `no python3 here can import ${peer}`
@@ -102,7 +103,7 @@ async function products(job: string, milliseconds: number): Promise<Pick<JobRepo
 /** The versions of the peers that npm installs, pinned in this app's package.json. */
 function versions(): Record<string, string> {
   const { devDependencies } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { devDependencies: Record<string, string> }
-  return Object.fromEntries(['@tensorflow/tfjs', '@jax-js/jax', 'onnxruntime-node'].map(name => [name, devDependencies[name]!]))
+  return Object.fromEntries(['@tensorflow/tfjs', '@jax-js/jax', 'onnxruntime-node', 'onnxruntime-web'].map(name => [name, devDependencies[name]!]))
 }
 
 async function main(argv: readonly string[]): Promise<number> {

@@ -3,7 +3,7 @@
 import { jobs } from './data.ts'
 
 /** Contenders, in the order of the table. */
-export const peerNames = ['torch', 'jax', 'jax-js', 'tfjs-wasm', 'tfjs-cpu', 'onnxruntime-node'] as const
+export const peerNames = ['torch', 'jax', 'jax-js', 'tfjs-wasm', 'tfjs-cpu', 'onnxruntime-node', 'onnxruntime-web'] as const
 
 /** The name of a contender. */
 export type PeerName = typeof peerNames[number]
@@ -18,6 +18,9 @@ export interface Options {
   readonly writeResults: boolean
 }
 
+/** Beginnings of names that stand for several jobs. */
+const groups: readonly string[] = ['infer-cnn', 'onnx']
+
 /** Bad usage: the message says what would be right. */
 export class UsageError extends Error {}
 
@@ -26,7 +29,7 @@ export const help = `npm run -s bench -- [--jobs a,b,…] [--peers x,y,…] [--j
 
 Times our jobs and the peers' in turns, and prints medians and ratios (a peer's time over ours).
 
-  --jobs a,b       ${jobs.join(', ')}; infer-cnn means both
+  --jobs a,b       ${jobs.join(', ')}; infer-cnn means both, onnx all that begin so
   --peers x,y      ${peerNames.join(', ')}; torch and jax need a python3 on the PATH that has them
   --json FILE      writes the report
   --profile        shows where a run of each job spends its time, op by op, instead
@@ -41,7 +44,7 @@ export function parseOptions(argv: readonly string[]): Options | null {
     const arg = argv[i]!
     const value = (): string => argv[++i] ?? usage(`${arg} needs a value`)
     if (arg === '--help' || arg === '-h') return null
-    else if (arg === '--jobs') out.jobs = choose('job', value(), [...jobs, 'infer-cnn']).flatMap(job => job === 'infer-cnn' ? ['infer-cnn-1', 'infer-cnn-64'] : job)
+    else if (arg === '--jobs') out.jobs = choose('job', value(), [...jobs, ...groups]).flatMap(job => groups.includes(job) ? jobs.filter(name => name.startsWith(`${job}-`)) : job)
     else if (arg === '--peers') out.peers = choose('peer', value(), peerNames) as PeerName[]
     else if (arg === '--json') out.json = value()
     else if (arg === '--profile') out.profile = true

@@ -82,7 +82,7 @@ export function failures({ jobs }: Report): string[] {
 }
 
 /** By Observable's categorical palette, a colour for each peer. */
-const colours: Readonly<Record<string, string>> = { 'torch': '#ff725c', 'jax': '#efb118', 'jax-js': '#4269d0', 'tfjs-wasm': '#6cc5b0', 'tfjs-cpu': '#97bbf5', 'onnxruntime-node': '#9c6b4e' }
+const colours: Readonly<Record<string, string>> = { 'torch': '#ff725c', 'jax': '#efb118', 'jax-js': '#4269d0', 'tfjs-wasm': '#6cc5b0', 'tfjs-cpu': '#97bbf5', 'onnxruntime-node': '#9c6b4e', 'onnxruntime-web': '#a463f2' }
 
 /** A bar chart of ratios, on a logarithmic scale: right of the line at 1, ours is faster. */
 export function chart(title: string, jobs: readonly JobReport[]): string {
@@ -125,6 +125,7 @@ export function charts({ jobs }: Report): Record<string, string> {
   return {
     'training.svg': some("A training step: a peer's time over ours", /^(mlp|cnn|gpt)$/),
     'kernels.svg': some("Kernels: a peer's time over ours", /^(gemm|exp|gelu|sum|softmax)/),
+    'onnx.svg': some("Published ONNX models: a peer's time over ours", /^onnx/),
     'other.svg': some("Overhead and inference: a peer's time over ours", /^(overhead|infer)/),
   }
 }
@@ -147,6 +148,10 @@ ${table(report)}
 ![kernels](figures/kernels.svg)
 
 ![overhead and inference](figures/other.svg)
+
+![published ONNX models](figures/onnx.svg)
+
+[ONNX.md](ONNX.md) says what these models are, and what they take on one thread.
 ${Object.keys(report.memory).length > 0 ? `
 ## Memory
 

@@ -21,7 +21,7 @@ export class Engine {
   readonly kernels: WasmInstance['exports']
   /** Whose kernels run what has none here. */
   backend!: Backend
-  private readonly homes = new WeakMap<Variable, { readonly address: number; view: TypedArray }>()
+  private readonly homes = new WeakMap<Variable, { readonly address: number; view: TypedArray; writes: number }>()
   private readonly tables = new Map<string, { readonly address: number; users: number }>()
   private readonly constants = new WeakMap<object, number>()
   private readonly registry: FinalizationRegistry<number>
@@ -49,7 +49,7 @@ export class Engine {
     if (known) return known.address
     const storage = variable.storage as TypedArray
     const address = this.heap.allocate(storage.byteLength)
-    this.homes.set(variable, { address, view: storage })
+    this.homes.set(variable, { address, view: storage, writes: 0 })
     this.registry.register(variable, address)
     return address
   }
@@ -61,8 +61,19 @@ export class Engine {
     const view = this.heap.view(variable.dtype, home.address, sizeOf(variable.shape))
     if (variable.storage !== home.view || !isResident(home.view)) view.set(variable.storage as never)
     markResident(view)
+    home.writes++
     home.view = view
     variable.storage = view
+  }
+
+  /** How often a variable's residence has been written. */
+  writes(variable: Variable): number {
+    return this.homes.get(variable)!.writes
+  }
+
+  /** Says that a program has written a variable's residence. */
+  wrote(variable: Variable): void {
+    this.homes.get(variable)!.writes++
   }
 
   /** The address of whole numbers that a program reads until it gives them back; equal lists share one. */

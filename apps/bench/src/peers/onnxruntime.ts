@@ -1,4 +1,4 @@
-// onnxruntime-node, with default session options, on models that our exporter writes.
+// onnxruntime-node, on models that our exporter writes, and those that others have published.
 
 import { cpu } from '@bp/backend-cpu'
 import { type Tensor, use } from '@bp/core'
@@ -8,6 +8,7 @@ import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
 import type { Inputs } from '../data.ts'
 import { cnn } from '../models.ts'
 import type { Peer, Prepare } from '../peer.ts'
+import { publishedJobs } from './session.ts'
 
 /** A function exported with the named operands as inputs, and run. */
 const session = (operands: readonly string[], make: (data: Inputs) => (...xs: Tensor[]) => Tensor): Prepare => async data => {
@@ -28,5 +29,6 @@ export function onnxruntime(): Peer {
   return {
     'gemm-64': product, 'gemm-256': product, 'gemm-512': product, 'gemm-1024': product,
     'exp': map(exp), 'gelu': map(x => gelu(x)), 'sum': map(x => sum(x)), 'softmax': map(x => softmax(x)), 'infer-cnn-1': infer, 'infer-cnn-64': infer,
+    ...publishedJobs(OrtTensor, { '1 thread': bytes => InferenceSession.create(bytes, { intraOpNumThreads: 1 }), 'all threads': bytes => InferenceSession.create(bytes) }),
   }
 }

@@ -1,10 +1,12 @@
 // Our own jobs, by the public API: compiled, and eager where that is the job.
 
 import { cpu } from '@bp/backend-cpu'
-import { add, compile, grad, mul, type Tensor, use, Variable, zeros } from '@bp/core'
+import { add, compile, grad, mul, type Tensor, tensor, use, Variable, zeros } from '@bp/core'
+import { importOnnx } from '@bp/onnx'
 import { exp, gelu, matmul, softmax, sum } from '@bp/ops'
-import { chain, type Inputs } from '../data.ts'
+import { chain, type Inputs, published } from '../data.ts'
 import { cnn } from '../models.ts'
+import { fileOf, rate, sampled } from '../published.ts'
 import type { Peer, Prepare, Prepared } from '../peer.ts'
 import { toTensor, trainings } from '../training.ts'
 
@@ -53,6 +55,24 @@ const infer: Prepare = data => {
   return { values: first(run(x)), run: () => run(x).dataSync() }
 }
 
+/** A published model, compiled; inputs of whole numbers are closed over. */
+const model = (job: string): Prepare => data => {
+  const network = importOnnx(fileOf(job)).eval()
+  const names = network.inputs.map(({ name }) => name).filter(name => name in data)
+  const setting = tensor(BigInt64Array.of(rate), { shape: [] })
+  const forward = compile((...xs: Tensor[]) => network.forward(...network.inputs.map(({ name }) => xs[names.indexOf(name)] ?? setting)))
+  const xs = names.map(name => toTensor(data[name]!))
+  const run = (): ArrayLike<number>[] => [forward(...xs)].flat().map(y => y.dataSync() as Float32Array)
+  return { values: sampled(run()[0]!), run }
+}
+
+/** Reading a published model's file. */
+const load: Prepare = data => {
+  const bytes = fileOf('onnx-load')
+  const y = importOnnx(bytes).forward(toTensor(data.x!)) as Tensor
+  return { values: sampled(y.dataSync() as Float32Array), run: () => importOnnx(bytes) }
+}
+
 /** All jobs. */
 export function ours(): Peer {
   use(cpu())
@@ -64,6 +84,7 @@ export function ours(): Peer {
     'gemm-64': product, 'gemm-256': product, 'gemm-512': product, 'gemm-1024': product,
     'exp': map(exp), 'gelu': map(x => gelu(x)), 'sum': map(x => sum(x)), 'softmax': map(x => softmax(x)),
     'infer-cnn-1': { compile: infer }, 'infer-cnn-64': { compile: infer },
+    ...Object.fromEntries(Object.keys(published).map(job => [job, { compile: model(job) }])), 'onnx-load': { importOnnx: load },
   }
 }
 

@@ -6,6 +6,8 @@ import type { Life } from './lifetimes.ts'
 export interface Packing {
   readonly offsets: readonly number[]
   readonly bytes: number
+  /** Bytes behind these for what lasts from run to run. */
+  readonly lasting: number
 }
 
 const aligned = (bytes: number): number => Math.max(64, Math.ceil(bytes / 64) * 64)
@@ -13,17 +15,32 @@ const aligned = (bytes: number): number => Math.max(64, Math.ceil(bytes / 64) * 
 /**
  * Packs pieces so that those alive at once do not overlap: each at the lowest offset that is free, the largest first (greedy by
  * size: Pisarchyk and Lee, Efficient Memory Management for Deep Neural Net Inference, 2020), or in the order in which they
- * come to life, whichever takes less.
+ * come to life, whichever takes less. What lasts lies behind, one piece after the other.
  */
 export function pack(pieces: readonly Life[]): Packing {
+  const [passing, lasting] = [false, true].map(kept => pieces.flatMap((piece, i) => (piece.lasting === true) === kept ? i : [])) as [number[], number[]]
+  const { offsets: inner, bytes } = packPassing(passing.map(i => pieces[i]!))
+  const offsets = new Array<number>(pieces.length)
+  passing.forEach((i, k) => { offsets[i] = inner[k]! })
+  let end = aligned(bytes)
+  for (const i of lasting) {
+    offsets[i] = end
+    end += aligned(pieces[i]!.bytes)
+  }
+  return { offsets, bytes, lasting: lasting.length > 0 ? end - bytes : 0 }
+}
+
+type Places = Omit<Packing, 'lasting'>
+
+function packPassing(pieces: readonly Life[]): Places {
   const order = pieces.map((_, i) => i)
   const byBirth = (a: number, b: number): number => pieces[a]!.from - pieces[b]!.from || a - b
   const bySize = (a: number, b: number): number => pieces[b]!.bytes - pieces[a]!.bytes || byBirth(a, b)
-  const [birth, size] = [byBirth, bySize].map(compare => place(pieces, [...order].sort(compare))) as [Packing, Packing]
+  const [birth, size] = [byBirth, bySize].map(compare => place(pieces, [...order].sort(compare))) as [Places, Places]
   return size.bytes <= birth.bytes ? size : birth
 }
 
-function place(pieces: readonly Life[], order: readonly number[]): Packing {
+function place(pieces: readonly Life[], order: readonly number[]): Places {
   const offsets = new Array<number>(pieces.length).fill(0)
   /** Pieces that have a place, by offset. */
   const placed: number[] = []

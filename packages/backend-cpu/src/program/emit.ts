@@ -18,6 +18,8 @@ export interface Emit {
   table(values: readonly number[]): number
   /** Reserves bytes for the tasks being emitted, 64-byte aligned; they may be reused by other nodes' tasks. */
   scratch(bytes: number): number
-  /** Where panels of this name are kept, if several products of the program read them. */
-  keeps(panels: string): ((bytes: number) => Kept) | undefined
+  /** Reserves bytes that keep from run to run what tasks write that run once. */
+  lasting(bytes: number): number
+  /** Where panels of this name are kept, if several products of the program read them, or `steady` ones from run to run. */
+  keeps(panels: string, steady: boolean): ((bytes: number) => Kept) | undefined
 }

@@ -32,23 +32,32 @@ function linked(groups: readonly Group[]): Linked {
 
 /**
  * Groups with loops moved into the kernels whose results they read, where a loop reads the result only at the very element
- * that it is at, and all else that it reads has been made by then.
+ * that it is at. The kernel runs where it stands if all else that the loop reads has been made by then; else as late as the
+ * loop, if nothing in between reads its result.
  */
 export function attach(groups: readonly Group[], blocksOf: BlocksOf): Group[] {
   const links = linked(groups)
   const taken = new Set<number>()
   const out = new Map<number, Group>()
+  /** Where in the order each group runs by now. */
+  const places = groups.map((_, g) => g)
   // from the last kernel back: of two whose results meet in one loop, the later one takes it
   for (let g = groups.length - 1; g >= 0; g--) {
     const blocks = blocksOf(groups[g]!.steps[0]!)
-    const follower = blocks && links.readers[g]!.find(l => !taken.has(l) && apart(links, g, l, blocks) === null)
+    const follower = blocks && links.readers[g]!.find(l => !taken.has(l) && apart(links, g, l, blocks, places) === null)
     if (follower == null) continue
     taken.add(follower)
+    places[follower] = waits(links, g, follower) ? follower : g
+    places[g] = places[follower]
     const { steps, loop, space, era } = groups[follower]!
     out.set(g, { steps: [groups[g]!.steps[0]!, ...steps], loop, space, era })
   }
-  return groups.flatMap((group, g) => taken.has(g) ? [] : out.get(g) ?? group)
+  const order = groups.flatMap((_, g) => taken.has(g) ? [] : g).sort((a, b) => places[a]! - places[b]!)
+  return order.map(g => out.get(g) ?? groups[g]!)
 }
+
+/** Whether a loop also reads what is made after the kernel. */
+const waits = ({ groups, makers }: Linked, kernel: number, loop: number): boolean => operandsOf(groups[loop]!).some(id => (makers.get(id) ?? kernel) > kernel)
 
 /** For each kernel that no loop follows in its blocks, why that is so. */
 export function unfollowed(groups: readonly Group[], blocksOf: BlocksOf): { readonly step: Step; readonly why: string }[] {
@@ -65,13 +74,14 @@ export function unfollowed(groups: readonly Group[], blocksOf: BlocksOf): { read
 }
 
 /** Why a loop cannot follow in a kernel's blocks; `null` where it can. */
-function apart({ groups, makers }: Linked, kernel: number, loop: number, { columns, wholeRows }: Blocks): string | null {
+function apart(links: Linked, kernel: number, loop: number, { columns, wholeRows }: Blocks, places: readonly number[] = links.groups.map((_, g) => g)): string | null {
+  const { groups } = links
   const group = groups[loop]!
   const { steps: [step], era } = groups[kernel]!
   if (!group.loop || !group.space) return 'a kernel reads its result'
   if (group.steps[0]!.kind === 'special') return 'the loop that reads its result follows another kernel'
   if (group.era !== era) return 'its result is read much later, and kept until then'
-  if (operandsOf(group).some(id => (makers.get(id) ?? kernel) > kernel)) return 'the loop that reads its result also reads what is made later'
+  if (waits(links, kernel, loop) && links.readers[kernel]!.some(reader => reader !== loop && places[reader]! < loop)) return 'the loop that reads its result also reads what is made later, and others read it before'
   const { axes, within } = group.space
   let tail = axes.length
   let inRow = 1

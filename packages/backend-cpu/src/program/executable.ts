@@ -13,7 +13,7 @@ import type { Task } from './task.ts'
 
 /** A piece of a program: tasks in WebAssembly, or one op in TypeScript. */
 export type Part =
-  | { readonly kind: 'segment'; readonly index: number }
+  | { readonly kind: 'segment'; readonly index: number; /** Whether it runs only where what it reads has changed. */ readonly once?: true }
   | { readonly kind: 'island'; readonly step: Step }
 
 /** A module, its parts in order, and the tasks of each segment. */
@@ -68,6 +68,8 @@ export class Executable implements Program {
   /** New values of variables that are not made where the variable lies. */
   private readonly moved: readonly { readonly variable: Variable; readonly id: Id }[]
   private readonly views = new Map<Id, TypedArray>()
+  /** How often each variable had been written when it was last read; one more once there has been a run. */
+  private readonly seen: number[] = []
   /** The whole memory. */
   private words = new Int32Array(0)
   private readonly held: Held
@@ -102,14 +104,14 @@ export class Executable implements Program {
 
   run(inputs: readonly object[], live: readonly number[]): object[] {
     this.bringIn(inputs as readonly TypedArray[], live)
-    for (const part of this.running.parts) this.runPart(this.running, part)
+    this.runParts()
     return this.carryOut()
   }
 
   /** Runs it on the first elements of its inputs, as many as are given, and writes as many of its first output. */
   runInto(inputs: readonly TypedArray[], output: TypedArray): void {
     this.bringIn(inputs, [])
-    for (const part of this.running.parts) this.runPart(this.running, part)
+    this.runParts()
     output.set(this.view(this.steps.outputs[0]!).subarray(0, output.length) as never)
   }
 
@@ -132,6 +134,7 @@ export class Executable implements Program {
     for (let round = 0; round < profileRounds; round++) {
       this.bringIn(inputs as readonly TypedArray[], live)
       apart.parts.forEach((part, i) => {
+        if ('once' in part && round > 0) return
         const begin = performance.now()
         this.runPart(apart, part)
         times[i]!.push(performance.now() - begin)
@@ -141,10 +144,29 @@ export class Executable implements Program {
     }
     this.carryOut()
     this.engine.pool.unload(apart.loaded, () => { /* its memory is this program's */ })
-    return apart.parts.map((part, i) => ({
+    return apart.parts.flatMap((part, i) => 'once' in part ? [] : ({
       name: part.kind === 'island' ? `${part.step.name} (TypeScript)` : apart.tasks[part.index]!.map(({ name }) => name).join(', '),
       milliseconds: times[i]!.slice(-9).sort((a, b) => a - b)[4]!,
     }))
+  }
+
+  private runParts(): void {
+    const changed = this.changed()
+    for (const part of this.running.parts) if (changed || !('once' in part)) this.runPart(this.running, part)
+  }
+
+  /** Whether this is the first run, or a variable has been written since the one before. */
+  private changed(): boolean {
+    const { engine, graph: { variables }, seen } = this
+    let changed = seen.length !== variables.length + 1
+    for (let i = 0; i < variables.length; i++) {
+      const writes = engine.writes(variables[i]!.value)
+      if (writes === seen[i]) continue
+      seen[i] = writes
+      changed = true
+    }
+    seen[variables.length] = 0
+    return changed
   }
 
   private runPart({ loaded, share, tasks, firstTask }: Running, part: Part): void {
@@ -182,6 +204,7 @@ export class Executable implements Program {
     this.look()
     if (this.words[control.error / 4] !== 0) fail('value', 'gather', 'an index is out of range. Run the function without compile to see which op it is')
     const outputs = this.steps.outputs.map(id => this.view(id).slice())
+    for (const { variable } of this.graph.updates) this.engine.wrote(variable)
     // all new values are there before the first variable changes
     const values = this.moved.map(({ id }) => this.moved.length > 1 ? this.view(id).slice() : this.view(id))
     this.moved.forEach(({ variable }, i) => {

@@ -8,6 +8,7 @@ import { bytesInUse, lifetimesOf, placesOf } from './lifetimes.ts'
 import { type Planned, soonFreed } from './order.ts'
 import { recut } from './recut.ts'
 import { blocksOf } from './specials.ts'
+import { steadyFirst } from './steady.ts'
 import type { Steps } from './steps.ts'
 
 /** What a new cut must save to be taken, for a loop more has its price too: this part of all bytes, and this many. */
@@ -53,11 +54,12 @@ function better(graph: Graph, best: Measured): Measured | null {
 
 /** Groups in the order of the graph, or in that which frees sooner if its peak is lower. */
 function measured(graph: Graph, steps: Steps, repeated: number): Measured {
-  const inOrder = (groups: readonly Group[]): Measured => {
-    const lives = lifetimesOf(graph, steps, groups)
+  const inOrder = (given: readonly Group[]): Measured => {
+    const { groups, steady } = steadyFirst(graph, given)
+    const lives = lifetimesOf(graph, steps, groups, steady)
     const inPlace = inPlaceOf(graph, steps, groups, lives)
-    const use = bytesInUse(placesOf(lives, inPlace).values(), groups.length)
-    return { steps, groups, repeated, lives, inPlace, use, peak: Math.max(...use) }
+    const use = bytesInUse([...placesOf(lives, inPlace).values()].filter(({ lasting }) => !lasting), groups.length)
+    return { steps, groups, steady, repeated, lives, inPlace, use, peak: Math.max(...use) }
   }
   const written = inOrder(attach(fuse(steps), blocksOf))
   const sooner = inOrder(soonFreed(written))

@@ -9,6 +9,8 @@ export interface Life {
   readonly bytes: number
   readonly from: number
   readonly to: number
+  /** Whether it is kept from run to run; then it lies behind all else, and shares its bytes with nothing. */
+  readonly lasting?: boolean
 }
 
 /** The bytes of a value. */
@@ -19,9 +21,10 @@ export const bytesOfValue = ({ avals }: Pick<Steps, 'avals'>, id: Id): number =>
 
 /**
  * The values that need a place of their own: arguments that are read, what one group makes and another reads, what a kernel
- * writes, and results, which stay until after the last group. Variables and constants lie elsewhere.
+ * writes, and results, which stay until after the last group, and so does what is
+ * kept for the next run. Variables and constants lie elsewhere.
  */
-export function lifetimesOf(graph: Graph, steps: Steps, groups: readonly Group[]): Map<Id, Life> {
+export function lifetimesOf(graph: Graph, steps: Steps, groups: readonly Group[], steady: ReadonlySet<Id>): Map<Id, Life> {
   const from = new Map<Id, number>([...graph.inputs, ...graph.live].map(({ id }) => [id, 0]))
   const to = new Map<Id, number>()
   groups.forEach((group, g) => {
@@ -33,8 +36,9 @@ export function lifetimesOf(graph: Graph, steps: Steps, groups: readonly Group[]
       }
     }
   })
+  for (const id of to.keys()) if (steady.has(id)) to.set(id, groups.length)
   for (const id of [...steps.outputs, ...steps.updates]) to.set(id, groups.length)
-  return new Map([...from].flatMap(([id, begin]) => to.has(id) ? [[id, { bytes: bytesOfValue(steps, id), from: begin, to: to.get(id)! }]] : []))
+  return new Map([...from].flatMap(([id, begin]) => to.has(id) ? [[id, { bytes: bytesOfValue(steps, id), from: begin, to: to.get(id)!, ...steady.has(id) && { lasting: true } }]] : []))
 }
 
 /** The lifetimes of places: a value that takes over the bytes of another prolongs that one's life. `inPlace` tells whose bytes. */

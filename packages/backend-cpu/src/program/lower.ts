@@ -19,6 +19,7 @@ import { type Addresses, epilogueOf, loopTasks } from './loopTasks.ts'
 import type { Planned } from './order.ts'
 import type { Region } from './region.ts'
 import { blocksOf, keptPanels, specials, specialTasks } from './specials.ts'
+import { isSteady } from './steady.ts'
 import { outsOf, stepsOf } from './steps.ts'
 import { sumsOfProducts } from './sums.ts'
 import type { Task } from './task.ts'
@@ -46,9 +47,9 @@ export function lower(engine: Engine, narrow: Graph, { alone = false, shared }: 
   const kept = keepLess(graph, first)
   const { steps, groups, repeated } = kept
   const plan = new Planning(engine, kept, fixedPlaces(engine, graph))
-  const { bytes: peak } = plan
+  const { bytes: peak, lasting } = plan
   const memory = shared ?? engine.heap
-  const arena = memory.allocate(peak)
+  const arena = memory.allocate(peak + lasting)
   const give = (): void => {
     if (arena !== null) memory.free(arena)
     plan.give()
@@ -97,6 +98,17 @@ function checkDeclared(scratch: readonly Region[], tasks: readonly Task[]): void
   if (forgotten) fail('backend', 'cpu', `no task of ${tasks.map(({ name }) => name).join('; ')} says that it writes its scratch of ${forgotten.end - forgotten.start} bytes. Name it among the writes of the task that does`)
 }
 
+/** Tasks in as few segments as their units can be counted in. */
+function inSegments(tasks: readonly Task[]): Task[][] {
+  const out: Task[][] = []
+  for (const task of tasks) {
+    const last = out.at(-1)
+    if (last && unitsOf(last) + task.units <= mostUnits) last.push(task)
+    else out.push([task])
+  }
+  return out
+}
+
 /** What {@link Planning.emit} makes. */
 interface Made extends Emitted {
   readonly addresses: Map<Id, At>
@@ -109,6 +121,8 @@ interface Made extends Emitted {
 class Planning {
   /** Bytes that the values and the scratch of one run take. */
   readonly bytes: number
+  /** Bytes behind them, of what is kept for the next run: weights as kernels read them. */
+  readonly lasting: number
   readonly taskCount: number
   private readonly engine: Engine
   private readonly planned: Planned
@@ -129,16 +143,17 @@ class Planning {
     this.panels = keptPanels({ floats: floats(engine.relaxed), doubles: doubles(engine.relaxed) }, planned.groups)
     const places = [...placesOf(planned.lives, planned.inPlace)]
     const { scratch, taskCount } = this.emit(0, 0)
-    const { offsets, bytes } = pack([...places.map(([, life]) => life), ...scratch])
+    const { offsets, bytes, lasting } = pack([...places.map(([, life]) => life), ...scratch])
     places.forEach(([id], i) => { this.offsets.set(id, offsets[i]!) })
     this.scratch = offsets.slice(places.length)
     this.bytes = bytes
+    this.lasting = lasting
     this.taskCount = taskCount
   }
 
   /** Emits everything for an arena at an address, and counters of units at another; `apart`, so that each task can be run by itself. */
   emit(base: number, counters: number, apart = false): Made {
-    const { engine, planned: { groups } } = this
+    const { engine, planned: { groups, steady } } = this
     const { memory, relaxed, threads } = engine
     const module = new ModuleBuilder(memory)
     const imports = Object.fromEntries((Object.entries(library) as [string, LibraryEntry][]).map(([name, { params }]) => [name, module.import(name, params)])) as Emit['library']
@@ -146,8 +161,8 @@ class Planning {
     const scratch: Life[] = []
     const taken: Region[] = []
     let present = 0
-    const scratchUntil = (to: number, bytes: number): number => {
-      const start = base + (this.scratch[scratch.push({ bytes, from: present, to }) - 1] ?? 0)
+    const scratchUntil = (to: number, bytes: number, lasting = false): number => {
+      const start = base + (this.scratch[scratch.push({ bytes, from: present, to, lasting }) - 1] ?? 0)
       taken.push({ start, end: start + bytes })
       return start
     }
@@ -155,14 +170,15 @@ class Planning {
     const emit: Emit = {
       module, library: imports, floats: floats(relaxed), doubles: doubles(relaxed), threads, table: values => this.table(values),
       scratch: bytes => scratchUntil(present, bytes),
-      keeps: panels => {
+      lasting: bytes => scratchUntil(groups.length, bytes, true),
+      keeps: (panels, steady) => {
         const last = this.panels.get(panels)
-        if (last === undefined) return undefined
+        if (last === undefined && !steady) return undefined
         return bytes => {
           const known = packed.get(panels)
-          const address = known ?? scratchUntil(last, bytes)
+          const address = known ?? (steady ? emit.lasting(bytes) : scratchUntil(last!, bytes))
           packed.set(panels, address)
-          return { address, packed: known !== undefined }
+          return { address, packed: known !== undefined, once: steady }
         }
       },
     }
@@ -172,11 +188,17 @@ class Planning {
       parts.push({ kind: 'segment', index: segments.length })
       segments.push([])
     }
+    const once: Task[] = []
     groups.forEach((group, g) => {
       present = g
+      const first = isSteady(group, steady)
       const tasks = this.tasksOf(emit, group, addresses)
       checkDeclared(taken.splice(0), tasks ?? [])
       for (const task of tasks ?? []) {
+        if (first || task.once) {
+          once.push(bounded(module, task))
+          continue
+        }
         if (apart || unitsOf(segments.at(-1)!) + Math.min(task.units, mostTaken) > mostUnits) begin()
         segments.at(-1)!.push(bounded(module, task))
       }
@@ -185,9 +207,10 @@ class Planning {
         begin()
       }
     })
+    const before = inSegments(once).map((list): Part => ({ kind: 'segment', index: segments.push(list) - 1, once: true }))
     const taskCount = segments.reduce((n, list) => n + list.length, 0)
     defineRun(module, segments, counters, memory.shared)
-    return { addresses, scratch, taskCount, parts: parts.filter(part => part.kind === 'island' || segments[part.index]!.length > 0), tasks: segments, encode: () => module.encode() }
+    return { addresses, scratch, taskCount, parts: [...before, ...parts.filter(part => part.kind === 'island' || segments[part.index]!.length > 0)], tasks: segments, encode: () => module.encode() }
   }
 
   /** Where each value lies: from which group to which it lives there, at which offset of the arena or over what. */
@@ -231,14 +254,14 @@ class Planning {
     })
     const outs = group.steps.flatMap(outsOf)
     const reads = regions(operandsOf(group))
-    const { lives } = this.planned
+    const { lives, steady } = this.planned
     const writes = regions(outs.filter(id => lives.has(id)))
     const [step] = group.steps
     if (step!.kind === 'island') return null
     if (step!.kind !== 'special') return loopTasks(emit, group, addresses, lives, reads, writes)
-    if (!group.loop) return specialTasks(emit, step!, addresses, reads, writes)
+    if (!group.loop) return specialTasks(emit, step!, addresses, steady, reads, writes)
     const followed = epilogueOf(emit, group, addresses, lives, blocksOf(step!)!)
-    const tasks = specialTasks(emit, step!, addresses, reads, writes, followed.epilogue)
+    const tasks = specialTasks(emit, step!, addresses, steady, reads, writes, followed.epilogue)
     const last = tasks.at(-1)!
     return [...tasks.slice(0, -1), { ...last, name: `${last.name}, ${followed.name}`, writes: [...last.writes, ...followed.own] }, ...followed.totals()]
   }

@@ -9,6 +9,8 @@ import { outsOf, type Steps } from './steps.ts'
 export interface Planned {
   readonly steps: Steps
   readonly groups: readonly Group[]
+  /** What is the same in every run; the groups that make it stand in front. */
+  readonly steady: ReadonlySet<Id>
   readonly lives: ReadonlyMap<Id, Life>
   /** For each result that is written over something, over which value or variable. */
   readonly inPlace: ReadonlyMap<Id, Id>
@@ -18,7 +20,7 @@ export interface Planned {
  * Groups in an order in which values die sooner: an activation by the gradient of a weight, that by the update. What is written
  * over a variable still is, for it stays behind all that read the old value.
  */
-export function soonFreed({ steps, groups, lives, inPlace }: Planned): Group[] {
+export function soonFreed({ steps, groups, lives, inPlace }: Omit<Planned, 'steady'>): Group[] {
   const reads = groups.map(operandsOf)
   const makers = new Map<Id, number>(groups.flatMap((group, g) => group.steps.flatMap(outsOf).map((id): [Id, number] => [id, g])))
   const readers = new Map<Id, Set<number>>()

@@ -1,10 +1,11 @@
 // Ops with kernels of their own: which they are, how their operands may lie, and their tasks.
 
 import type { DType } from '@bp/core'
-import { bytesPerElement, describe, type GraphNode, sizeOf, stridesOf } from '@bp/core/extend'
+import { bytesPerElement, describe, type GraphNode, type Id, sizeOf, stridesOf } from '@bp/core/extend'
 import type { ConvGeometry, DotParams, PadParams, PoolGeometry } from '@bp/ops/extend'
 import { conv, type ConvAt, convInput, convWeight } from '../wasm/conv/conv.ts'
-import { convJob, triple } from '../wasm/conv/geometry.ts'
+import { type ConvJob, convJob, triple } from '../wasm/conv/geometry.ts'
+import { isOnePlace } from '../wasm/conv/pointwise.ts'
 import { gemm, isWorthKeeping } from '../wasm/gemm/gemm.ts'
 import type { GemmJob, MatrixAt, Term } from '../wasm/gemm/job.ts'
 import { gather, type IndexJob, scatterAdd } from '../wasm/index/gather.ts'
@@ -25,6 +26,8 @@ interface Job {
   readonly emit: Emit
   readonly step: Step & { readonly kind: 'special' }
   readonly addresses: Addresses
+  /** Which operands are the same in every run. */
+  readonly steady: readonly boolean[]
   readonly bits: 32 | 64
   /** The address of each operand's first element, and of the result's. */
   readonly at: readonly number[]
@@ -64,14 +67,23 @@ const dot: Special = {
     const bits = bitsOf(step)
     const job = productOf({ step, bits, at: [0, 0], to: 0 })
     const [, b] = step.ins as [Ref, Ref]
-    return 'base' in b && isWorthKeeping(job, bits === 64 ? doubles : floats) ? [b.base, b.layout.offset, job.b.row, job.b.column, job.n, job.k].join() : null
+    return 'base' in b && isWorthKeeping(job, bits === 64 ? doubles : floats) ? panelName(b, job.b, job.n, job.k) : null
   },
   tasks(job) {
-    const { emit, step, reads, writes, epilogue } = job
+    const { emit, step, steady, reads, writes, epilogue } = job
+    const product = productOf(job)
     const panels = dot.panels!(emit, step)
-    return gemm(emit, { ...productOf(job), name: labelOf(step), keeps: panels === null ? undefined : emit.keeps(panels), reads, writes, epilogue })
+    const keepsA = steady[0] ? emit.keeps(`a ${panelName(step.ins[0]!, product.a, product.m, product.k)}`, true) : undefined
+    const keepsB = steady[1] ? emit.keeps(panelName(step.ins[1]!, product.b, product.n, product.k), true) : panels === null ? undefined : emit.keeps(panels, false)
+    return gemm(emit, { ...product, name: labelOf(step), keepsA, keepsB, reads, writes, epilogue })
   },
 }
+
+/** The name of an operand's elements. */
+const nameOf = (ref: Ref): string => `${'base' in ref ? ref.base : ref.constant} ${ref.layout.offset}`
+
+/** The name of panels: of which elements they are made, and how. */
+const panelName = (ref: Ref, { row, column }: MatrixAt, across: number, k: number): string => [nameOf(ref), row, column, across, k].join()
 
 /** A step's product: sizes, and where matrices lie. */
 function productOf({ step, bits, at, to }: Pick<Job, 'step' | 'bits' | 'at' | 'to'>): Omit<GemmJob, 'name' | 'reads' | 'writes'> {
@@ -119,18 +131,29 @@ const labelOf = ({ name, aval }: Job['step']): string => `${name} ${describe(ava
 
 type ConvKernel = (emit: Emit, at: ConvAt) => Task[]
 
+/** The shapes of a convolution's input, kernel and result, from those of a step's operands and its result. */
+type ConvParts = (shapes: readonly (readonly number[])[]) => { readonly x: readonly number[]; readonly w: readonly number[]; readonly y: readonly number[] }
+
+/** A step's convolution. */
+function jobOf({ ins, aval, node }: Job['step'], parts: ConvParts): ConvJob {
+  const { x, w, y } = parts([...ins.map(({ layout }) => layout.shape), aval.shape])
+  return convJob(x, w[0]!, w.slice(2), y.slice(2), node.params as ConvGeometry)
+}
+
+/** Planes are made at a time, whole ones where the loop needs them; of one place each, channels are the columns. */
+const planes = (parts: ConvParts) => (step: Job['step']): Blocks => {
+  const { shape } = step.aval
+  return isOnePlace(jobOf(step, parts)) ? { columns: shape[1]!, wholeRows: false } : { columns: sizeOf(shape.slice(2)), wholeRows: true }
+}
+
 /** The three faces: which shapes are x's, the kernel's and y's, and which addresses. */
-const convolution = (kernel: ConvKernel, parts: (shapes: readonly (readonly number[])[]) => { x: readonly number[]; w: readonly number[]; y: readonly number[] }, order: (at: readonly number[], to: number) => { x: number; w: number; y: number }, blocks?: Special['blocks']): Special => ({
-  ...blocks && { blocks },
+const convolution = (kernel: ConvKernel, parts: ConvParts, order: (at: readonly number[], to: number) => { x: number; w: number; y: number }, inBlocks = true): Special => ({
+  ...inBlocks && { blocks: planes(parts) },
   takes: ([type], node) => isReal(type) && atMostThree(node),
-  tasks({ emit, step, bits, at, to, reads, writes, epilogue }) {
-    const { x, w, y } = parts([...step.ins.map(({ layout }) => layout.shape), step.aval.shape])
-    return kernel(emit, { name: labelOf(step), bits, job: convJob(x, w[0]!, w.slice(2), y.slice(2), step.node.params as ConvGeometry), ...order(at, to), reads, writes, epilogue })
+  tasks({ emit, step, steady, bits, at, to, reads, writes, epilogue }) {
+    return kernel(emit, { name: labelOf(step), bits, steady: steady[1] ? nameOf(step.ins[1]!) : null, job: jobOf(step, parts), ...order(at, to), reads, writes, epilogue })
   },
 })
-
-/** Whole planes are made at a time. */
-const planes = ({ aval: { shape } }: Job['step']): Blocks => ({ columns: sizeOf(shape.slice(2)), wholeRows: true })
 
 const poolOp: Special = {
   takes: ([type], node) => isReal(type) && atMostThree(node),
@@ -189,9 +212,9 @@ const pad: Special = {
 
 const table: Readonly<Record<string, Special>> = {
   dot, dotSum, concat, pad,
-  conv: convolution(conv, ([x, w, y]) => ({ x: x!, w: w!, y: y! }), ([x, w], to) => ({ x: x!, w: w!, y: to }), planes),
-  convInput: convolution(convInput, ([y, w, x]) => ({ x: x!, w: w!, y: y! }), ([y, w], to) => ({ x: to, w: w!, y: y! }), planes),
-  convWeight: convolution(convWeight, ([x, y, w]) => ({ x: x!, w: w!, y: y! }), ([x, y], to) => ({ x: x!, w: to, y: y! })),
+  conv: convolution(conv, ([x, w, y]) => ({ x: x!, w: w!, y: y! }), ([x, w], to) => ({ x: x!, w: w!, y: to })),
+  convInput: convolution(convInput, ([y, w, x]) => ({ x: x!, w: w!, y: y! }), ([y, w], to) => ({ x: to, w: w!, y: y! })),
+  convWeight: convolution(convWeight, ([x, y, w]) => ({ x: x!, w: w!, y: y! }), ([x, y], to) => ({ x: x!, w: to, y: y! }), false),
   poolArgMax: poolOp,
   gather: indexed(gather, ({ ins }) => ins[0]!.layout.shape),
   scatterAdd: indexed(scatterAdd, ({ aval }) => aval.shape),
@@ -220,9 +243,9 @@ export function keptPanels(simds: Pick<Emit, 'floats' | 'doubles'>, groups: read
 }
 
 /** The tasks of a step with a kernel of its own; an epilogue belongs to the last of them. */
-export function specialTasks(emit: Emit, step: Step & { readonly kind: 'special' }, addresses: Addresses, reads: readonly Region[], writes: readonly Region[], epilogue?: Epilogue): Task[] {
+export function specialTasks(emit: Emit, step: Step & { readonly kind: 'special' }, addresses: Addresses, steady: ReadonlySet<Id>, reads: readonly Region[], writes: readonly Region[], epilogue?: Epilogue): Task[] {
   const addressOf = (ref: Ref): number => 'base' in ref ? addresses.get(ref.base)!.address + ref.layout.offset * bytesPerElement(ref.dtype) : 0
   return table[step.name]!.tasks({
-    emit, step, addresses, bits: bitsOf(step), at: step.ins.map(addressOf), to: addresses.get(step.out)!.address, reads, writes, epilogue,
+    emit, step, addresses, steady: step.ins.map(ref => 'base' in ref && steady.has(ref.base)), bits: bitsOf(step), at: step.ins.map(addressOf), to: addresses.get(step.out)!.address, reads, writes, epilogue,
   })
 }

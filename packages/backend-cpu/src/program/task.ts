@@ -15,6 +15,8 @@ export interface Task {
   /** The bytes that its units read and write, by address. */
   readonly reads: readonly Region[]
   readonly writes: readonly Region[]
+  /** Whether it runs in the first run alone, and again where a variable has been assigned: what it writes stays. */
+  readonly once?: boolean
   /** A function of the program's module, (unit: i32, thread: i32) → (). */
   readonly run: Callee
 }

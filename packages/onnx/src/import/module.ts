@@ -9,7 +9,7 @@ import { giveOut, type OnnxValue, readFeeds } from './feeds.ts'
 import type { Declared, ModelNode, ModelValue } from './load.ts'
 import type { ModelMetadata } from './metadata.ts'
 import { narrowTo } from './narrow.ts'
-import { Runner, type Step } from './run.ts'
+import { Runner, settingOf, type Step } from './run.ts'
 import { toTensor, type Value } from './value.ts'
 
 /** The program that wrote a file, as the file says; empty where it does not. */
@@ -157,7 +157,7 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
     const variables = new Map<string, Value>(this.byName)
     if (depends(this.updates, () => this.updates.size) > 0) for (const [name, update] of this.updates) variables.set(name, withUpdate(toTensor(variables.get(name)!), update))
     for (const [name, type] of narrow) variables.set(name, narrowTo(type, toTensor(variables.get(name)!)))
-    const read = readFeeds(this.inputs, feeds)
+    const read = [...readFeeds(this.inputs, feeds)].map(([name, x]) => [name, settingOf(x)] as const)
     const values = new Runner(this.mode, variables).run(steps, () => new Map<string, Value | undefined>([...variables, ...constants, ...read]))
     return this.outputs.map(output => giveOut(output, values.get(output.name) ?? fail('data', 'OnnxModule', `the output ${JSON.stringify(output.name)} was left out by the operator that makes it`)))
   }

@@ -140,6 +140,9 @@ const allKnown = (inputs: readonly (Value | undefined)[]): inputs is readonly Kn
 const asKnown = (value: Value | undefined): Value | undefined =>
   value instanceof Tensor && value.storage && value.backend.readSync && !isFloat(value.dtype) && value.size <= knownLimit ? new Known(value.dtype, value.shape, value.dataSync()) : value
 
+/** An input of one whole number is a setting, such as a sampling rate: it is known, unless it is being traced or may be assigned. */
+export const settingOf = (x: Value): Value | undefined => x instanceof Tensor && x.size === 1 && !(x instanceof Variable) ? asKnown(x) : x
+
 function absent(node: ModelNode, name: string): never {
   return fail('data', 'OnnxModule', `node ${JSON.stringify(node.name)} (${node.operator}) reads ${JSON.stringify(name)}, an output that its maker leaves out`)
 }

@@ -32,8 +32,9 @@ const batchNormalization: Operator = onTensors(5, ([x, scale, bias, mu, sigma2],
   only(node, 'spatial', attributes.int('spatial', 1), 1)
   const eps = attributes.float('epsilon', 1e-5)
   if (!(context.training ?? fileTrains(attributes, node))) {
-    const centred = sub(x!, perChannel(x!, mu!))
-    return scaled(div(centred, sqrt(add(perChannel(x!, sigma2!), eps))), perChannel(x!, scale!), perChannel(x!, bias!))
+    // one factor a channel, so that no element is divided
+    const factor = div(perChannel(x!, scale!), sqrt(add(perChannel(x!, sigma2!), eps)))
+    return scaled(sub(x!, perChannel(x!, mu!)), factor, perChannel(x!, bias!))
   }
   const axes = x!.shape.flatMap((_, i) => i === 1 ? [] : i)
   const y = scaled(standardise(x!, axes, eps), perChannel(x!, scale!), perChannel(x!, bias!))

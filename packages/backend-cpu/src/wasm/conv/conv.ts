@@ -3,15 +3,19 @@
 import type { Emit } from '../../program/emit.ts'
 import type { Region } from '../../program/region.ts'
 import { type Epilogue, fewUnits, type Task } from '../../program/task.ts'
-import { i32, type I32, memory } from '../instructions.ts'
+import { i32, type I32, type Int, memory } from '../instructions.ts'
 import type { Func } from '../module.ts'
+import { depthwise, isDepthwise } from './depthwise.ts'
 import { type ConvJob, type Padded, padded, planeOf, tapOffsets, type Triple, volume } from './geometry.ts'
+import { isPointwise, pointwise, pointwiseInput } from './pointwise.ts'
 import { evenTiles, tilesOf } from './rows.ts'
 
 /** Where a convolution's operands and result lie, dense and row-major. */
 export interface ConvAt {
   readonly name: string
   readonly bits: 32 | 64
+  /** Where the weights are an operand that is the same in every run, its name. */
+  readonly steady: string | null
   readonly job: ConvJob
   readonly x: number
   readonly w: number
@@ -33,6 +37,7 @@ const up = (n: number, to: number): number => Math.ceil(n / to) * to
 interface Sliding {
   readonly name: string
   readonly bits: 32 | 64
+  readonly steady: string | null
   readonly images: number
   readonly groups: number
   /** Channels of a group that are summed over, and that are made. */
@@ -53,13 +58,16 @@ interface Sliding {
 }
 
 /** y = x ∗ w */
-export function conv(emit: Emit, { name, bits, job, x, w, y, reads, writes, epilogue }: ConvAt): Task[] {
+export function conv(emit: Emit, at: ConvAt): Task[] {
+  const { name, bits, steady, job, x, w, y, reads, writes, epilogue } = at
+  if (isPointwise(job)) return pointwise(emit, at)
+  if (isDepthwise(job, bits === 64 ? emit.doubles : emit.floats)) return depthwise(emit, at)
   const { places, kernel, dilation, low, stride, inputs, outputs } = job
   const copy = padded(places, kernel, dilation, low, stride, [1, 1, 1])
   const bytes = bits / 8
   const taps = inputs * volume(kernel)
   return slide(emit, {
-    name, bits, images: job.images, groups: job.groups, summed: inputs, made: outputs, from: x, fromSize: job.size, to: y, places, copy, kernel, reads, writes, epilogue,
+    name, bits, steady, images: job.images, groups: job.groups, summed: inputs, made: outputs, from: x, fromSize: job.size, to: y, places, copy, kernel, reads, writes, epilogue,
     offsets: tapOffsets(copy, kernel, dilation, false),
     pack(func, group, channel, channels, to) {
       const from = i32.add(i32.mul(i32.add(i32.mul(group, outputs), channel), taps * bytes), w)
@@ -69,14 +77,16 @@ export function conv(emit: Emit, { name, bits, job, x, w, y, reads, writes, epil
 }
 
 /** x = the transpose of convolution by w, applied to y: the flipped kernel slides over y with zeros between its elements. */
-export function convInput(emit: Emit, { name, bits, job, x, w, y, reads, writes, epilogue }: ConvAt): Task[] {
+export function convInput(emit: Emit, at: ConvAt): Task[] {
+  const { name, bits, steady, job, x, w, y, reads, writes, epilogue } = at
+  if (isPointwise(job)) return pointwiseInput(emit, at)
   const { size, kernel, dilation, low, stride, inputs, outputs } = job
   const before = kernel.map((k, i) => (k - 1) * dilation[i]! - low[i]!) as unknown as Triple
   const copy = padded(size, kernel, dilation, before, [1, 1, 1], stride)
   const bytes = bits / 8
   const window = volume(kernel)
   return slide(emit, {
-    name, bits, images: job.images, groups: job.groups, summed: outputs, made: inputs, from: y, fromSize: job.places, to: x, places: size, copy, kernel, reads, writes, epilogue,
+    name, bits, steady, images: job.images, groups: job.groups, summed: outputs, made: inputs, from: y, fromSize: job.places, to: x, places: size, copy, kernel, reads, writes, epilogue,
     offsets: tapOffsets(copy, kernel, dilation, true),
     pack(func, group, channel, channels, to) {
       // w: [o, c, taps]; the input channels lie a window apart, the channels that are summed over lie all input channels apart
@@ -105,7 +115,7 @@ function slide(emit: Emit, s: Sliding): Task[] {
   const tiles = heights.length
   const begin = beginsOf(emit, heights)
   const size = up(taps * s.made * s.groups * bytes, 64)
-  const weights = emit.scratch(size)
+  const weights = s.steady !== null ? emit.lasting(size) : emit.scratch(size)
   const plane = planeOf(s.copy)
   const offsets = emit.table(Array.from({ length: s.summed }, (_, c) => s.offsets.map(at => (c * plane + at) * bytes)).flat())
   const packed = { start: weights, end: weights + size }
@@ -118,7 +128,7 @@ function slide(emit: Emit, s: Sliding): Task[] {
   const packFirst = pack.let(begin(packTile))
   s.pack(pack, packGroup, packFirst, pack.let(i32.sub(begin(i32.add(packTile, 1)), packFirst)), weightsAt(packGroup, packFirst))
 
-  // a unit is some of the channels made of one image and group, where these are few a band of their rows; it pads the image for itself
+  // a unit is some of the channels made of one image and group, where these are few a band of their rows; it pads the image for itself, but where others need the same rows
   const work = taps * s.made * volume(s.places)
   const [depth, height, width] = s.places
   const wanted = Math.min(Math.ceil(fewUnits / (s.images * s.groups)), Math.ceil(work / leastWork))
@@ -129,8 +139,7 @@ function slide(emit: Emit, s: Sliding): Task[] {
   const bands = Math.ceil(height / bandRows)
   // rows that the windows of a band see besides its own
   const reach = s.copy.size[1] - height * s.copy.stride[1]
-  const room = up(plane * s.summed * bytes + 64, 64)
-  const own = emit.scratch(room * emit.threads)
+  const own = split > 1 ? padAll(emit, s) : padOwn(emit, s)
   const run = emit.module.func(['i32', 'i32'])
   const func = run as unknown as Func
   const [unit, thread] = run.params
@@ -140,10 +149,7 @@ function slide(emit: Emit, s: Sliding): Task[] {
   const firstRow = run.let(i32.mul(i32.remU(unit, bands), bandRows))
   const rows = run.let(i32.minS(bandRows, i32.sub(height, firstRow)))
   const endTile = run.let(i32.minS(i32.add(firstTile, tilesEach), tiles))
-  const copy = run.let(i32.add(i32.mul(thread, room), own))
-  padPlanes(func, emit, s.bits, s.copy, s.fromSize, i32.add(i32.mul(which, s.summed * volume(s.fromSize) * bytes), s.from), copy, s.summed, bands > 1 ? {
-    first: run.let(i32.mul(firstRow, s.copy.stride[1])), count: run.let(i32.add(i32.mul(rows, s.copy.stride[1]), reach)),
-  } : undefined)
+  const copy = own.emit(func, which, thread, bands > 1 ? { first: run.let(i32.mul(firstRow, s.copy.stride[1])), count: run.let(i32.add(i32.mul(rows, s.copy.stride[1]), reach)) } : undefined)
   const to = run.let(i32.add(i32.mul(which, s.made * volume(s.places) * bytes), s.to))
   const row = s.copy.stride[2] * s.copy.run * bytes
   const channel = run.let(begin(firstTile))
@@ -164,13 +170,67 @@ function slide(emit: Emit, s: Sliding): Task[] {
     row0: i32.add(planes, begin(firstTile)), row1: i32.add(planes, begin(endTile)), column0, column1: bands === 1 ? volume(s.places) : i32.add(column0, i32.mul(rows, width)),
   }, unit, thread, units)
   return [
-    { name: `${s.name} (pack)`, units: tiles * s.groups, reads: s.reads, writes: [packed], run: pack },
-    { name: s.name, units, reads: [...s.reads, packed], writes: [...s.writes, { start: own, end: own + room * emit.threads }], run },
+    { name: `${s.name} (pack)`, units: tiles * s.groups, reads: s.reads, writes: [packed], run: pack, ...s.steady !== null && { once: true } },
+    ...own.tasks,
+    { name: s.name, units, reads: [...s.reads, packed, ...own.reads], writes: [...s.writes, ...own.writes], run },
   ]
 }
 
+/** Where units find the padded copy of an image's group. */
+interface Copies {
+  /** What makes them, where units do not for themselves. */
+  readonly tasks: readonly Task[]
+  readonly reads: readonly Region[]
+  readonly writes: readonly Region[]
+  /** Emits what gives a unit the address of its copy, or of one of which these rows at least are there. */
+  emit(func: Func, which: I32, thread: I32, band?: Band): I32
+}
+
+/** A copy for each thread, which units make for themselves. */
+function padOwn(emit: Emit, { bits, copy, fromSize, from, summed }: Sliding): Copies {
+  const bytes = bits / 8
+  const room = up(planeOf(copy) * summed * bytes + 64, 64)
+  const start = emit.scratch(room * emit.threads)
+  return {
+    tasks: [], reads: [], writes: [{ start, end: start + room * emit.threads }],
+    emit(func, which, thread, band) {
+      const to = func.let(i32.add(i32.mul(thread, room), start))
+      padPlanes(func, emit, bits, copy, fromSize, i32.add(i32.mul(which, summed * volume(fromSize) * bytes), from), to, summed, band)
+      return to
+    },
+  }
+}
+
+/** Elements that one unit copies. */
+const padWork = 16384
+
+/** A copy of everything, made once by all threads. */
+function padAll(emit: Emit, { name, bits, copy, fromSize, from, summed, images, groups, reads }: Sliding): Copies {
+  const bytes = bits / 8
+  const plane = planeOf(copy)
+  const planes = images * groups * summed
+  const size = up(plane * planes * bytes + 64, 64)
+  const start = emit.scratch(size)
+  const region = { start, end: start + size }
+  const each = Math.max(1, Math.floor(padWork / plane))
+  const run = emit.module.func(['i32', 'i32'])
+  const first = run.let(i32.mul(run.params[0], each))
+  const count = run.let(i32.minS(each, i32.sub(planes, first)))
+  padPlanes(run, emit, bits, copy, fromSize, i32.add(i32.mul(first, volume(fromSize) * bytes), from), i32.add(i32.mul(first, plane * bytes), start), count)
+  return {
+    tasks: [{ name: `${name} (pad)`, units: Math.ceil(planes / each), reads, writes: [region], run }], reads: [region], writes: [],
+    emit: (func, which) => func.let(i32.add(i32.mul(which, summed * plane * bytes), start)),
+  }
+}
+
+/** Rows of a padded copy: from which, and how many. */
+interface Band {
+  readonly first: I32
+  readonly count: I32
+}
+
 /** Emits the padded copies of neighbouring channels, or of some rows of each. */
-function padPlanes(func: Func, emit: Emit, bits: 32 | 64, copy: Padded, size: Triple, from: I32, to: I32, channels: number, band?: { readonly first: I32; readonly count: I32 }): void {
+function padPlanes(func: Func, emit: Emit, bits: 32 | 64, copy: Padded, size: Triple, from: I32, to: I32, channels: Int, band?: Band): void {
   const bytes = bits / 8
   const row = copy.stride[2] * copy.run * bytes
   const slice = copy.size[1] * row
@@ -208,7 +268,7 @@ export function convWeight(emit: Emit, { name, bits, job, x, w, y, reads, writes
   const begin = beginsOf(emit, heights)
   const most = Math.max(...heights)
   const [depth, height] = places
-  const rows = wholeVectors(emit, { name, bits, job, x, w, y, reads, writes })
+  const rows = wholeVectors(emit, { name, bits, steady: null, job, x, w, y, reads, writes })
   const work = images * volume(places) * window * inputs * most
   const parts = Math.max(1, Math.min(inputs, Math.ceil(work / unitWork), Math.ceil(16 / (groups * tiles))))
   const each = Math.ceil(inputs / parts)

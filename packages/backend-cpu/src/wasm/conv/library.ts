@@ -13,28 +13,36 @@ const ints = (n: number): 'i32'[] => new Array<'i32'>(n).fill('i32')
 /*
  * pad(from, to, h, w, lowH, lowW, stepH, stepW, paddedH, paddedW, stride, rowBytes): one plane with zeros around and between.
  * Element (i, j) comes to row lowH + i·stepH and column lowW + j·stepW, where they are inside. For windows that move by
- * `stride`, columns lie apart by their remainder, so that the columns that neighbouring windows see are neighbours.
+ * `stride`, columns lie apart by their remainder, so that the columns that neighbouring windows see are neighbours. `copy` leaves zeros to the caller.
  */
-function definePad(func: Func, simd: Simd): void {
+function definePad(func: Func, simd: Simd, clears: boolean): void {
   const [from, to, h, w, lowH, lowW, stepH, stepW, paddedH, paddedW, stride, rowBytes] = paramsOf<12>(func)
   const { bytes } = simd
-  func.do(memory.fill(to, 0, i32.mul(paddedH, rowBytes)))
+  if (clears) func.do(memory.fill(to, 0, i32.mul(paddedH, rowBytes)))
   const run = func.let(i32.divU(rowBytes, i32.mul(stride, bytes)))
-  const first = func.let(i32.maxS(0, i32.sub(0, lowW)))
-  const end = func.let(i32.minS(w, i32.sub(paddedW, lowW)))
+  // of stride and step one at least is 1
+  const first = func.let(i32.divS(i32.add(i32.maxS(0, i32.sub(0, lowW)), i32.sub(stepW, 1)), stepW))
+  const end = func.let(i32.minS(w, i32.divS(i32.sub(i32.add(paddedW, i32.sub(stepW, 1)), lowW), stepW)))
+  const start = func.let(i32.add(lowW, i32.mul(first, stepW)))
   func.for(0, h, 1, i => {
     const row = func.let(i32.add(lowH, i32.mul(i, stepH)))
     func.if(i32.ltU(row, paddedH), () => {
       const line = func.let(i32.add(to, i32.mul(row, rowBytes)))
-      const source = func.let(i32.add(from, i32.mul(i32.mul(i, w), bytes)))
+      const source = func.let(i32.add(i32.add(from, i32.mul(i32.mul(i, w), bytes)), i32.mul(first, bytes)))
       func.if(i32.and(i32.eq(stride, 1), i32.eq(stepW, 1)), () => {
-        copyElements(func, simd, i32.add(source, i32.mul(first, bytes)), i32.add(line, i32.mul(i32.add(lowW, first), bytes)), i32.mul(i32.sub(end, first), bytes))
+        copyElements(func, simd, source, i32.add(line, i32.mul(start, bytes)), i32.mul(i32.sub(end, first), bytes))
       }, () => {
-        func.for(0, w, 1, j => {
-          const column = func.let(i32.add(lowW, i32.mul(j, stepW)))
-          func.if(i32.ltU(column, paddedW), () => {
-            const place = i32.add(i32.mul(i32.remU(column, stride), run), i32.divU(column, stride))
-            func.do(simd.storeOne(i32.add(line, i32.mul(place, bytes)), simd.loadOne(i32.add(source, i32.mul(j, bytes)))))
+        // columns of each remainder by the stride in turn
+        func.for(0, stride, 1, r => {
+          const column = func.let(i32.add(start, r))
+          const place = func.let(i32.add(line, i32.mul(i32.add(i32.mul(i32.remU(column, stride), run), i32.divU(column, stride)), bytes)))
+          const at = func.let(i32.add(source, i32.mul(r, bytes)))
+          const left = func.let(i32.sub(i32.sub(end, first), r))
+          func.while(i32.gtS(left, 0), () => {
+            func.do(simd.storeOne(place, simd.loadOne(at)))
+            func.add(place, i32.mul(stepW, bytes))
+            func.add(at, i32.mul(stride, bytes))
+            func.add(left, i32.sub(0, stride))
           })
         })
       })
@@ -149,8 +157,10 @@ const dotsOf = (module: ModuleBuilder, simd: Simd): Func[] => Array.from({ lengt
 export const convLibrary = {
   convPack32: { params: ints(6), define: (func, _own, simd) => { definePack(func, simd) } },
   convPack64: { params: ints(6), define: (func, _own, _floats, simd) => { definePack(func, simd) } },
-  convPad32: { params: ints(12), define: (func, _own, simd) => { definePad(func, simd) } },
-  convPad64: { params: ints(12), define: (func, _own, _floats, simd) => { definePad(func, simd) } },
+  convPad32: { params: ints(12), define: (func, _own, simd) => { definePad(func, simd, true) } },
+  convPad64: { params: ints(12), define: (func, _own, _floats, simd) => { definePad(func, simd, true) } },
+  convCopy32: { params: ints(12), define: (func, _own, simd) => { definePad(func, simd, false) } },
+  convCopy64: { params: ints(12), define: (func, _own, _floats, simd) => { definePad(func, simd, false) } },
   convRows32: { params: ints(11), define: (func, _own, simd, _doubles, module) => { defineAnyRows(func, module, simd) } },
   convRows64: { params: ints(11), define: (func, _own, _floats, simd, module) => { defineAnyRows(func, module, simd) } },
   convDots32: { params: ints(11), define: (func, _own, simd, _doubles, module) => { defineDotsOf(func, dotsOf(module, simd)) } },

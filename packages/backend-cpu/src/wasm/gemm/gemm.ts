@@ -23,7 +23,7 @@ const up = (n: number, to: number): number => Math.ceil(n / to) * to
 export function gemm(emit: Emit, job: GemmJob): Task[] {
   if (job.terms) return inBlocks(emit, job)
   if (isThin(job)) return thin(emit, job)
-  return job.m * job.n * job.k <= small && !job.keeps ? [whole(emit, job)] : inBlocks(emit, job)
+  return job.m * job.n * job.k <= small && !job.keepsA && !job.keepsB ? [whole(emit, job)] : inBlocks(emit, job)
 }
 
 /** Whether other products with the same B had better read its panels than pack their own: there are few rows to multiply them by. */
@@ -122,7 +122,7 @@ function packMatrices(emit: Emit, job: GemmJob, side: 'a' | 'b'): Packed {
   const { lanes, panels, size } = panelsOf(emit, job, side)
   const shared = job.stack.every(axis => axis.size === 1 || axis[side] === 0)
   const copies = shared ? 1 : stackSize(job.stack)
-  const kept = side === 'b' ? job.keeps?.(size * copies) : undefined
+  const kept = job[side === 'a' ? 'keepsA' : 'keepsB']?.(size * copies)
   const address = kept?.address ?? emit.scratch(size * copies)
   const operand: Operand = { at: (_func, entry) => i32.add(i32.mul(entry, shared ? 0 : size), address), panel: lanes * k * bits / 8, step: lanes * bits / 8 }
   const region = { start: address, end: address + size * copies }
@@ -135,7 +135,7 @@ function packMatrices(emit: Emit, job: GemmJob, side: 'a' | 'b'): Packed {
   const entry = run.let(i32.divU(unit, units))
   const first = run.let(i32.mul(i32.remU(unit, units), each))
   packPanels(func, emit, job, side, entryAt(func, job, job[side].address, side, entry), run.let(i32.add(i32.mul(entry, size), address)), first, i32.minS(i32.add(first, each), panels))
-  return { operand, region, tasks: [{ name: `${job.name} (pack)`, units: units * copies, reads: job.reads, writes: [region], run }] }
+  return { operand, region, tasks: [{ name: `${job.name} (pack)`, units: units * copies, reads: job.reads, writes: [region], run, ...kept?.once && { once: true } }] }
 }
 
 /** Packs an operand of each term of a sum behind that of the term before, along k. Each unit packs one term. */

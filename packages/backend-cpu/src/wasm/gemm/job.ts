@@ -25,6 +25,8 @@ export interface Kept {
   readonly address: number
   /** Whether an earlier product has packed them. */
   readonly packed: boolean
+  /** Whether they are kept from run to run. */
+  readonly once: boolean
 }
 
 /** One of several products that are summed: A and B. */
@@ -46,8 +48,9 @@ export interface GemmJob {
   /** The bytes of a, b and c; those of the epilogue too. */
   readonly reads: readonly Region[]
   readonly writes: readonly Region[]
-  /** Where B's panels, of so many bytes, are kept for several products, and whether they are there already. */
-  readonly keeps?: ((bytes: number) => Kept) | undefined
+  /** Where an operand's panels, of so many bytes, are kept for several products or for the next run, and whether they are there already. */
+  readonly keepsA?: ((bytes: number) => Kept) | undefined
+  readonly keepsB?: ((bytes: number) => Kept) | undefined
   /** What happens to each finished block; rows are counted through the stack. */
   readonly epilogue?: Epilogue | undefined
 }
