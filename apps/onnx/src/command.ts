@@ -36,7 +36,7 @@ export function readArguments(argv: readonly string[], { options, flags = {} }: 
   }
   try {
     const { values, positionals } = parseArgs({ args: [...argv], options: specs, allowPositionals: true })
-    if (values['help']) return null
+    if (values.help) return null
     const all = (name: string): readonly string[] => (values[name] as string[] | undefined) ?? []
     return { files: positionals, all, last: name => all(name).at(-1), on: name => values[name] === true }
   } catch (error) {

@@ -37,7 +37,7 @@ function overview(model: OnnxModule, { nodes, at, contradictions }: InferredShap
     ['outputs', model.outputs.map(valueText).join('; ')],
     ['parameters', `${count(size)} in ${parameters.length} tensors`],
     ['nodes', `${nodes.length}: ${operators.map(([name, times]) => `${times} ${name}`).join(', ')}`],
-    ['operations', `${total(nodes, ({ flops }) => flops, count)}`],
+    ['operations', total(nodes, ({ flops }) => flops, count)],
     ['results', `${total(nodes, ({ bytes: memory }) => memory, bytes)} if all were kept`],
     ...open === '' ? [] : [['open sizes', `counted at ${open}; choose others with --dims`]],
     ...contradictions.map(text => ['contradicts', text]),

@@ -56,7 +56,7 @@ function tensorIn(path: string): Tensor {
   const file = readFile(path)
   if (path.endsWith('.pb')) return decodeTensorProto(file)
   const { data, shape, dtype } = decodeNpy(file)
-  return tensor(data, { shape, ...dtype && { dtype } })
+  return tensor(data, { shape, dtype })
 }
 
 function randomFor({ name, kind, type, dtype, shape }: ModelValue, dims: ReadonlyMap<string, number>, generator: Generator): Tensor {

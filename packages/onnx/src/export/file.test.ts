@@ -71,7 +71,7 @@ describe('metadata', () => {
     expect([model.producerName, model.producerVersion, model.domain, Number(model.modelVersion), model.docString, model.graph!.docString, model.graph!.name]).toEqual(['acme', '1.2', 'com.acme', 7, 'A model.', 'Its graph.', 'classifier'])
     const back = importOnnx(bytes)
     expect(back.producer).toEqual({ name: 'acme', version: '1.2' })
-    expect(back.metadata).toEqual({ name: 'classifier', domain: 'com.acme', modelVersion: 7, doc: 'A model.', graphDoc: 'Its graph.', metadata: { licence: 'MIT', labels: 'cat, dog' } })
+    expect(back.metadata).toEqual({ irVersion: 8, opsets: { '': 17 }, name: 'classifier', domain: 'com.acme', modelVersion: 7, doc: 'A model.', graphDoc: 'Its graph.', metadata: { licence: 'MIT', labels: 'cat, dog' } })
     const again = importOnnx(exportOnnx(back))
     expect([again.metadata, again.inputs, again.outputs]).toEqual([back.metadata, [{ name: 'pixels', dtype: 'float32', shape: ['images', 3] }], [{ name: 'logits', dtype: 'float32', shape: ['images', 2] }]])
     expect(again.producer.name).toBe('bp')

@@ -2,12 +2,11 @@
 
 import { BpError, noGrad, Tensor, Variable } from '@bp/core'
 import { Aval, defaultBackend, flopsOfGraph, isFloat, sizeOf, trace } from '@bp/core/extend'
-import { knownLimit } from '../operators/shape.ts'
 import { type ElementType, isNarrow, type NarrowType } from '../proto/elementType.ts'
 import type { Context } from '../operators/operator.ts'
 import type { ModelNode } from './load.ts'
 import { type Frame, type Results, Runner, type Step, type Values } from './run.ts'
-import { Carried, elementTypeOf, Known, Optional, Sequence, StringTensor, Unknown, type Value } from './value.ts'
+import { Carried, elementTypeOf, Known, knownLimit, Optional, Sequence, StringTensor, Unknown, type Value } from './value.ts'
 
 /** What is known of a value: its element type, and its sizes (`null`: depends on data). */
 export interface Seen {

@@ -5,12 +5,11 @@ import { fail, isFloat, outside } from '@bp/core/extend'
 import { detach } from '@bp/ops'
 import { isMask, onKnown } from '../operators/known.ts'
 import type { Context, Operator } from '../operators/operator.ts'
-import { knownLimit } from '../operators/shape.ts'
 import type { Attributes } from './attributes.ts'
 import { UnsupportedError, UnsupportedOperatorError } from './errors.ts'
 import type { ModelNode } from './load.ts'
 import { prepare, settle } from './settle.ts'
-import { carrierIn, Known, type Value } from './value.ts'
+import { carrierIn, Known, knownLimit, type Value } from './value.ts'
 
 /** A node with the function that computes it, the values that nothing reads after it, and the graphs that it runs. */
 export interface Step {

@@ -5,6 +5,9 @@ import { type Abstract, Aval, cast, describe, fail, outside } from '@bp/core/ext
 import { carrierOf, type ElementType, type NarrowType } from '../proto/elementType.ts'
 import { UnsupportedError } from './errors.ts'
 
+/** Values of more elements than this are tensors rather than known. */
+export const knownLimit = 4096
+
 /**
  * A small array known in JavaScript: shapes, axes, scalar constants. Arithmetic on shapes is done on these, so that it
  * reads no tensor, works in `trace`, and needs no int64 from a backend.

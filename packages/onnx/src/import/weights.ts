@@ -40,7 +40,7 @@ export function readersOf(nodes: readonly ModelNode[], callees: Callees, known =
     const f = callees(node)
     const inner = f && (known.get(f) ?? readersOf(f.nodes, callees, known))
     if (f) known.set(f, inner!)
-    node.inputs.forEach((name, input) => { add(name, inner ? inner.get(f!.inputs[input]!) ?? [] : [{ operator: node.operator, input }]) })
+    node.inputs.forEach((name, input) => { add(name, inner ? inner.get(f.inputs[input]!) ?? [] : [{ operator: node.operator, input }]) })
   }
   return out
 }

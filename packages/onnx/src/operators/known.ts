@@ -2,10 +2,9 @@
 
 import type { DType, Shape } from '@bp/core'
 import { allocate, broadcastShapes, convert, isFloat, normaliseAxes, normaliseAxis, sizeOf, stridesOf } from '@bp/core/extend'
-import { int64s, Known, toNumbers as numbers } from '../import/value.ts'
+import { int64s, Known, knownLimit, toNumbers as numbers } from '../import/value.ts'
 import { expanded, flattened, permutation, reshaped, sliced, squeezed, unsqueezed } from './geometry.ts'
 import type { KnownOperator } from './operator.ts'
-import { knownLimit } from './shape.ts'
 
 /** Numbers as a known value. */
 const known = (dtype: DType, shape: Shape, values: readonly number[]): Known => dtype === 'int64' ? int64s(values, shape) : new Known(dtype, shape, convert(values, dtype))

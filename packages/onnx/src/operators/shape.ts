@@ -4,7 +4,7 @@ import { add, broadcastTo, full, mul, type Tensor } from '@bp/core'
 import { describe, fail, normaliseAxis, sizeOf } from '@bp/core/extend'
 import { cast, concat, flip, iota, narrow, pad, reshape, slice, split, take, tile, transpose, tril, triu, equal, less, select, sub } from '@bp/ops'
 import type { ModelNode } from '../import/load.ts'
-import { Carried, int64s, Known, StringTensor, toNumbers, toTensor, elementTypeOf } from '../import/value.ts'
+import { Carried, int64s, Known, StringTensor, toNumbers, toTensor, elementTypeOf, knownLimit } from '../import/value.ts'
 import { typeOfCode } from '../proto/tensor.ts'
 import { convertTo } from './cast.ts'
 import { expanded, flattened, parts, permutation, reshaped, type SliceAxis, sliced, squeezed, unsqueezed } from './geometry.ts'
@@ -56,9 +56,6 @@ const constantOfShape: Operator = onValues(1, ([shape], attributes, node) => {
   const value = Number(data[0])
   return dtype === 'bool' ? cast(full(sizes, value, 'uint8'), 'bool') : full(sizes, value, dtype)
 })
-
-/** Known values larger than this become tensors. */
-export const knownLimit = 4096
 
 const range: Operator = onValues(3, ([start, limit, delta]) => {
   const [from, to, by] = [start!, limit!, delta!].map(value => toNumbers(value)[0]!) as [number, number, number]

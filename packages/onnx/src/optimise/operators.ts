@@ -98,11 +98,11 @@ const swish: Pass = draft => {
   for (const node of [...draft.nodes]) {
     if (!is(node, 'Mul') || node.input!.length !== 2) continue
     const gate = [1, 0].map(i => draft.maker(node.input![i])).find(maker => is(maker, 'HardSigmoid', 'Sigmoid') && draft.only(maker.output![0]!) === node)
-    if (!gate || other(node, gate.output![0]!) !== gate.input![0]) continue
+    if (!gate || other(node, gate.output![0]!) !== gate.input![0]!) continue
     const a = draft.attributes(gate)
     const hard = gate.opType === 'HardSigmoid'
     if (hard ? draft.opset < 14 || Math.abs(a.float('alpha', 0.2) - 1 / 6) > 1e-6 || a.float('beta', 0.5) !== 0.5 : draft.opset < 24) continue
-    draft.replace([gate, node], [{ name: node.name ?? '', opType: hard ? 'HardSwish' : 'Swish', input: [gate.input![0]!], output: node.output! }])
+    draft.replace([gate, node], [{ name: node.name ?? '', opType: hard ? 'HardSwish' : 'Swish', input: [gate.input![0]], output: node.output! }])
     count++
   }
   return count

@@ -101,7 +101,7 @@ test('an initialiser that callers may override, and results that the model gives
   const { graph: made } = proto.onnx.ModelProto.decode(optimiseOnnx(modelBytes(graph)).bytes)
   expect(made!.initializer!.map(({ name }) => name)).toEqual(['w'])
   expect(made!.output!.map(({ name }) => name)).toEqual(['y', 'copy'])
-  expect(String(importOnnx(optimiseOnnx(modelBytes(graph)).bytes).run({ x: tensor([1, 1]) })['y'])).toBe('tensor([2, 3], float32)')
+  expect(String(importOnnx(optimiseOnnx(modelBytes(graph)).bytes).run({ x: tensor([1, 1]) }).y)).toBe('tensor([2, 3], float32)')
 })
 
 test('bytes that are no model', () => {
