@@ -5,6 +5,7 @@ import { depends, fail, settles } from '@bp/core/extend'
 import { type LowRankUpdate, Module, type Parameter, withUpdate } from '@bp/nn'
 import type { Operator } from '../operators/operator.ts'
 import type { NarrowType } from '../proto/elementType.ts'
+import { within, type Work } from './budget.ts'
 import { giveOut, type OnnxValue, readFeeds } from './feeds.ts'
 import type { Declared, ModelNode, ModelValue } from './load.ts'
 import type { ModelMetadata } from './metadata.ts'
@@ -32,6 +33,8 @@ export interface ModelParts {
   readonly constants: ReadonlyMap<string, Value>
   /** What the file says of its values. */
   readonly declared: ReadonlyMap<string, Declared>
+  /** What a run may do beside its tensors. */
+  readonly work: Work
 }
 
 /**
@@ -153,12 +156,12 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
   }
 
   private evaluate(feeds: ReadonlyMap<string, OnnxValue>): OnnxValue[] {
-    const { constants, narrow, steps } = this.parts
+    const { constants, narrow, steps, work } = this.parts
     const variables = new Map<string, Value>(this.byName)
     if (depends(this.updates, () => this.updates.size) > 0) for (const [name, update] of this.updates) variables.set(name, withUpdate(toTensor(variables.get(name)!), update))
     for (const [name, type] of narrow) variables.set(name, narrowTo(type, toTensor(variables.get(name)!)))
     const read = [...readFeeds(this.inputs, feeds)].map(([name, x]) => [name, settingOf(x)] as const)
-    const values = new Runner(this.mode, variables).run(steps, () => new Map<string, Value | undefined>([...variables, ...constants, ...read]))
+    const values = within(work, () => new Runner(this.mode, variables).run(steps, () => new Map<string, Value | undefined>([...variables, ...constants, ...read])))
     return this.outputs.map(output => giveOut(output, values.get(output.name) ?? fail('data', 'OnnxModule', `the output ${JSON.stringify(output.name)} was left out by the operator that makes it`)))
   }
 }

@@ -4,6 +4,7 @@ import { type Tensor, tensor } from '@bp/core'
 import { fail } from '@bp/core/extend'
 import { add, amax, amin, any, argMax, broadcastTo, cast, concat, equal, greater, greaterEqual, less, lessEqual, logicalAnd, logicalOr, mean, narrow, notEqual, reshape, select, sub, sum, take, takeAlong } from '@bp/ops'
 import type { Attributes } from '../../import/attributes.ts'
+import { entries } from '../../import/budget.ts'
 import type { ModelNode } from '../../import/load.ts'
 import { only, onTensors, type Operator, type Operators } from '../operator.ts'
 import { bothScores, constant, given, labelled, labelsOf, rows, transformed, transformNames, transformOf } from './scores.ts'
@@ -157,6 +158,7 @@ function leavesOf(x: Tensor, forest: Forest): Tensor {
 function aggregated(x: Tensor, forest: Forest, count: number, how: string): Tensor {
   const nothing = how === 'MIN' ? Infinity : how === 'MAX' ? -Infinity : 0
   const extreme = how === 'MIN' ? Math.min : Math.max
+  entries('TreeEnsemble', count * forest.leaves.length)
   const weights = forest.leaves.flatMap(leaf => {
     const row = new Array<number>(count).fill(nothing)
     for (const [target, weight] of leaf) row[target] = nothing === 0 ? row[target]! + weight : extreme(row[target]!, weight)
