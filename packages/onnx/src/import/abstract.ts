@@ -46,8 +46,17 @@ export const blank = (type: Aval): Tensor => new Tensor(type, null, defaultBacke
 /** A tensor as a value of an element type that its dtype carries, or is. */
 export const typedAs = (type: ElementType, x: Tensor): Tensor | Carried => isNarrow(type) ? new Carried(type, x) : x
 
+/** A runner within a trace, where whole numbers are computed at once if they are few. */
+export class TracingRunner extends Runner {
+  protected override literally(run: () => Results): Results {
+    const results = run()
+    const small = results.every(value => !(value instanceof Tensor) || (value.size <= knownLimit && !isFloat(value.dtype)))
+    return small ? super.literally(run) : results
+  }
+}
+
 /** Runs steps on tensors without elements; see {@link Unknown} for what depends on data. */
-class AbstractRunner extends Runner {
+class AbstractRunner extends TracingRunner {
   readonly pass: Pass = { values: new Map(), flops: new Map() }
   private left = mostSteps
   /** How many nodes the present one stands in. */
@@ -85,12 +94,6 @@ class AbstractRunner extends Runner {
 
   private take(): void {
     if (this.depth > 0 && this.left-- <= 0) throw new TooLong()
-  }
-
-  protected override literally(run: () => Results): Results {
-    const results = run()
-    const small = results.every(value => !(value instanceof Tensor) || (value.size <= knownLimit && !isFloat(value.dtype)))
-    return small ? super.literally(run) : results
   }
 
   /** The results of running the operator on shapes; `null` where that needs what is unknown. */

@@ -79,7 +79,7 @@ export function sliced(inputs: Inputs, attributes: Attributes, node: ModelNode):
 }
 
 /** A tensor takes as much as so many numbers that are laid out. */
-export const perPart = 16
+export const perPart = 64
 
 /** The sizes of the parts that Split makes of an axis. */
 export function parts(inputs: Inputs, axis: number, attributes: Attributes, node: ModelNode): number[] {

@@ -99,10 +99,11 @@ const rmsNormalization: Operator = onTensors(2, ([x, scale], attributes, node) =
 const localResponse: Operator = onTensors(1, ([x], attributes, node) => {
   const size = attributes.int('size', 1)
   const channels = x!.shape[1]!
-  const before = Math.floor((size - 1) / 2)
+  // what lies beyond all channels adds nothing
+  const [before, after] = [Math.floor((size - 1) / 2), Math.ceil((size - 1) / 2)].map(n => Math.max(0, Math.min(n, channels - 1))) as [number, number]
   const margin = (n: number): Tensor => full(x!.shape.with(1, n), 0, x!.dtype, x!.backend)
-  const padded = concat([margin(before), square(x!), margin(size - 1 - before)], 1)
-  const around = Array.from({ length: entries(node.operator, perPart * size) / perPart }, (_, i) => narrow(padded, 1, i, channels)).reduce((a, b) => add(a, b))
+  const padded = concat([margin(before), square(x!), margin(after)], 1)
+  const around = Array.from({ length: entries(node.operator, perPart * (before + 1 + after)) / perPart }, (_, i) => narrow(padded, 1, i, channels)).reduce((a, b) => add(a, b))
   return div(x!, pow(add(mul(around, attributes.float('alpha', 1e-4) / size), attributes.float('bias', 1)), attributes.float('beta', 0.75)))
 })
 
