@@ -2,8 +2,9 @@
 
 import { fail, isFloat, sizeOf } from '@bp/core/extend'
 import { Attributes } from '../import/attributes.ts'
+import { StringTensor } from '../import/value.ts'
 import type { GraphProto, NodeProto, TensorProto } from '../proto/proto.ts'
-import { type ExternalData, type Literal, readTensor, writeTensor } from '../proto/tensor.ts'
+import { type ExternalData, type Literal, readStored, writeTensor } from '../proto/tensor.ts'
 
 const op = 'optimiseOnnx'
 
@@ -92,11 +93,12 @@ export class Draft {
     return literal && isFloat(literal.dtype) && literal.dtype !== 'float16' ? literal : null
   }
 
-  /** A constant of whatever type the framework has. */
+  /** A constant of numbers; `null` for any other value, or one that a caller may override. */
   literal(name: string | null | undefined): Literal | null {
     const t = this.constants.get(name ?? '')
     if (!t || this.overridable.has(name!)) return null
-    const known = this.literals.get(t) ?? readTensor(op, t, `the constant ${JSON.stringify(name)}`, this.external)
+    const known = this.literals.get(t) ?? readStored(op, t, `the constant ${JSON.stringify(name)}`, this.external)
+    if (known instanceof StringTensor) return null
     this.literals.set(t, known)
     return known
   }
