@@ -1,5 +1,5 @@
 // Packs every package as it would be published, checks the tarballs with publint and are-the-types-wrong, and imports
-// every entry point of the installed tarballs with plain Node.
+// every entry point of the installed tarballs, and runs their command, with plain Node.
 
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -19,11 +19,13 @@ function step(name, command, args, cwd) {
 
 try {
   const packages = readdirSync(join(root, 'packages')).map(name => ({ name, path: join(root, 'packages', name) }))
-  for (const { name, path } of packages) step(`pack ${name}`, 'pnpm', ['pack', '--pack-destination', folder], path)
+  const tools = [{ name: 'onnx', path: join(root, 'apps', 'onnx') }]
+  for (const { name, path } of [...packages, ...tools]) step(`pack ${name}`, 'pnpm', ['pack', '--pack-destination', folder], path)
   const tarballs = readdirSync(folder).filter(file => file.endsWith('.tgz')).map(file => join(folder, file))
   for (const file of tarballs) {
     step(`publint ${file}`, 'publint', ['run', file, '--strict'], root)
-    step(`attw ${file}`, 'attw', [file, '--profile', 'esm-only'], root)
+    // a command has no types to be wrong
+    if (!file.includes('-cli-')) step(`attw ${file}`, 'attw', [file, '--profile', 'esm-only'], root)
   }
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
   step('install the tarballs', 'npm', ['install', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', ...tarballs], folder)
@@ -33,6 +35,7 @@ try {
   })
   writeFileSync(join(folder, 'import.mjs'), entries.map((entry, i) => `import * as m${i} from '${entry}'\nif (Object.keys(m${i}).length === 0 && !'${entry}'.endsWith('fluent')) throw new Error('${entry} exports nothing')\n`).join(''))
   step('import every entry point', process.execPath, ['import.mjs'], folder)
+  step('run bp-onnx', join(folder, 'node_modules', '.bin', 'bp-onnx'), ['--help'], folder)
   console.log(`${tarballs.length} packages, ${entries.length} entry points, ${failures} failures`)
 } finally {
   rmSync(folder, { recursive: true, force: true })

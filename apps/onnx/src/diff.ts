@@ -1,10 +1,11 @@
 // bp-onnx diff: two models on the same inputs, and what they are made of.
 
-import { noGrad, type Tensor } from '@bp/core'
-import type { OnnxModule } from '@bp/onnx'
-import { columns, typed } from './columns.ts'
+import { noGrad, Tensor } from '@bp/core'
+import { type OnnxModule, type OnnxValue, StringTensor } from '@bp/onnx'
+import { columns } from './columns.ts'
 import { type Command, numberOf, UsageError } from './command.ts'
 import { feedOptions, feedsOf, loadModel } from './model.ts'
+import { describe } from './run.ts'
 
 /** How far two tensors of one shape are apart. */
 export interface Distance {
@@ -14,9 +15,23 @@ export interface Distance {
   readonly relative: number
 }
 
-/** How far two tensors are apart; infinitely where shapes, or places of NaN, differ. */
-export function distance(a: Tensor, b: Tensor): Distance {
-  if (a.shape.join() !== b.shape.join()) return { absolute: Infinity, relative: Infinity }
+const equal: Distance = { absolute: 0, relative: 0 }
+const far: Distance = { absolute: Infinity, relative: Infinity }
+
+/** How far two values are apart; infinitely where kinds, types, shapes, strings, or places of NaN differ. */
+export function distance(a: OnnxValue, b: OnnxValue): Distance {
+  if (a instanceof Tensor && b instanceof Tensor) return apart(a, b)
+  if (a instanceof StringTensor && b instanceof StringTensor) return a.shape.join() === b.shape.join() && a.data.every((text, i) => text === b.data[i]) ? equal : far
+  if (!isList(a) || !isList(b)) return a === b ? equal : far
+  if (a.length !== b.length) return far
+  const all = a.map((item, i) => distance(item, b[i]!))
+  return { absolute: Math.max(0, ...all.map(d => d.absolute)), relative: Math.max(0, ...all.map(d => d.relative)) }
+}
+
+const isList = (x: OnnxValue): x is readonly OnnxValue[] => Array.isArray(x)
+
+function apart(a: Tensor, b: Tensor): Distance {
+  if (a.dtype !== b.dtype || a.shape.join() !== b.shape.join()) return far
   const [x, y] = [a, b].map(t => Array.from<number | bigint, number>(t.dataSync(), Number)) as [number[], number[]]
   let absolute = 0
   let largest = 0
@@ -45,12 +60,12 @@ export const diff: Command = {
     const feeds = feedsOf(a, args)
     if (a.inputs.length !== b.inputs.length) throw new UsageError(`the models have ${a.inputs.length} and ${b.inputs.length} inputs`)
     const others = Object.fromEntries(b.inputs.map(({ name }, i) => [name, feeds[name] ?? feeds[a.inputs[i]!.name]!]))
-    const [ys, zs] = noGrad(() => [a.run(feeds), b.run(others)])
+    const [ys, zs] = noGrad(() => [a.runValues(feeds), b.runValues(others)])
     const rows = pairs(a, b).map(([mine, other]) => ({ name: mine, y: ys[mine]!, z: zs[other]!, ...distance(ys[mine]!, zs[other]!) }))
     say(columns([['output', 'model', 'other', 'largest difference', 'relative'], ...rows.map(({ name, y, z, absolute, relative }) =>
-      [name, typed(y.dtype, y.shape), typed(z.dtype, z.shape), absolute.toPrecision(3), relative.toPrecision(3)])], [3, 4]))
-    const far = rows.filter(({ y, z, relative }) => y.dtype !== z.dtype || !(relative <= tolerance))
-    say(far.length === 0 ? `equal within ${tolerance}` : `different by more than ${tolerance}: ${far.map(({ name }) => name).join(', ')}`)
-    return far.length === 0 ? 0 : 1
+      [name, describe(y), describe(z), absolute.toPrecision(3), relative.toPrecision(3)])], [3, 4]))
+    const different = rows.filter(({ relative }) => !(relative <= tolerance))
+    say(different.length === 0 ? `equal within ${tolerance}` : `different by more than ${tolerance}: ${different.map(({ name }) => name).join(', ')}`)
+    return different.length === 0 ? 0 : 1
   },
 }

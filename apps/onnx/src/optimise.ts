@@ -24,7 +24,7 @@ export const optimise: Command = {
     say(columns([['rewriting', 'places'], ...[...rewrites].map(([name, places]) => [name, String(places)])], [1]))
     say(`${before.nodes.length} nodes to ${after.nodes.length}, ${bytes(from.length)} to ${bytes(made.length)}`)
     const feeds = feedsOf(before, args)
-    const [ys, zs] = noGrad(() => [before.run(feeds), after.run(feeds)])
+    const [ys, zs] = noGrad(() => [before.runValues(feeds), after.runValues(feeds)])
     const far = Math.max(0, ...Object.entries(ys).map(([name, y]) => distance(y, zs[name]!).relative))
     if (!(far <= tolerance)) {
       say(`the outputs differ by ${far.toPrecision(3)} of the largest magnitude; nothing was written. Please report this model`)

@@ -1,3 +1,3 @@
 // @bp/onnx/node: reads models from files, with the data beside them, in Node.
 
-export { importOnnxFile } from './node/file.ts'
+export { externalFiles, importOnnxFile } from './node/file.ts'

@@ -7,6 +7,7 @@ import { BpError } from '@bp/core'
 import { fail } from '@bp/core/extend'
 import { importOnnx, type ImportOptions } from '../import/import.ts'
 import type { OnnxModule } from '../import/module.ts'
+import type { ExternalData } from '../proto/tensor.ts'
 
 /**
  * Reads a model from a file as {@link importOnnx} does, and tensors that it stores outside of itself from files in its folder and below it.
@@ -29,11 +30,25 @@ import type { OnnxModule } from '../import/module.ts'
  */
 export function importOnnxFile(path: string | URL, options: ImportOptions = {}): OnnxModule {
   const file = path instanceof URL ? fileURLToPath(path) : path
-  return named(file, () => importOnnx(read(file), { externalData: within(dirname(file)), ...options }))
+  return named(file, () => importOnnx(read(file), { externalData: externalFiles(dirname(file)), ...options }))
 }
 
-/** Reads files below a folder by their paths from there. */
-const within = (folder: string) => (path: string): Uint8Array => named(path, () => {
+/**
+ * Reads the files in a folder and below it by their paths from there, as {@link importOnnxFile} does: the `externalData` of a model
+ * whose bytes are already read. Links that lead out of the folder are refused with a `data` error, as is what is no regular file.
+ *
+ * @example
+ * ```ts
+ * import { mkdtempSync, writeFileSync } from 'node:fs'
+ * import { tmpdir } from 'node:os'
+ * import { join } from 'node:path'
+ * import { externalFiles } from '@bp/onnx/node'
+ * const folder = mkdtempSync(join(tmpdir(), 'onnx-'))
+ * writeFileSync(join(folder, 'weights.bin'), Uint8Array.of(1, 2, 3))
+ * externalFiles(folder)('weights.bin').length // => 3
+ * ```
+ */
+export const externalFiles = (folder: string): ExternalData => path => named(path, () => {
   const top = realpathSync(folder)
   const file = realpathSync(join(top, path))
   const below = top.endsWith(sep) ? top : top + sep

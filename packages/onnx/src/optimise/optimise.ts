@@ -36,7 +36,7 @@ const rounds = 16
  * import { exportOnnx, importOnnx, optimiseOnnx } from '@bp/onnx'
  * const bytes = exportOnnx(new Sequential(new Conv2d(3, 8, 3), new BatchNorm2d(8)), [{ shape: [1, 3, 8, 8] }])
  * const { bytes: small, rewrites } = optimiseOnnx(bytes)
- * Array.from(rewrites) // => [['normalisation into weights', 1]]
+ * Array.from(rewrites) // => [[normalisation into weights, 1]]
  * importOnnx(small).namedParameters().map(([name]) => name).length // => 2
  * ```
  */
