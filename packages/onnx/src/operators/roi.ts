@@ -92,9 +92,10 @@ function largest(x: Tensor, image: Tensor, [down, across]: readonly [Line, Line]
   const tall = (t: Tensor): Tensor => reshape(t, [count, t.shape[1]!, 1])
   const wide = (t: Tensor): Tensor => reshape(t, [count, 1, t.shape[1]!])
   const ends = (line: Line): ReturnType<typeof around> => Array.from({ length: entries('RoiAlign', perPart * line.most) / perPart }, (_, s) => around(line, s)).flat()
-  const columns = ends(across)
+  const [rows, columns] = [ends(down), ends(across)]
+  entries('RoiAlign', perPart * rows.length * columns.length)
   let y = full([count, down.bins, across.bins, c], -Infinity, x.dtype, x.backend)
-  for (const row of ends(down)) {
+  for (const row of rows) {
     for (const column of columns) {
       const read = take(table, add(plane, add(mul(tall(row.at), w), wide(column.at))))
       const weighted = mul(read, reshape(mul(tall(row.weight), wide(column.weight)), [count, down.bins, across.bins, 1]))

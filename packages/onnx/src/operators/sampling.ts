@@ -25,8 +25,8 @@ const sampled: Operator = onTensors(2, ([x, grid], attributes, node) => {
 const columns: Operator = onValues(3, ([x, image, block], attributes, node) => {
   const sizes = toNumbers(image!)
   const ones = sizes.map(() => 1)
-  entries(node.operator, sizes.reduce((sum, n) => sum + n, 0))
   const pads = perAxis(node, 'pads', attributes.ints('pads') ?? [...ones, ...ones].map(() => 0), 2 * sizes.length, x!)
+  entries(node.operator, [...sizes, ...pads].reduce((sum, n) => sum + Math.abs(n), 0))
   return col2im(toTensor(x!), sizes, {
     kernel: perAxis(node, 'block_shape', toNumbers(block!), sizes.length, x!), dilation: perAxis(node, 'dilations', attributes.ints('dilations') ?? ones, sizes.length, x!),
     stride: perAxis(node, 'strides', attributes.ints('strides') ?? ones, sizes.length, x!), padding: sizes.map((_, i) => [pads[i]!, pads[i + sizes.length]!] as const),

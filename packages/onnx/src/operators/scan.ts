@@ -60,9 +60,12 @@ export function ofNoSteps(step: () => Results, node: ModelNode, axes: readonly n
   }
 }
 
+/** What a value takes beside its elements, in bytes. */
+const ownBytes = 512
+
 /** What a step gives to be collected, its bytes taken from what a run may collect. */
 export function collected(made: Results, operator: string): Results {
-  take('collected', operator, made.reduce((sum, value) => sum + (value ? bytesIn(value) : 0), 0))
+  take('collected', operator, made.reduce((sum, value) => sum + (value ? ownBytes + bytesIn(value) : 0), 0))
   return made
 }
 

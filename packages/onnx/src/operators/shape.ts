@@ -70,6 +70,7 @@ const triangle: Operator = onValues(1, ([x, k], attributes) => {
   const diagonal = k ? toNumbers(k)[0]! : 0
   const keep = attributes.int('upper', 1) !== 0 ? triu : tril
   const tensor = toTensor(x!)
+  if (tensor.size === 0) return tensor
   return tensor.dtype === 'bool' ? cast(keep(cast(tensor, 'uint8'), diagonal), 'bool') : keep(tensor, diagonal)
 })
 
