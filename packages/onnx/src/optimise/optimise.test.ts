@@ -47,6 +47,9 @@ const cases: Record<string, Case> = {
   'a constant that does not go by channel stays': { input: [1, 3, 4, 4], nodes: [node('Conv', ['x', 'w'], ['a']), node('Add', ['a', 'c'], ['y'])], initialisers: [weights('w', 4, 3, 1, 1), weights('c', 4)], left: ['Conv', 'Add'] },
   'a result with two readers stays': { input: [1, 3, 4, 4], nodes: [node('Conv', ['x', 'w'], ['a']), bn('a', 'c'), node('Add', ['a', 'c'], ['y'])], initialisers: [weights('w', 4, 3, 1, 1), ...statistics(4)], left: ['Conv', 'BatchNormalization', 'Add'] },
   'a bias into a product': { input: [2, 3], nodes: [node('MatMul', ['x', 'w'], ['a']), node('Add', ['a', 'b'], ['y'])], initialisers: [weights('w', 3, 4), weights('b', 4)], left: ['Gemm'] },
+  'a bias into a product whose axes are inferred': { input: [2, 3], nodes: [node('Exp', ['x'], ['e']), node('MatMul', ['e', 'w'], ['a']), node('Add', ['a', 'b'], ['y'])], initialisers: [weights('w', 3, 4), weights('b', 4)], left: ['Exp', 'Gemm'] },
+  'shapes that are fixed': { input: [2, 3, 4], nodes: [node('Exp', ['x'], ['e']), node('Shape', ['e'], ['s']), node('Slice', ['s', 'one', 'two'], ['t']), nodeWith('Concat', ['rest', 't'], ['u'], { axis: 0 }), node('Reshape', ['e', 'u'], ['y'])], initialisers: [whole('one', [1]), whole('two', [2]), whole('rest', [-1])], left: ['Exp', 'Reshape'] },
+  'a cast to the type that is there': { input: [2, 3], nodes: [node('Exp', ['x'], ['e']), nodeWith('Cast', ['e'], ['f'], { to: 1 }), node('Neg', ['f'], ['y'])], left: ['Exp', 'Neg'] },
   'a product of stacks stays': { input: [2, 2, 3], nodes: [node('MatMul', ['x', 'w'], ['a']), node('Add', ['a', 'b'], ['y'])], initialisers: [weights('w', 3, 4), weights('b', 4)], left: ['MatMul', 'Add'] },
   'zeros around an image into a convolution': { input: [1, 2, 4, 4], nodes: [node('Pad', ['x', 'p'], ['a']), nodeWith('Conv', ['a', 'w'], ['y'], { pads: [0, 1, 0, 1] })], initialisers: [whole('p', [0, 0, 1, 0, 0, 0, 2, 1]), weights('w', 2, 2, 3, 3)], left: ['Conv'] },
   'layer normalisation': {
@@ -135,4 +138,9 @@ test('what newer formats hold stays in the file: defaults and overloads of funct
   expect(operatorsOf(made)).toEqual(['Scaled', 'Scaled'])
   expect(String(importOnnx(made).forward(tensor([1, 2])))).toBe('tensor([-3, -6], float32)')
   expect(new TextDecoder().decode(made)).toContain('kept')
+})
+
+test('a shape that follows the input stays to be computed', () => {
+  const bytes = modelBytes(graphOf([node('Exp', ['x'], ['e']), node('Shape', ['e'], ['s']), node('Reshape', ['x', 's'], ['y'])], [value('x', ['n', 3])], [value('y', ['n', 3])]))
+  expect(operatorsOf(optimiseOnnx(bytes).bytes)).toEqual(['Exp', 'Shape', 'Reshape'])
 })

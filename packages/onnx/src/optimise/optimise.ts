@@ -6,7 +6,8 @@ import { decodeModel, encodeModel, type GraphProto, type Int64, toNumber } from 
 import { Draft, graphsOf } from './draft.ts'
 import { folding } from './fold.ts'
 import { intoOperators } from './operators.ts'
-import { chains, dead, type Pass, pointless, repeats } from './simplify.ts'
+import { type Inferred, inferredOf } from './inferred.ts'
+import { chains, dead, type Pass, pointless, repeats, shapes } from './simplify.ts'
 import { intoWeights } from './weights.ts'
 
 /** Options of {@link optimiseOnnx}. */
@@ -45,12 +46,13 @@ export function optimiseOnnx(bytes: Uint8Array, { trainable = false, ...options 
   if (!model.graph) fail('data', 'optimiseOnnx', 'the file holds no graph. Is it an ONNX model?')
   const opset = (model.opsetImport ?? []).find(({ domain }) => !domain || domain === 'ai.onnx')
   const passes: Readonly<Record<string, Pass>> = {
-    'constants computed': folding(model, options, trainable), 'nodes without effect': pointless, 'chains joined': chains, 'repeated nodes': repeats,
+    'constants computed': folding(model, options, trainable), 'nodes without effect': pointless, 'shapes computed': shapes, 'chains joined': chains, 'repeated nodes': repeats,
     ...trainable ? {} : intoWeights, ...intoOperators, 'unused nodes': dead,
   }
   const rewrites = new Map<string, number>()
+  const known = inferredOf(bytes, model.graph, options)
   for (const graph of graphsIn(model.graph)) {
-    const draft = new Draft(graph, toNumber(opset?.version as Int64), ranksOf(graph), options.externalData)
+    const draft = new Draft(graph, toNumber(opset?.version as Int64), ranksOf(graph), graph === model.graph ? known : nothing, options.externalData)
     let before = -1
     let total = 0
     for (let round = 0; round < rounds && total !== before; round++) {
@@ -65,6 +67,8 @@ export function optimiseOnnx(bytes: Uint8Array, { trainable = false, ...options 
   }
   return { bytes: encodeModel(model), rewrites }
 }
+
+const nothing: Inferred = { values: new Map(), fixed: false }
 
 /** A graph after those inside its nodes. */
 const graphsIn = (graph: GraphProto): GraphProto[] => [...(graph.node ?? []).flatMap(node => graphsOf(node).flatMap(graphsIn)), graph]
