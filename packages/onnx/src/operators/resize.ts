@@ -69,7 +69,7 @@ function taps({ mode, a, excludeOutside, antialias }: Weighting, { n, scale }: A
   const reach = mode === 'cubic' ? 2 : 1
   const shrink = antialias ? Math.min(scale, 1) : 1
   const most = Math.ceil(reach / shrink)
-  entries('Resize', 2 * most * at.length)
+  entries('Resize', 2 * most * Math.max(1, at.length))
   const around = Array.from({ length: 2 * most }, (_, i) => i + 1 - most)
   const kernel = (r: number): number => mode === 'cubic' ? cubic(r, a) : Math.max(0, 1 - Math.abs(r))
   const rows = at.map(x => {

@@ -26,6 +26,9 @@ export interface Optimised {
 /** Rewritings open the way for others; a model settles within a few rounds. */
 const rounds = 16
 
+/** And what is inferred of it anew settles within a few more. */
+const times = 6
+
 /**
  * Rewrites a model so that it computes the same with less: what constants alone decide is computed now, nodes that nothing needs,
  * that pass their input on or that repeat another are dropped, normalisations, sums and products with constants go into the
@@ -41,7 +44,20 @@ const rounds = 16
  * importOnnx(small).namedParameters().map(([name]) => name).length // => 2
  * ```
  */
-export function optimiseOnnx(bytes: Uint8Array, { trainable = false, ...options }: OptimiseOptions = {}): Optimised {
+export function optimiseOnnx(bytes: Uint8Array, options: OptimiseOptions = {}): Optimised {
+  const rewrites = new Map<string, number>()
+  let made = bytes
+  // what was computed lets more be inferred
+  for (let time = 0; time < times; time++) {
+    const once = rewritten(made, options)
+    made = once.bytes
+    for (const [name, count] of once.rewrites) rewrites.set(name, (rewrites.get(name) ?? 0) + count)
+    if (once.rewrites.size === 0) break
+  }
+  return { bytes: made, rewrites }
+}
+
+function rewritten(bytes: Uint8Array, { trainable = false, ...options }: OptimiseOptions): Optimised {
   const model = decodeModel('optimiseOnnx', bytes)
   if (!model.graph) fail('data', 'optimiseOnnx', 'the file holds no graph. Is it an ONNX model?')
   const opset = (model.opsetImport ?? []).find(({ domain }) => !domain || domain === 'ai.onnx')
