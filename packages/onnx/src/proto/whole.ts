@@ -14,14 +14,16 @@ export interface Encoders {
   readonly entry: (message: Entry) => Uint8Array
 }
 
+const isGiven = (text: string | undefined): boolean => text !== undefined && text !== ''
+
 /** Whether anything in a model stands in a field that onnx-proto drops. */
 export const hasExtras = ({ graph, functions }: ModelProto): boolean =>
-  inGraph(graph) || (functions ?? []).some((f: FunctionProto) => f.overload || f.attributeProto?.length || inNodes(f.node))
+  inGraph(graph) || (functions ?? []).some((f: FunctionProto) => isGiven(f.overload) || (f.attributeProto?.length ?? 0) > 0 || inNodes(f.node))
 
 const inGraph = (graph: GraphProto | null | undefined): boolean => !!graph && ((graph.metadataProps?.length ?? 0) > 0 || inNodes(graph.node))
 
 const inNodes = (nodes: readonly NodeProto[] | null | undefined): boolean =>
-  (nodes ?? []).some(({ overload, attribute }) => overload || (attribute ?? []).some(({ g, graphs }) => inGraph(g) || (graphs ?? []).some(inGraph)))
+  (nodes ?? []).some(({ overload, attribute }) => isGiven(overload) || (attribute ?? []).some(({ g, graphs }) => inGraph(g) || (graphs ?? []).some(inGraph)))
 
 /** A model's bytes: each message as it is encoded without what it holds of these fields, which follows it. */
 export function encodeWhole(model: ModelProto, encode: Encoders): Uint8Array {
