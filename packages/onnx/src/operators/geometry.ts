@@ -90,9 +90,10 @@ export function parts(inputs: Inputs, axis: number, attributes: Attributes, node
   }
   const total = inputs[0]!.shape[axis]!
   const count = attributes.int('num_outputs', node.outputs.length)
+  if (count !== node.outputs.length) fail('data', node.operator, `num_outputs is ${count}, but the node has ${node.outputs.length} outputs. The file is damaged`)
   const size = Math.ceil(total / count)
   if (node.opset < 18 && total % count !== 0) fail('shape', node.operator, `axis ${axis} of ${describe(inputs[0]!)} does not divide into ${count} equal parts`)
-  return Array.from({ length: entries(node.operator, perPart * count) / perPart }, (_, i) => Math.max(0, Math.min(size, total - i * size)))
+  return Array.from({ length: count }, (_, i) => Math.max(0, Math.min(size, total - i * size)))
 }
 
 /** Broadcasting of a shape and what Expand asks for, which may be smaller. */
