@@ -114,6 +114,13 @@ describe('what goes wrong', () => {
   })
 })
 
+test('a file that cannot be written is told in one line', () => {
+  const { err, code } = run('inspect', path('net.onnx'), '--svg', path('none/net.svg'))
+  expect(code).toBe(2)
+  expect(err).toContain('ENOENT: no such file or directory')
+  expect(err.trim()).not.toContain('\n')
+})
+
 test('help', () => {
   expect(run('--help').out).toMatchInlineSnapshot(`
     "Looks into ONNX models, runs them, compares them and makes them smaller.

@@ -29,15 +29,22 @@ function execute([name, ...argv]: readonly string[], say: (text: string) => void
 }
 
 /**
- * Runs `bp-onnx` with its arguments. The exit code is 0, 1 where a model is damaged, unsupported, or different from the other, and 2 where the
- * command line is wrong; what is wrong goes to `complain`.
+ * Runs `bp-onnx` with its arguments. The exit code is 0, 1 where a model is damaged, unsupported, too large, or different from the other, and 2
+ * where the command line is wrong or a file cannot be read or written; what is wrong goes to `complain`.
  */
 export function cli(argv: readonly string[], say: (text: string) => void, complain: (text: string) => void): number {
   try {
     return execute(argv, say)
   } catch (error) {
+    if (isOfSystem(error) || error instanceof RangeError) {
+      complain(error instanceof RangeError ? `this does not fit into memory (${error.message})` : error.message)
+      return error instanceof RangeError ? 1 : 2
+    }
     if (!(error instanceof UsageError || error instanceof BpError)) throw error
     complain(`${error.message}${error instanceof UsageError ? '\nbp-onnx --help lists the commands and their options.' : ''}`)
     return error instanceof UsageError ? 2 : 1
   }
 }
+
+/** Whether the operating system refused something, such as to write a file; the message names it. */
+const isOfSystem = (error: unknown): error is Error => error instanceof Error && 'syscall' in error

@@ -73,5 +73,16 @@ const sequences = model(graphOf([
   nodeWith('ConcatFromSequence', ['turned'], ['z'], { axis: 0 }), nodeWith('Einsum', ['z', 'w'], ['e'], { equation: 'i,ij->j' }), constantNode('c', [2], [1, 2]), node('Add', ['e', 'c'], ['y']),
 ], [value('x', [4])], [value('y', [2])], [whole('parts', [3, 1]), whole('last', [-1], []), whole('zero', [0], []), initialiser('w', [4, 2], counting(8))]))
 
+/** What is laid out number by number: windows, n-grams, weights of a resized axis, parts, samples of regions. */
+const laidOut = model(graphOf([
+  node('HannWindow', ['three'], ['window']), nodeWith('ReduceSum', ['window'], ['sum'], { keepdims: 0 }),
+  nodeWith('TfIdfVectorizer', ['tokens'], ['grams'], { mode: 'TF', min_gram_length: 1, max_gram_length: 2, max_skip_count: 1, ngram_counts: [0, 2], ngram_indexes: [0, 1, 2], pool_int64s: [1, 2, 1, 2] }), nodeWith('ReduceMax', ['grams'], ['most'], { keepdims: 0 }),
+  nodeWith('Resize', ['image', '', '', 'larger'], ['resized'], { mode: 'cubic' }), nodeWith('Split', ['resized'], ['left', 'right'], { axis: 3, num_outputs: 2 }), node('Sub', ['left', 'right'], ['apart']),
+  nodeWith('RoiAlign', ['apart', 'regions', 'which'], ['aligned'], { sampling_ratio: 2, output_height: 1, output_width: 1, mode: 'max' }), nodeWith('LRN', ['aligned'], ['normal'], { size: 3 }), node('ReduceSum', ['normal'], ['total']),
+  node('Add', ['x', 'sum'], ['a']), node('Add', ['a', 'most'], ['b']), node('Add', ['b', 'total'], ['y']),
+], [value('x', [2])], [value('y', [1, 1, 1, 2])], [
+  whole('three', [3], []), whole('tokens', [1, 2, 2, 1]), initialiser('image', [1, 1, 2, 2], [1, 2, 3, 4]), whole('larger', [1, 1, 3, 4]), initialiser('regions', [1, 4], [0, 0, 2, 1]), whole('which', [0]),
+]), { opsetImport: [{ domain: '', version: 18 }] })
+
 /** Models by name. */
-export const seeds: Readonly<Record<string, Uint8Array>> = { cnn, lstm, control, functions, sizes, stored, narrow, sequences }
+export const seeds: Readonly<Record<string, Uint8Array>> = { cnn, lstm, control, functions, sizes, stored, narrow, sequences, laidOut }

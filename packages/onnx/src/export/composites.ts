@@ -6,6 +6,9 @@ import { avgPool, maxPool } from './pools.ts'
 import { isFixed } from './sizes.ts'
 import { convert, sizeOf } from '@bp/core/extend'
 
+/** A scale of ones is written for so many elements; for more, the normalisation is written as what it is made of. */
+const mostOnes = 2 ** 20
+
 const same = (operator: string): Emitter => (b, e) => b.add(operator, e.inputs)
 
 const alongAxis = (operator: string): Emitter => (b, e) => b.add(operator, e.inputs, { axis: fixedParams<{ readonly axis: number }>(e).axis })
@@ -44,6 +47,7 @@ export const compositeEmitters: Emitters = {
     const { dtype, sizes } = e.xs[0]!
     if (!sizes.slice(first).every(isFixed)) return null
     const shape = fixedSizes(e, sizes.slice(first))
+    if (sizeOf(shape) > mostOnes) return null
     const ones = b.constant(dtype, shape, convert(new Array<number>(sizeOf(shape)).fill(1), dtype))
     return b.add('LayerNormalization', [e.inputs[0]!, ones], { axis: first - sizes.length, epsilon: new Float(eps) })
   },

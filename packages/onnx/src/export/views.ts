@@ -103,12 +103,15 @@ function pad(b: Builder, e: Emission): string {
   return around.every(size => size.every(n => n === 0)) ? x : b.add('Pad', [x, b.dims.list(around, e.where), zero])
 }
 
+/** So many consecutive numbers are written out; more are a Range. */
+const mostWritten = 2 ** 16
+
 function iota(b: Builder, e: Emission): string {
   const { dtype } = e.ys[0]!
   const size = everywhere<{ readonly length: number }>(e, p => p.length)
   const length = size[0]!
-  if (isFixed(size)) return b.constant(dtype, [length], convert(Array.from({ length }, (_, i) => i), dtype))
-  const count = b.add('Squeeze', [b.dims.list([size], e.where), b.list([0])])
+  if (isFixed(size) && length <= mostWritten) return b.constant(dtype, [length], convert(Array.from({ length }, (_, i) => i), dtype))
+  const count = isFixed(size) ? b.scalar(length, 'int64') : b.add('Squeeze', [b.dims.list([size], e.where), b.list([0])])
   const counted = b.add('Range', [b.scalar(0, 'int64'), count, b.scalar(1, 'int64')])
   return b.cast(counted, 'int64', dtype)
 }

@@ -4,6 +4,7 @@ import { BpError, noGrad, Tensor, Variable } from '@bp/core'
 import { Aval, defaultBackend, flopsOfGraph, isFloat, sizeOf, trace } from '@bp/core/extend'
 import { type ElementType, isNarrow, type NarrowType } from '../proto/elementType.ts'
 import type { Context } from '../operators/operator.ts'
+import { type Work, within } from './budget.ts'
 import type { ModelNode } from './load.ts'
 import { type Frame, type Results, Runner, type Step, type Values } from './run.ts'
 import { Carried, elementTypeOf, Known, knownLimit, Optional, Sequence, StringTensor, Unknown, type Value } from './value.ts'
@@ -30,6 +31,12 @@ const mostSteps = 4000
 /** Axes longer than this are taken as unknown: operators that lay out weights by their sizes would take long. */
 const longestAxis = 2 ** 20
 
+/** What operators may lay out in a pass: more makes their results unknown. */
+const work: Work = { entries: 2 ** 18, steps: Infinity, collected: Infinity }
+
+/** A target shape that is not known may be of so many axes. */
+const mostAxes = 64
+
 /** Thrown where a loop has taken more steps than it may. */
 class TooLong extends Error {}
 
@@ -39,8 +46,17 @@ export const blank = (type: Aval): Tensor => new Tensor(type, null, defaultBacke
 /** A tensor as a value of an element type that its dtype carries, or is. */
 export const typedAs = (type: ElementType, x: Tensor): Tensor | Carried => isNarrow(type) ? new Carried(type, x) : x
 
+/** A runner within a trace, where whole numbers are computed at once if they are few. */
+export class TracingRunner extends Runner {
+  protected override literally(run: () => Results): Results {
+    const results = run()
+    const small = results.every(value => !(value instanceof Tensor) || (value.size <= knownLimit && !isFloat(value.dtype)))
+    return small ? super.literally(run) : results
+  }
+}
+
 /** Runs steps on tensors without elements; see {@link Unknown} for what depends on data. */
-class AbstractRunner extends Runner {
+class AbstractRunner extends TracingRunner {
   readonly pass: Pass = { values: new Map(), flops: new Map() }
   private left = mostSteps
   /** How many nodes the present one stands in. */
@@ -78,12 +94,6 @@ class AbstractRunner extends Runner {
 
   private take(): void {
     if (this.depth > 0 && this.left-- <= 0) throw new TooLong()
-  }
-
-  protected override literally(run: () => Results): Results {
-    const results = run()
-    const small = results.every(value => !(value instanceof Tensor) || (value.size <= knownLimit && !isFloat(value.dtype)))
-    return small ? super.literally(run) : results
   }
 
   /** The results of running the operator on shapes; `null` where that needs what is unknown. */
@@ -174,7 +184,7 @@ const rules: Readonly<Record<string, Rule>> = {
   NonMaxSuppression: () => [new Unknown('int64', [null, 3])],
   Reshape: (_step, [x, target]) => {
     const count = target && seen(target).sizes?.[0]
-    return [new Unknown(x ? seen(x).type : null, count == null ? null : new Array<null>(count).fill(null))]
+    return [new Unknown(x ? seen(x).type : null, count == null || count > mostAxes ? null : new Array<null>(count).fill(null))]
   },
 }
 
@@ -194,8 +204,8 @@ export interface Abstracted {
 export function abstractly({ steps, variables: kept, narrow, constants }: Abstracted, feeds: ReadonlyMap<string, Value>): Pass {
   const variables = new Map<string, Value>([...kept].map(([name, x]) => [name, typedAs(narrow.get(name) ?? x.dtype, x)]))
   const runner = new AbstractRunner(null, variables)
-  const given: Values = new Map<string, Value | undefined>([...variables, ...constants, ...feeds])
+  const given: Values = new Map<string, Value | undefined>([...variables, ...constants, ...[...feeds].map(([name, value]) => [name, bounded(value)] as const)])
   for (const [name, value] of given) runner.pass.values.set(name, seen(value!))
-  runner.run(steps, () => new Map(given))
+  within(work, () => runner.run(steps, () => new Map(given)))
   return runner.pass
 }

@@ -1,11 +1,11 @@
 // Files that are damaged, contradict themselves, or were made to do harm: each is refused with a message, quickly.
 
-import { BpError, use } from '@bp/core'
+import { BpError, tensor, use } from '@bp/core'
 import { cpu } from '@bp/backend-cpu'
 import proto, { type onnx } from 'onnx-proto'
 import { describe, expect, test } from 'vitest'
 import { decodeTensorProto, importOnnx, UnsupportedError } from '../index.ts'
-import { graphOf, initialiser, modelBytes, node, value } from '../../test/model.ts'
+import { graphOf, initialiser, modelBytes, node, nodeWith, value, whole } from '../../test/model.ts'
 import { field, varint } from '../../test/wire.ts'
 
 use(cpu())
@@ -114,4 +114,51 @@ test('data beside the model is read through the callback only', () => {
 test('a tensor that is none', () => {
   expect(() => decodeTensorProto(Uint8Array.of(255))).toThrow('decodeTensorProto: the file is not valid protobuf')
   expect(() => decodeTensorProto('x' as never)).toThrow('needs the bytes of the file as a Uint8Array, got string')
+})
+
+const always = { name: 'yes', dims: [], dataType: 9, int32Data: [1] }
+const looped = (most: string, body: onnx.INodeProto[], outputs: string[]): Uint8Array => modelBytes(graphOf(
+  [nodeWith('Loop', [most, 'yes', 'x'], ['y', 'all'].slice(0, outputs.length), { body: graphOf([node('Identity', ['going'], ['again']), ...body], [{ name: 'i' }, { name: 'going' }, { name: 'before' }], ['again', ...outputs].map(name => ({ name }))) })],
+  [x], [y], [whole('many', [2 ** 40], []), always]))
+
+describe('bounded when it runs', () => {
+  test('a loop that never ends', () => {
+    const model = importOnnx(looped('', [node('Neg', ['before'], ['after'])], ['after']), { limits: { steps: 1000 } })
+    expect(() => model.run({ x: tensor([1, 2]) })).toThrowErrorMatchingInlineSnapshot(`[BpError: OnnxModule: node "y" (Loop): Loop: the loops of the model have taken more than 1000 steps in this run, and may never end. If the file is to be trusted, pass a higher { limits: { steps } } when it is loaded]`)
+  })
+
+  test('a loop that collects without end', () => {
+    const model = importOnnx(looped('many', [node('Neg', ['before'], ['after']), nodeWith('Constant', [], ['wide'], { value_ints: [4096, 2] }), node('Expand', ['after', 'wide'], ['kept'])], ['after', 'kept']), { limits: { collected: 1e6 } })
+    expect(() => model.run({ x: tensor([1, 2]) })).toThrowErrorMatchingInlineSnapshot(`[BpError: OnnxModule: node "y" (Loop): Loop: the loops of the model have collected more than 1000000 bytes in this run. If the file is to be trusted, pass a higher { limits: { collected } } when it is loaded]`)
+  })
+
+  test('a window of a hundred million', () => {
+    const model = importOnnx(modelBytes(graphOf([node('HannWindow', ['n'], ['w']), node('ReduceSum', ['w'], ['s']), node('Add', ['x', 's'], ['y'])], [x], [y], [whole('n', [1e8], [])])))
+    expect(() => model.run({ x: tensor([1, 2]) })).toThrowErrorMatchingInlineSnapshot(`[BpError: OnnxModule: node "w" (HannWindow): HannWindow: operators would lay out more than 16777216 numbers one by one in this run. If the file is to be trusted, pass a higher { limits: { entries } } when it is loaded]`)
+  })
+})
+
+const huge = whole('n', [1, 1, 1e9, 3])
+const image = initialiser('i', [1, 1, 2, 2], [1, 2, 3, 4])
+const tokens = (settings: Parameters<typeof nodeWith>[3]): onnx.INodeProto => nodeWith('TfIdfVectorizer', ['t'], ['y'], { mode: 'TF', min_gram_length: 1, max_gram_length: 2, max_skip_count: 0, ngram_counts: [0, 2], ngram_indexes: [0, 1, 2], pool_int64s: [1, 2, 1, 2], ...settings })
+
+test.each<[string, onnx.INodeProto[], onnx.ITensorProto[]]>([
+  ['Resize', [node('Resize', ['i', '', '', 'n'], ['y'])], [image, huge]],
+  ['cubic Resize', [nodeWith('Resize', ['i', '', '', 'n'], ['y'], { mode: 'cubic' })], [image, huge]],
+  ['a window', [node('BlackmanWindow', ['n'], ['y'])], [whole('n', [2 ** 31 - 1], [])]],
+  ['Split', [nodeWith('Split', ['i'], ['y'], { num_outputs: 1e8, axis: 3 })], [image]],
+  ['SplitToSequence', [node('Expand', ['i', 'n'], ['a']), nodeWith('SplitToSequence', ['a'], ['s'], { axis: 2 }), node('SequenceLength', ['s'], ['y'])], [image, huge]],
+  ['Col2Im', [node('Col2Im', ['i', 'n', 'k'], ['y'])], [image, whole('n', [1e9, 3]), whole('k', [1, 1])]],
+  ['AffineGrid', [node('AffineGrid', ['i', 'n'], ['y'])], [initialiser('i', [1, 2, 3], [1, 2, 3, 4, 5, 6]), huge]],
+  ['MelWeightMatrix', [node('MelWeightMatrix', ['n', 'n', 'n', 'l', 'l'], ['y'])], [whole('n', [1e9], []), initialiser('l', [], [1])]],
+  ['n-grams of many tokens', [tokens({ max_gram_length: 2 ** 40, ngram_counts: [0, 2] })], [whole('t', [1, 2, 3])]],
+  ['n-grams with many skipped', [tokens({ max_skip_count: 2 ** 40 })], [whole('t', [1, 2, 3])]],
+  ['n-grams beyond the pool', [tokens({ ngram_counts: [0, 2 ** 40] })], [whole('t', [1, 2, 3])]],
+  ['places of n-grams', [tokens({ ngram_indexes: [0, 1, 2 ** 31] })], [whole('t', [1, 2, 3])]],
+])('%s of great sizes is told, unknown or refused when it is loaded, and laid out nowhere', (_name, nodes, initialisers) => {
+  try {
+    importOnnx(modelBytes(graphOf(nodes, [], [{ name: 'y', type: { tensorType: { elemType: 1 } } }], initialisers), 20))
+  } catch (error) {
+    expect(error).toBeInstanceOf(BpError)
+  }
 })

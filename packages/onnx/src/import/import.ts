@@ -96,7 +96,7 @@ function moduleOf(graph: LoadedGraph, table: Operators, limits: Required<ImportL
   const narrow = new Map<string, NarrowType>()
   const { producer, metadata, inputs, outputs, declared } = graph
   const { steps, constants } = prepare(graph, outputs.map(({ name }) => name), { table, producer, clashing: clashesOf(graph), variables, narrow, callees, functions: new Map(), tensors: graph.tensors })
-  return new OnnxModule({ producer: { name: producer, version: graph.producerVersion }, metadata, inputs, outputs, steps, variables, narrow, constants, declared, compiles })
+  return new OnnxModule({ producer: { name: producer, version: graph.producerVersion }, metadata, inputs, outputs, steps, variables, narrow, constants, declared, compiles, work: limits })
 }
 
 /** The graph from some values to others, of which the file may say nothing: then what they are is inferred. */

@@ -11,10 +11,16 @@ export interface ImportLimits {
   readonly sparseBytes?: number
   /** Nodes that a run goes through, those of a function at each call; those of branches and loops once. 2²⁰ unless given. */
   readonly nodes?: number
+  /** Steps that all loops take in one run. 2²⁰ unless given. */
+  readonly steps?: number
+  /** Bytes that loops collect from their steps in one run. 2³⁰ unless given. */
+  readonly collected?: number
+  /** Numbers that operators lay out one by one in a run, such as the weights of a resized axis. 2²⁴ unless given. */
+  readonly entries?: number
 }
 
 /** The limits of a file of which nothing is known. */
-export const defaultLimits: Required<ImportLimits> = { messages: messageLimit, sparseBytes: 2 ** 27, nodes: 2 ** 20 }
+export const defaultLimits: Required<ImportLimits> = { messages: messageLimit, sparseBytes: 2 ** 27, nodes: 2 ** 20, steps: 2 ** 20, collected: 2 ** 30, entries: 2 ** 24 }
 
 /** So much of something, to be taken bit by bit. */
 export class Allowance {

@@ -2,12 +2,13 @@
 
 import { compile, full, noGrad, tensor, type Tensor, use } from '@bp/core'
 import { cpu } from '@bp/backend-cpu'
-import { Adam, Conv2d, Flatten, Linear, loraStateDict, LSTM, Module, mseLoss, ReLU, Sequential, SGD } from '@bp/nn'
+import { Adam, Conv2d, Flatten, Linear, loraStateDict, LSTM, manualSeed, Module, mseLoss, ReLU, Sequential, SGD } from '@bp/nn'
 import { sum } from '@bp/ops'
 import { expect, test } from 'vitest'
 import { addOnnxLoRA, exportOnnx, importOnnx, mergeOnnxLoRA, type OnnxModule } from '../index.ts'
 
 use(cpu())
+manualSeed(8)
 
 const imported = (): OnnxModule => importOnnx(exportOnnx(new Sequential(new Conv2d(1, 4, 3), new ReLU(), new Flatten(), new Linear(16, 8), new ReLU(), new Linear(8, 2)), [{ name: 'x', shape: [2, 1, 4, 4] }]))
 const x = tensor(Array.from({ length: 32 }, (_, i) => Math.sin(i)), { shape: [2, 1, 4, 4] })

@@ -5,6 +5,7 @@ import { bytesPerElement, depends, fail, settles } from '@bp/core/extend'
 import { type LowRankUpdate, Module, type Parameter, withUpdate } from '@bp/nn'
 import type { Operator } from '../operators/operator.ts'
 import type { NarrowType } from '../proto/elementType.ts'
+import { within, type Work } from './budget.ts'
 import { Calls } from './calls.ts'
 import { giveOut, type OnnxValue, readFeeds } from './feeds.ts'
 import type { Declared, ModelNode, ModelValue } from './load.ts'
@@ -35,6 +36,8 @@ export interface ModelParts {
   readonly declared: ReadonlyMap<string, Declared>
   /** Whether calls that are not differentiated may become programs. */
   readonly compiles: boolean
+  /** What a run may do beside its tensors. */
+  readonly work: Work
 }
 
 /**
@@ -170,12 +173,12 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
   }
 
   private evaluate(feeds: ReadonlyMap<string, OnnxValue>): OnnxValue[] {
-    const { constants, narrow, steps } = this.parts
+    const { constants, narrow, steps, work } = this.parts
     const variables = new Map<string, Value>(this.byName)
     if (depends(this.updates, () => this.updates.size) > 0) for (const [name, update] of this.updates) variables.set(name, withUpdate(toTensor(variables.get(name)!), update))
     for (const [name, type] of narrow) variables.set(name, narrowTo(type, toTensor(variables.get(name)!)))
     const read = [...readFeeds(this.inputs, feeds)].map(([name, x]) => [name, settingOf(x)] as const)
-    const values = new Runner(this.mode, variables).run(steps, () => new Map<string, Value | undefined>([...variables, ...constants, ...read]))
+    const values = within(work, () => new Runner(this.mode, variables).run(steps, () => new Map<string, Value | undefined>([...variables, ...constants, ...read])))
     return this.outputs.map(output => giveOut(output, values.get(output.name) ?? fail('data', 'OnnxModule', `the output ${JSON.stringify(output.name)} was left out by the operator that makes it`)))
   }
 }

@@ -135,8 +135,8 @@ function equalitiesOf(parts: ModelParts, open: readonly string[], dims: Point): 
   const firsts = (pairs: ReadonlyMap<string, string>): (Pass | BpError)[] => familiesFor(open.filter(name => !pairs.has(name)), dims, pairs).map(([point]) => passAt(parts, point!))
   const tells = (pass: Pass | BpError): boolean => !(pass instanceof BpError) && parts.outputs.every(({ name }) => pass.values.get(name)?.sizes)
   const score = (passes: readonly (Pass | BpError)[]): number => Math.max(...passes.map(told))
+  if (open.length < 2 || open.length > mostPaired) return equal
   let best = firsts(equal)
-  if (open.length > mostPaired) return equal
   for (const [i, other] of open.entries()) for (const name of open.slice(i + 1)) {
     if (best.some(tells) || equal.has(name) || equal.has(other)) continue
     const tried = firsts(new Map([...equal, [name, other]]))

@@ -8,11 +8,11 @@ export type Point = Readonly<Record<string, number>>
  * small ones. In each comes a first point, then the first with every open size changed alone, then others. Most sizes are
  * multiples of 32, for models that halve images five times; the rest tell how halves are rounded.
  */
-export const familiesOf = (open: readonly string[]): Point[][] => [[3, 32], [16, 32], [1, 8], [2, 1]].map(([least, unit]) => {
+export const familiesOf = (open: readonly string[]): Point[][] => open.length === 0 ? [[{}]] : [[3, 32], [16, 32], [1, 8], [2, 1]].map(([least, unit]) => {
   const all = (of: (i: number) => number): Point => Object.fromEntries(open.map((name, i) => [name, of(i)]))
   const first = all(i => unit! * (least! + 2 * i))
   const changed = [256, 160, 37, 15].flatMap(by => open.map((name): Point => ({ ...first, [name]: first[name]! + by })))
-  return open.length === 0 ? [first] : [first, ...changed, all(i => unit! * (least! + 5 + 3 * i)), all(i => first[open[i]!]! + 5 + 12 * i)]
+  return [first, ...changed, all(i => unit! * (least! + 5 + 3 * i)), all(i => first[open[i]!]! + 5 + 12 * i)]
 })
 
 /** A whole number p·s + c divided by q, rounded down, as text. */

@@ -1,7 +1,7 @@
 // The values of a running model: tensors, and literals that are known before any tensor is made, such as shapes.
 
-import { type DType, type Shape, Tensor, tensor, type TypedArray } from '@bp/core'
-import { type Abstract, Aval, cast, describe, fail, outside } from '@bp/core/extend'
+import { BpError, type DType, type Shape, Tensor, tensor, type TypedArray } from '@bp/core'
+import { type Abstract, Aval, cast, describe, fail, outside, sizeOf } from '@bp/core/extend'
 import { carrierOf, type ElementType, type NarrowType } from '../proto/elementType.ts'
 import { UnsupportedError } from './errors.ts'
 
@@ -181,9 +181,13 @@ export function fromStored(stored: { readonly type?: NarrowType; readonly dtype:
 /** What carries a value, or the value itself. */
 export const carrierIn = (value: Value): Exclude<Value, Carried> => value instanceof Carried ? value.carrier : value
 
+/** Tensors of more elements are not read number by number. */
+const mostRead = 2 ** 24
+
 /** A value's elements as numbers. A tensor is read, which throws where it is being traced or its backend cannot at once. */
 export function toNumbers(value: Value): number[] {
   const carrier = carrierIn(value)
+  if (sizeOf(carrier.shape) > mostRead) throw new BpError('memory', 'importOnnx', `${describe(carrier)} is to be read number by number; ${mostRead} are the most. Where it decides a shape or a choice, the file is damaged`)
   if (carrier.dtype === 'float16') return toNumbers(outside(() => cast(readable(toTensor(carrier)), 'float32')))
   return Array.from<number | bigint, number>(carrier instanceof Known ? carrier.data : readable(toTensor(carrier)).dataSync(), Number)
 }

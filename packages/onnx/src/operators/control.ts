@@ -1,8 +1,9 @@
 // Control flow: If and Loop, whose choices are made while the model runs.
 
+import { take } from '../import/budget.ts'
 import { int64s, Known, toNumbers, type Value } from '../import/value.ts'
 import { onValues, type Operator, type Operators } from './operator.ts'
-import { ofNoSteps, type Results, scan, stacked } from './scan.ts'
+import { collected, ofNoSteps, type Results, scan, stacked } from './scan.ts'
 
 const isTrue = (value: Value): boolean => toNumbers(value)[0] !== 0
 
@@ -19,15 +20,16 @@ const loop: Operator = (inputs, _attributes, node, context) => {
   let carried: Results = initial
   const steps: Results[] = []
   for (let i = 0; going && i < limit; i++) {
+    take('steps', node.operator, 1)
     const [again, ...made] = context.run('body', feeds(i, carried))
     going = again === undefined || isTrue(again)
     carried = made.slice(0, initial.length)
-    steps.push(made.slice(initial.length))
+    steps.push(collected(made.slice(initial.length), node.operator))
   }
-  const collected = node.outputs.length - initial.length
-  if (collected <= 0) return carried
+  const count = node.outputs.length - initial.length
+  if (count <= 0) return carried
   if (steps.length === 0) return [...carried, ...ofNoSteps(() => context.run('body', feeds(0, initial)).slice(1 + initial.length), node)]
-  return [...carried, ...Array.from({ length: collected }, (_, i) => stacked(steps.map(step => step[i]), 0, node))]
+  return [...carried, ...Array.from({ length: count }, (_, i) => stacked(steps.map(step => step[i]), 0, node))]
 }
 
 /** Control flow by name. */

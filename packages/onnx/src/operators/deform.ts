@@ -3,6 +3,7 @@
 import { add, mul, type Tensor, tensor } from '@bp/core'
 import { describe, fail, sizeOf, stridesOf } from '@bp/core/extend'
 import { cast, div, gridSample, matmul, narrow, reshape, stack, sub } from '@bp/ops'
+import { entries } from '../import/budget.ts'
 import { onTensors, type Operator, type Operators, perAxis } from './operator.ts'
 
 /**
@@ -40,8 +41,8 @@ const deformed: Operator = onTensors(3, ([x, w, offset, bias, mask], attributes,
 /** Where along one axis each point of the kernel stands for each place of the result before it is moved: [points, …out]. */
 function starts(axis: number, kernel: readonly number[], out: readonly number[], stride: number, dilation: number, pad: number, like: Tensor): Tensor {
   const inner = stridesOf(kernel)[axis]!
-  const points = Array.from({ length: sizeOf(kernel) }, (_, k) => Math.floor(k / inner) % kernel[axis]! * dilation)
-  const steps = Array.from({ length: out[axis]! }, (_, o) => o * stride - pad)
+  const points = Array.from({ length: entries('DeformConv', sizeOf(kernel)) }, (_, k) => Math.floor(k / inner) % kernel[axis]! * dilation)
+  const steps = Array.from({ length: entries('DeformConv', out[axis]!) }, (_, o) => o * stride - pad)
   const made = (values: readonly number[], shape: readonly number[]): Tensor => tensor(values, { shape, dtype: like.dtype, backend: like.backend })
   return add(made(points, [points.length, ...out.map(() => 1)]), made(steps, out.map((_, i) => i === axis ? steps.length : 1)))
 }

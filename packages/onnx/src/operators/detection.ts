@@ -3,7 +3,9 @@
 import { full, type Tensor } from '@bp/core'
 import { describe, fail } from '@bp/core/extend'
 import { amax, concat, narrow, reshape, stack } from '@bp/ops'
+import { entries } from '../import/budget.ts'
 import { int64s, toNumbers, toTensor } from '../import/value.ts'
+import { perPart } from './geometry.ts'
 import { onValues, type Operator, type Operators } from './operator.ts'
 
 /** A box by its edges, low before high. */
@@ -66,6 +68,7 @@ const regionMax: Operator = onValues(2, ([image, regions], attributes, node) => 
   const [rows, columns] = attributes.ints('pooled_shape') ?? fail('data', node.operator, 'it has no pooled_shape. The file is damaged')
   const scale = attributes.float('spatial_scale', 1)
   const numbers = toNumbers(regions!)
+  entries(node.operator, perPart * rows! * columns! * regions!.shape[0]!)
   const ys = Array.from({ length: regions!.shape[0]! }, (_, r): Tensor => {
     const [which, ...edges] = numbers.slice(5 * r, 5 * r + 5) as [number, ...number[]]
     const [left, top, right, bottom] = edges.map(edge => roundAway(Math.fround(edge * scale))) as [number, number, number, number]

@@ -2,6 +2,7 @@
 
 import { add, full, mul, type Tensor, tensor } from '@bp/core'
 import { concat, matmul, narrow, neg, reshape, sub, transpose } from '@bp/ops'
+import { entries } from '../import/budget.ts'
 
 /** A complex tensor by its parts; `im` is `null` where it is real. */
 export interface Complex {
@@ -41,7 +42,7 @@ function factorOf(n: number): number {
 
 /** e^(sign·2πi·jk/n) for j below `rows`, k below `columns`. */
 function matrix(rows: number, columns: number, n: number, sign: 1 | -1, like: Tensor): Complex {
-  const angles = Array.from({ length: rows * columns }, (_, at) => sign * 2 * Math.PI * (Math.floor(at / columns) * (at % columns) % n) / n)
+  const angles = Array.from({ length: entries('DFT', rows * columns) }, (_, at) => sign * 2 * Math.PI * (Math.floor(at / columns) * (at % columns) % n) / n)
   return unit(angles, [rows, columns], like)
 }
 
@@ -74,6 +75,7 @@ const times = (x: Complex, w: Complex): Complex => {
 function chirped(x: Complex, n: number, sign: 1 | -1): Complex {
   const size = 2 ** Math.ceil(Math.log2(2 * n - 1))
   const angle = (i: number): number => sign * Math.PI * (i * i % (2 * n)) / n
+  entries('DFT', size + n)
   const chirp = unit(Array.from({ length: n }, (_, i) => angle(i)), [n], x.re)
   const places = Array.from({ length: size }, (_, i) => Math.min(i, size - i))
   const turned = unit(places.map(i => i < n ? -angle(i) : 0), [size], x.re)

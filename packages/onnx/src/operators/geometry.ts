@@ -3,6 +3,7 @@
 import type { Shape } from '@bp/core'
 import { type Abstract, describe, fail, normaliseAxes, normaliseAxis, sizeOf } from '@bp/core/extend'
 import type { Attributes } from '../import/attributes.ts'
+import { entries } from '../import/budget.ts'
 import type { ModelNode } from '../import/load.ts'
 import { toNumbers, type Value } from '../import/value.ts'
 import { numbersOf, only, perAxis } from './operator.ts'
@@ -77,12 +78,19 @@ export function sliced(inputs: Inputs, attributes: Attributes, node: ModelNode):
   return out
 }
 
+/** A tensor takes as much as so many numbers that are laid out. */
+export const perPart = 64
+
 /** The sizes of the parts that Split makes of an axis. */
 export function parts(inputs: Inputs, axis: number, attributes: Attributes, node: ModelNode): number[] {
   const given = numbersOf('split', 1, inputs, attributes)
-  if (given) return given
+  if (given) {
+    entries(node.operator, perPart * given.length)
+    return given
+  }
   const total = inputs[0]!.shape[axis]!
   const count = attributes.int('num_outputs', node.outputs.length)
+  if (count !== node.outputs.length) fail('data', node.operator, `num_outputs is ${count}, but the node has ${node.outputs.length} outputs. The file is damaged`)
   const size = Math.ceil(total / count)
   if (node.opset < 18 && total % count !== 0) fail('shape', node.operator, `axis ${axis} of ${describe(inputs[0]!)} does not divide into ${count} equal parts`)
   return Array.from({ length: count }, (_, i) => Math.max(0, Math.min(size, total - i * size)))

@@ -3,14 +3,17 @@
 import { add, full, mul, type Tensor } from '@bp/core'
 import { describe, fail, isFloat } from '@bp/core/extend'
 import { cast, concat, convolve, exp, matmul, narrow, reshape, silu, sub, transpose } from '@bp/ops'
+import { entries } from '../import/budget.ts'
 import type { ModelNode } from '../import/load.ts'
 import { forHeads, joinHeads } from './attention.ts'
+import { perPart } from './geometry.ts'
 import { only, onTensors, type Operator, type Operators } from './operator.ts'
 
 /** [n, length, heads·d] as [n, heads, 1, d] for each place. */
 function steps(x: Tensor, heads: number, node: ModelNode): Tensor[] {
   const [n, length, width] = x.shape as [number, number, number]
   if (x.rank !== 3 || heads < 1 || width % heads !== 0) fail('shape', node.operator, `needs [n, length, heads·d], got ${describe(x)} of ${heads} head(s). The file does not fit its input`)
+  entries(node.operator, perPart * length)
   return Array.from({ length }, (_, t) => reshape(narrow(x, 1, t, 1), [n, heads, 1, width / heads]))
 }
 

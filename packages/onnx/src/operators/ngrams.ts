@@ -3,6 +3,7 @@
 import { tensor } from '@bp/core'
 import { describe, fail } from '@bp/core/extend'
 import type { Attributes } from '../import/attributes.ts'
+import { entries } from '../import/budget.ts'
 import type { ModelNode } from '../import/load.ts'
 import { StringTensor, toNumbers } from '../import/value.ts'
 import { only, onValues, type Operator, type Operators } from './operator.ts'
@@ -31,6 +32,7 @@ function vocabularyOf(attributes: Attributes, node: ModelNode): Vocabulary {
   const pool: readonly (string | number)[] = attributes.strings('pool_strings') ?? attributes.ints('pool_int64s') ?? missing('pool_strings or pool_int64s')
   const starts = attributes.ints('ngram_counts') ?? missing('ngram_counts')
   const places = attributes.ints('ngram_indexes') ?? missing('ngram_indexes')
+  if (!starts.every((start, i) => start >= (starts[i - 1] ?? 0) && start <= pool.length)) fail('data', node.operator, `ngram_counts ${starts.join(', ')} do not ascend within the ${pool.length} entries of the pool. The file is damaged`)
   const numbers = new Map<string, number>()
   let number = 0
   starts.forEach((start, i) => {
@@ -41,6 +43,7 @@ function vocabularyOf(attributes: Attributes, node: ModelNode): Vocabulary {
       number++
     }
   })
+  if (places.length < number || !places.every(place => place >= 0 && Number.isSafeInteger(place))) fail('data', node.operator, `ngram_indexes has ${places.length} places for ${number} n-grams, which must not be negative. The file is damaged`)
   const made = { numbers, size: Math.max(...places) + 1, places, weights: attributes.floats('weights') }
   vocabularies.set(node, made)
   return made
@@ -49,9 +52,9 @@ function vocabularyOf(attributes: Attributes, node: ModelNode): Vocabulary {
 /** How often each n-gram of the vocabulary stands in a row, with up to `skips` tokens left out between its own. */
 function countsOf(row: readonly (string | number)[], { numbers, size, places }: Vocabulary, least: number, most: number, skips: number): number[] {
   const counts = new Array<number>(size).fill(0)
-  for (let apart = 1; apart <= skips + 1; apart++) {
+  for (let apart = 1; apart <= Math.min(skips + 1, row.length); apart++) {
     // single tokens have nothing between them to skip
-    for (let n = apart === 1 ? least : Math.max(2, least); n <= most; n++) {
+    for (let n = apart === 1 ? least : Math.max(2, least); n <= Math.min(most, row.length); n++) {
       for (let start = 0; start + apart * (n - 1) < row.length; start++) {
         const number = numbers.get(joined(Array.from({ length: n }, (_, i) => row[start + apart * i]!)))
         if (number !== undefined) counts[places[number]!]!++
@@ -73,7 +76,8 @@ const vectorised: Operator = onValues(1, ([x], attributes, node) => {
   const rows = shape.length === 2 ? shape[0]! : 1
   const [least, most, skips] = [attributes.int('min_gram_length', 1), attributes.int('max_gram_length', 1), attributes.int('max_skip_count', 0)]
   const { size, weights } = vocabulary
-  const y = new Float32Array(rows * size)
+  if (!(least >= 1 && most >= least && skips >= 0)) fail('data', node.operator, `n-grams of ${least} to ${most} tokens with ${skips} skipped are none. The file is damaged`)
+  const y = new Float32Array(entries(node.operator, rows * size))
   for (let r = 0; r < rows; r++) {
     countsOf(tokens.slice(r * width, (r + 1) * width), vocabulary, least, most, skips).forEach((count, i) => {
       y[r * size + i] = (mode === 'IDF' ? Math.min(1, count) : count) * (mode === 'TF' ? 1 : weights?.[i] ?? 1)

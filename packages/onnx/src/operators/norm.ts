@@ -4,8 +4,10 @@ import { add, full, mul, ones, type Tensor } from '@bp/core'
 import { fail, normaliseAxis } from '@bp/core/extend'
 import { abs, cast, concat, detach, div, equal, mean, narrow, pow, reciprocal, reshape, select, sqrt, square, standardise, sub, sum, variance } from '@bp/ops'
 import type { Attributes } from '../import/attributes.ts'
+import { entries } from '../import/budget.ts'
 import type { ModelNode } from '../import/load.ts'
 import { toNumbers, toTensor } from '../import/value.ts'
+import { perPart } from './geometry.ts'
 import { type Context, only, onTensors, onValues, type Operator, type Operators } from './operator.ts'
 import { generatorOf } from './random.ts'
 
@@ -94,13 +96,14 @@ const rmsNormalization: Operator = onTensors(2, ([x, scale], attributes, node) =
 })
 
 /** x/(bias + α/size · Σ x² over `size` neighbouring channels)^β (Krizhevsky et al. 2012, §3.3). */
-const localResponse: Operator = onTensors(1, ([x], attributes) => {
+const localResponse: Operator = onTensors(1, ([x], attributes, node) => {
   const size = attributes.int('size', 1)
   const channels = x!.shape[1]!
-  const before = Math.floor((size - 1) / 2)
+  // what lies beyond all channels adds nothing
+  const [before, after] = [Math.floor((size - 1) / 2), Math.ceil((size - 1) / 2)].map(n => Math.max(0, Math.min(n, channels - 1))) as [number, number]
   const margin = (n: number): Tensor => full(x!.shape.with(1, n), 0, x!.dtype, x!.backend)
-  const padded = concat([margin(before), square(x!), margin(size - 1 - before)], 1)
-  const around = Array.from({ length: size }, (_, i) => narrow(padded, 1, i, channels)).reduce((a, b) => add(a, b))
+  const padded = concat([margin(before), square(x!), margin(after)], 1)
+  const around = Array.from({ length: entries(node.operator, perPart * (before + 1 + after)) / perPart }, (_, i) => narrow(padded, 1, i, channels)).reduce((a, b) => add(a, b))
   return div(x!, pow(add(mul(around, attributes.float('alpha', 1e-4) / size), attributes.float('bias', 1)), attributes.float('beta', 0.75)))
 })
 

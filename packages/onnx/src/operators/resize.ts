@@ -5,6 +5,7 @@ import { fail, isFloat, normaliseAxis } from '@bp/core/extend'
 import { cast, clamp, logicalOr, reshape, select } from '@bp/ops'
 import { cubic, pick, resample, type Taps } from '@bp/ops/extend'
 import type { Attributes } from '../import/attributes.ts'
+import { entries } from '../import/budget.ts'
 import { unsupported } from '../import/errors.ts'
 import type { ModelNode } from '../import/load.ts'
 import { elementTypeOf, toNumbers, toTensor, type Value } from '../import/value.ts'
@@ -68,6 +69,7 @@ function taps({ mode, a, excludeOutside, antialias }: Weighting, { n, scale }: A
   const reach = mode === 'cubic' ? 2 : 1
   const shrink = antialias ? Math.min(scale, 1) : 1
   const most = Math.ceil(reach / shrink)
+  entries('Resize', 2 * most * Math.max(1, at.length))
   const around = Array.from({ length: 2 * most }, (_, i) => i + 1 - most)
   const kernel = (r: number): number => mode === 'cubic' ? cubic(r, a) : Math.max(0, 1 - Math.abs(r))
   const rows = at.map(x => {
@@ -80,7 +82,7 @@ function taps({ mode, a, excludeOutside, antialias }: Weighting, { n, scale }: A
 }
 
 function along(x: Tensor, a: Axis, weighting: Weighting): Tensor {
-  const at = Array.from({ length: a.m }, (_, i) => weighting.transform(i, a))
+  const at = Array.from({ length: entries('Resize', a.m) }, (_, i) => weighting.transform(i, a))
   // whole places are met in float32, as the scales are: 3/0.6 is 5
   if (weighting.mode === 'nearest') return pick(x, a.axis, at.map(Math.fround).map(place => Math.min(a.n - 1, Math.max(0, weighting.rounding(place)))))
   return resample(x, a.axis, taps(weighting, a, at))
@@ -88,7 +90,7 @@ function along(x: Tensor, a: Axis, weighting: Weighting): Tensor {
 
 /** The part of the result along one axis that lies outside the input, as bool laid along that axis. */
 function outside(x: Tensor, a: Axis, { transform }: Weighting): Tensor | null {
-  const flags = Array.from({ length: a.m }, (_, i) => transform(i, a)).map(place => place < 0 || place > a.n - 1)
+  const flags = Array.from({ length: entries('Resize', a.m) }, (_, i) => transform(i, a)).map(place => place < 0 || place > a.n - 1)
   return flags.includes(true) ? reshape(tensor(flags, { backend: x.backend }), x.shape.map((_, i) => i === a.axis ? a.m : 1)) : null
 }
 

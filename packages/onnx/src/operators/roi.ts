@@ -4,8 +4,10 @@ import { add, full, mul, type Tensor, tensor } from '@bp/core'
 import { describe, fail } from '@bp/core/extend'
 import { abs, cast, clamp, concat, div, floor, greaterEqual, iota, lessEqual, logicalAnd, matmul, maximum, minimum, narrow, relu, reshape, select, sub, take, transpose } from '@bp/ops'
 import type { Attributes } from '../import/attributes.ts'
+import { entries } from '../import/budget.ts'
 import type { ModelNode } from '../import/load.ts'
 import { toNumbers, toTensor, type Value } from '../import/value.ts'
+import { perPart } from './geometry.ts'
 import { only, onValues, type Operator, type Operators } from './operator.ts'
 
 /** One axis of all regions: where they start and end, in elements, how many bins they have and how many places are read in each. */
@@ -48,7 +50,7 @@ function placesOf({ size, bins, start, extent, counts }: Line, s: number): { rea
 function weightsOf(line: Line): Tensor {
   const { size, bins, start, counts, most } = line
   const none = full([start.shape[0]!, bins, size], 0, start.dtype, start.backend)
-  const total = Array.from({ length: most }, (_, s) => {
+  const total = Array.from({ length: entries('RoiAlign', perPart * most) / perPart }, (_, s) => {
     const { at, inside, counted } = placesOf(line, s)
     const near = relu(sub(1, abs(sub(reshape(at, [...at.shape, 1]), iota(size, start.dtype, start.backend)))))
     return select(reshape(logicalAnd(inside, counted), [...at.shape, 1]), near, 0)
@@ -64,7 +66,7 @@ function averaged(x: Tensor, image: Tensor, [down, across]: readonly [Line, Line
   const [rows, columns] = [weightsOf(down), transpose(weightsOf(across), [0, 2, 1])]
   const n = image.size
   const each = Math.max(1, Math.floor(lot * x.shape[0]! / x.size))
-  const lots = Array.from({ length: Math.ceil(n / each) }, (_, i) => {
+  const lots = Array.from({ length: entries('RoiAlign', perPart * Math.ceil(n / each)) / perPart }, (_, i) => {
     const part = (t: Tensor): Tensor => narrow(t, 0, i * each, Math.min(each, n - i * each))
     const apart = (t: Tensor): Tensor => reshape(part(t), [part(t).shape[0]!, 1, ...t.shape.slice(1)])
     return matmul(matmul(apart(rows), take(x, part(image))), apart(columns))
@@ -89,10 +91,11 @@ function largest(x: Tensor, image: Tensor, [down, across]: readonly [Line, Line]
   const plane = reshape(mul(cast(image, 'int32'), h * w), [count, 1, 1])
   const tall = (t: Tensor): Tensor => reshape(t, [count, t.shape[1]!, 1])
   const wide = (t: Tensor): Tensor => reshape(t, [count, 1, t.shape[1]!])
-  const ends = (line: Line): ReturnType<typeof around> => Array.from({ length: line.most }, (_, s) => around(line, s)).flat()
-  const columns = ends(across)
+  const ends = (line: Line): ReturnType<typeof around> => Array.from({ length: entries('RoiAlign', perPart * line.most) / perPart }, (_, s) => around(line, s)).flat()
+  const [rows, columns] = [ends(down), ends(across)]
+  entries('RoiAlign', perPart * rows.length * columns.length)
   let y = full([count, down.bins, across.bins, c], -Infinity, x.dtype, x.backend)
-  for (const row of ends(down)) {
+  for (const row of rows) {
     for (const column of columns) {
       const read = take(table, add(plane, add(mul(tall(row.at), w), wide(column.at))))
       const weighted = mul(read, reshape(mul(tall(row.weight), wide(column.weight)), [count, down.bins, across.bins, 1]))

@@ -3,6 +3,7 @@
 import { describe, fail, sizeOf } from '@bp/core/extend'
 import { affineGrid, cast, col2im, gridSample, type GridSampleOptions, pad, reshape } from '@bp/ops'
 import { unpool } from '@bp/ops/extend'
+import { entries } from '../import/budget.ts'
 import { toNumbers, toTensor } from '../import/value.ts'
 import { only, onTensors, onValues, type Operator, type Operators, perAxis } from './operator.ts'
 
@@ -25,6 +26,7 @@ const columns: Operator = onValues(3, ([x, image, block], attributes, node) => {
   const sizes = toNumbers(image!)
   const ones = sizes.map(() => 1)
   const pads = perAxis(node, 'pads', attributes.ints('pads') ?? [...ones, ...ones].map(() => 0), 2 * sizes.length, x!)
+  entries(node.operator, [...sizes, ...pads].reduce((sum, n) => sum + Math.abs(n), 0))
   return col2im(toTensor(x!), sizes, {
     kernel: perAxis(node, 'block_shape', toNumbers(block!), sizes.length, x!), dilation: perAxis(node, 'dilations', attributes.ints('dilations') ?? ones, sizes.length, x!),
     stride: perAxis(node, 'strides', attributes.ints('strides') ?? ones, sizes.length, x!), padding: sizes.map((_, i) => [pads[i]!, pads[i + sizes.length]!] as const),
@@ -49,5 +51,9 @@ const unpooled: Operator = onValues(2, ([values, indices, target], attributes, n
 /** Reading and writing by place, by name. */
 export const sampling: Operators = {
   GridSample: sampled, Col2Im: columns, MaxUnpool: unpooled,
-  AffineGrid: onValues(2, ([theta, size], attributes) => affineGrid(toTensor(theta!), toNumbers(size!), attributes.int('align_corners', 0) !== 0)),
+  AffineGrid: onValues(2, ([theta, size], attributes, node) => {
+    const sizes = toNumbers(size!)
+    entries(node.operator, sizeOf(sizes.slice(2)) * sizes.length)
+    return affineGrid(toTensor(theta!), sizes, attributes.int('align_corners', 0) !== 0)
+  }),
 }

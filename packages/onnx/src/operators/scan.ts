@@ -1,8 +1,9 @@
 // Scan: a body that runs once for each entry of sequences, and what it has in common with Loop.
 
-import { BpError, full, type Tensor } from '@bp/core'
-import { allocate, describe, fail, isFloat, normaliseAxis, sizeOf } from '@bp/core/extend'
+import { BpError, full, Tensor } from '@bp/core'
+import { allocate, bytesPerElement, describe, fail, isFloat, normaliseAxis, sizeOf } from '@bp/core/extend'
 import { cast, narrow, pad, reshape, stack } from '@bp/ops'
+import { take } from '../import/budget.ts'
 import { unsupported } from '../import/errors.ts'
 import type { ModelNode } from '../import/load.ts'
 import { carrierIn, Known, ofTypeOf, toNumbers, toTensor, type Value } from '../import/value.ts'
@@ -59,6 +60,20 @@ export function ofNoSteps(step: () => Results, node: ModelNode, axes: readonly n
   }
 }
 
+/** What a value takes beside its elements, in bytes. */
+const ownBytes = 512
+
+/** What a step gives to be collected, its bytes taken from what a run may collect. */
+export function collected(made: Results, operator: string): Results {
+  take('collected', operator, made.reduce((sum, value) => sum + (value ? ownBytes + bytesIn(value) : 0), 0))
+  return made
+}
+
+function bytesIn(value: Value): number {
+  const carrier = carrierIn(value)
+  return carrier instanceof Tensor || carrier instanceof Known ? sizeOf(carrier.shape) * bytesPerElement(carrier.dtype) : 0
+}
+
 /** A sequence to scan. */
 interface Track {
   readonly value: Value
@@ -71,9 +86,10 @@ function run(initial: Results, tracks: readonly Track[], length: number, context
   let states = initial
   const steps: Results[] = []
   for (let t = 0; t < length; t++) {
+    take('steps', 'Scan', 1)
     const made = context.run('body', [...states, ...tracks.map(({ value, axis, reverse }) => entry(value, axis, reverse ? length - 1 - t : t))])
     states = made.slice(0, initial.length)
-    steps.push(made.slice(initial.length))
+    steps.push(collected(made.slice(initial.length), 'Scan'))
   }
   return { states, steps }
 }

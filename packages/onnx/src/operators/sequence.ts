@@ -2,8 +2,10 @@
 
 import { fail, normaliseAxis } from '@bp/core/extend'
 import { concat, reshape, split, stack } from '@bp/ops'
+import { entries, take } from '../import/budget.ts'
 import type { ModelNode } from '../import/load.ts'
 import { int64s, Sequence, toNumbers, toTensor, type Value } from '../import/value.ts'
+import { perPart } from './geometry.ts'
 import { onValues, type Operator, type Operators } from './operator.ts'
 
 const itemsOf = (value: Value, node: ModelNode): readonly Value[] =>
@@ -22,14 +24,17 @@ const splitUp: Operator = onValues(1, ([x, sizes], attributes, node) => {
   const axis = normaliseAxis(node.operator, attributes.int('axis', 0), whole.rank)
   const total = whole.shape[axis]!
   const size = sizes && sizes.shape.length > 0 ? 0 : sizes ? toNumbers(sizes)[0]! : 1
-  const each = size === 0 ? toNumbers(sizes!) : Array.from({ length: Math.ceil(total / size) }, (_, i) => Math.min(size, total - i * size))
+  const each = size === 0 ? toNumbers(sizes!) : Array.from({ length: entries(node.operator, perPart * Math.ceil(total / size)) / perPart }, (_, i) => Math.min(size, total - i * size))
   const parts = split(whole, each, axis)
   return new Sequence(sizes || attributes.int('keepdims', 1) !== 0 ? parts : parts.map(part => reshape(part, part.shape.toSpliced(axis, 1))))
 })
 
 /** Runs its body on each entry of the first sequence, with those at its place in other sequences, and all tensors as they are. */
 const mapped: Operator = onValues(1, ([list, ...others], _attributes, node, context) => {
-  const rows = itemsOf(list!, node).map((item, i) => context.run('body', [item, ...others.map(other => other instanceof Sequence ? other.items[i] : other)]))
+  const rows = itemsOf(list!, node).map((item, i) => {
+    take('steps', node.operator, 1)
+    return context.run('body', [item, ...others.map(other => other instanceof Sequence ? other.items[i] : other)])
+  })
   return node.outputs.map((_, i) => new Sequence(rows.map(row => row[i]!)))
 })
 

@@ -3,6 +3,7 @@
 import { add, broadcastTo, full, mul, type Tensor } from '@bp/core'
 import { describe, fail, normaliseAxis, sizeOf } from '@bp/core/extend'
 import { cast, concat, flip, iota, narrow, pad, reshape, slice, split, take, tile, transpose, tril, triu, equal, less, select, sub } from '@bp/ops'
+import { entries } from '../import/budget.ts'
 import type { ModelNode } from '../import/load.ts'
 import { Carried, int64s, Known, StringTensor, toNumbers, toTensor, elementTypeOf, knownLimit } from '../import/value.ts'
 import { typeOfCode } from '../proto/tensor.ts'
@@ -49,7 +50,7 @@ const constantOfShape: Operator = onValues(1, ([shape], attributes, node) => {
   const bad = sizes.find(n => !Number.isSafeInteger(n) || n < 0)
   if (bad !== undefined) fail('value', node.operator, `a size is ${bad}`)
   const count = sizeOf(sizes)
-  if (given instanceof StringTensor) return new StringTensor(sizes, new Array<string>(count).fill(given.data[0]!))
+  if (given instanceof StringTensor) return new StringTensor(sizes, new Array<string>(entries(node.operator, count)).fill(given.data[0]!))
   const { dtype, data, type } = given ?? { dtype: 'float32' as const, data: new Float32Array(1) }
   if (type) return new Carried(type, full(sizes, Number(data[0]), dtype))
   if (dtype === 'int64' && count <= knownLimit) return new Known(dtype, sizes, new BigInt64Array(count).fill(data[0] as bigint))
@@ -69,6 +70,7 @@ const triangle: Operator = onValues(1, ([x, k], attributes) => {
   const diagonal = k ? toNumbers(k)[0]! : 0
   const keep = attributes.int('upper', 1) !== 0 ? triu : tril
   const tensor = toTensor(x!)
+  if (tensor.size === 0) return tensor
   return tensor.dtype === 'bool' ? cast(keep(cast(tensor, 'uint8'), diagonal), 'bool') : keep(tensor, diagonal)
 })
 

@@ -3,6 +3,7 @@
 import { add, full, mul, type Tensor, tensor } from '@bp/core'
 import { cast, concat, flip, iota, narrow, reshape, stack, take, transpose } from '@bp/ops'
 import { describe, fail, normaliseAxis } from '@bp/core/extend'
+import { entries } from '../import/budget.ts'
 import type { ModelNode } from '../import/load.ts'
 import { toNumbers, toTensor } from '../import/value.ts'
 import { type Complex, conjugate, extended, fourier, parts } from './fourier.ts'
@@ -83,7 +84,7 @@ const window = (...a: readonly number[]): Operator => onValues(1, ([size], attri
   if (!(Number.isSafeInteger(count) && count >= 0)) fail('value', node.operator, `the size must be a whole number ≥ 0, got ${count}`)
   const n = attributes.int('periodic', 1) !== 0 ? count : count - 1
   const weight = (i: number): number => n === 0 ? 1 : a.reduce((sum, factor, k) => sum + (-1) ** k * factor * Math.cos(2 * Math.PI * k * i / n), 0)
-  return inTypeOf(tensor(Array.from({ length: count }, (_, i) => weight(i)), { shape: [count], dtype: 'float64' }), 'output_datatype', 'float32', attributes, node)
+  return inTypeOf(tensor(Array.from({ length: entries(node.operator, count) }, (_, i) => weight(i)), { shape: [count], dtype: 'float64' }), 'output_datatype', 'float32', attributes, node)
 })
 
 /** Triangles over the bins of a spectrum whose corners are even on the mel scale, 2595·log₁₀(1 + f/700) (O'Shaughnessy 1987). */
@@ -92,6 +93,7 @@ const melWeights: Operator = onValues(5, (inputs, attributes, node) => {
   const bins = Math.floor(length / 2) + 1
   if (!(bands >= 1 && length >= 1 && rate > 0)) fail('value', node.operator, `needs at least one band, a length and a sample rate, got ${bands}, ${length} and ${rate}`)
   const [from, to] = [low, high].map(f => 2595 * Math.log10(1 + f / 700)) as [number, number]
+  entries(node.operator, (bins + 1) * (bands + 2))
   const corners = Array.from({ length: bands + 2 }, (_, i) => {
     const hertz = 700 * (10 ** ((from + i * (to - from) / (bands + 2)) / 2595) - 1)
     return Math.floor((length + 1) * hertz / rate)

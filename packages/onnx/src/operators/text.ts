@@ -1,6 +1,7 @@
 // Operators that compute with strings: StringConcat, StringSplit, StringNormalizer, RegexFullMatch.
 
 import { broadcastShapes, fail, sizeOf, stridesOf } from '@bp/core/extend'
+import { entries } from '../import/budget.ts'
 import type { ModelNode } from '../import/load.ts'
 import { int64s, Known, StringTensor, type Value } from '../import/value.ts'
 import { only, onValues, type Operators } from './operator.ts'
@@ -13,7 +14,7 @@ const texts = (value: Value, node: ModelNode): StringTensor =>
 function spread({ shape, data }: StringTensor, full: readonly number[]): string[] {
   const [own, all] = [stridesOf(shape), stridesOf(full)]
   const lead = full.length - shape.length
-  return Array.from({ length: sizeOf(full) }, (_, flat) => data[own.reduce((place, stride, i) => place + (shape[i] === 1 ? 0 : Math.floor(flat / all[i + lead]!) % full[i + lead]! * stride), 0)]!)
+  return Array.from({ length: entries('StringConcat', sizeOf(full)) }, (_, flat) => data[own.reduce((place, stride, i) => place + (shape[i] === 1 ? 0 : Math.floor(flat / all[i + lead]!) % full[i + lead]! * stride), 0)]!)
 }
 
 function join(a: StringTensor, b: StringTensor, node: ModelNode): StringTensor {

@@ -2,8 +2,11 @@
 
 import { fail, isFloat, sizeOf } from '@bp/core/extend'
 import { Attributes } from '../import/attributes.ts'
+import { StringTensor } from '../import/value.ts'
 import type { GraphProto, NodeProto, TensorProto } from '../proto/proto.ts'
-import { type ExternalData, type Literal, readTensor, writeTensor } from '../proto/tensor.ts'
+import type { ElementType } from '../proto/elementType.ts'
+import { type ExternalData, type Literal, readStored, writeTensor } from '../proto/tensor.ts'
+import type { Inferred } from './inferred.ts'
 
 const op = 'optimiseOnnx'
 
@@ -35,6 +38,7 @@ export class Draft {
   readonly outputs: ReadonlySet<string>
   /** How many axes a value has, as far as the file or an inference says. */
   readonly ranks: ReadonlyMap<string, number>
+  private readonly known: Inferred
   private readonly graph: GraphProto
   private readonly overridable: ReadonlySet<string>
   private readonly external: ExternalData | undefined
@@ -43,10 +47,11 @@ export class Draft {
   private readers: Map<string, NodeProto[]> | null = null
   private names = 0
 
-  constructor(graph: GraphProto, opset: number, ranks: ReadonlyMap<string, number>, external?: ExternalData) {
+  constructor(graph: GraphProto, opset: number, ranks: ReadonlyMap<string, number>, known: Inferred, external?: ExternalData) {
     this.graph = graph
     this.opset = opset
-    this.ranks = ranks
+    this.ranks = new Map([...ranks, ...[...known.values].flatMap(([name, { shape }]) => shape ? [[name, shape.length] as const] : [])])
+    this.known = known
     this.external = external
     this.overridable = new Set((graph.input ?? []).map(({ name }) => name ?? ''))
     this.outputs = new Set((graph.output ?? []).map(({ name }) => name ?? ''))
@@ -92,11 +97,12 @@ export class Draft {
     return literal && isFloat(literal.dtype) && literal.dtype !== 'float16' ? literal : null
   }
 
-  /** A constant of whatever type the framework has. */
+  /** A constant of numbers; `null` for any other value, or one that a caller may override. */
   literal(name: string | null | undefined): Literal | null {
     const t = this.constants.get(name ?? '')
     if (!t || this.overridable.has(name!)) return null
-    const known = this.literals.get(t) ?? readTensor(op, t, `the constant ${JSON.stringify(name)}`, this.external)
+    const known = this.literals.get(t) ?? readStored(op, t, `the constant ${JSON.stringify(name)}`, this.external)
+    if (known instanceof StringTensor) return null
     this.literals.set(t, known)
     return known
   }
@@ -105,6 +111,17 @@ export class Draft {
   number(name: string | null | undefined): number | null {
     const literal = this.literal(name)
     return literal && sizeOf(literal.shape) === 1 ? Number(literal.data[0]) : null
+  }
+
+  /** The element type of a value, where it can be told. */
+  type(name: string | null | undefined): ElementType | null {
+    return this.known.values.get(name ?? '')?.type ?? null
+  }
+
+  /** The sizes of a value, where they are the same for all inputs that the model takes. */
+  sizes(name: string | null | undefined): readonly number[] | null {
+    const shape = this.known.fixed ? this.known.values.get(name ?? '')?.shape : null
+    return shape?.every(size => typeof size === 'number') ? shape : null
   }
 
   /** Whether a value is known and no caller may override it. */

@@ -1,13 +1,13 @@
 // Computes what a model would compute from constants alone, once and for all.
 
-import type { Tensor } from '@bp/core'
-import { bytesPerElement, isFloat, sizeOf } from '@bp/core/extend'
-import { noGrad } from '@bp/core'
+import { isFloat } from '@bp/core/extend'
 import { UnsupportedError } from '../import/errors.ts'
 import { importOnnx, type ImportOptions } from '../import/import.ts'
+import { StringTensor } from '../import/value.ts'
 import { encodeModel, type ModelProto, type NodeProto } from '../proto/proto.ts'
-import { writeTensor } from '../proto/tensor.ts'
+import { type Stored, writeTensor } from '../proto/tensor.ts'
 import { type Draft, graphsOf } from './draft.ts'
+import { evaluated } from './evaluate.ts'
 import { type Pass, random } from './simplify.ts'
 
 /** Results may be larger than what they are computed from by this much, in bytes. */
@@ -27,18 +27,19 @@ export const folding = (model: ModelProto, options: ImportOptions, trainable: bo
   const wanted = [...known].filter(name => name !== '' && (draft.outputs.has(name) || draft.readersOf(name).some(reader => !nodes.includes(reader))))
   if (wanted.length === 0) return 0
   const values = evaluate(model, options, nodes, draft, wanted)
-  if (!values) return 0
   const folded = new Set<NodeProto>()
   for (const [name, value] of values) {
     const node = draft.maker(name)!
-    if (draft.outputs.has(name) || sizeOf(value.shape) * bytesPerElement(value.dtype) > sourcesOf(draft, node) + growth) continue
-    draft.constants.set(name, writeTensor(name, { dtype: value.dtype, shape: value.shape, data: value.dataSync() }))
+    if (draft.outputs.has(name) || bytesOf(value) > sourcesOf(draft, node) + growth) continue
+    draft.constants.set(name, writeTensor(name, value))
     folded.add(node)
   }
   draft.nodes = draft.nodes.filter(node => !folded.has(node) || node.output!.some(name => name !== '' && !draft.constants.has(name)))
   draft.changed()
   return folded.size
 }
+
+const bytesOf = (value: Stored): number => value instanceof StringTensor ? value.data.reduce((sum, text) => sum + 2 * text.length, 0) : value.data.byteLength
 
 /** A float tensor with axes: what an import takes for a parameter. */
 function isParameter(draft: Draft, name: string): boolean {
@@ -58,15 +59,14 @@ function sourcesOf(draft: Draft, node: NodeProto, seen = new Set<string>()): num
   }, 0)
 }
 
-/** Runs nodes on the constants of a graph; `null` where one of them is not supported, which is then left in the graph. */
-function evaluate(model: ModelProto, options: ImportOptions, nodes: readonly NodeProto[], draft: Draft, wanted: readonly string[]): Map<string, Tensor> | null {
+/** Runs nodes on the constants of a graph; what is not supported, fails or is too large is missing, and stays in the graph. */
+function evaluate(model: ModelProto, options: ImportOptions, nodes: readonly NodeProto[], draft: Draft, wanted: readonly string[]): Map<string, Stored> {
   const read = new Set(nodes.flatMap(({ input }) => input ?? []))
   const graph = { name: 'constants', node: [...nodes], initializer: [...draft.constants.values()].filter(({ name }) => read.has(name ?? '')), input: [], output: [] }
   try {
-    const results = noGrad(() => importOnnx(encodeModel({ ...model, graph }), { ...options, outputs: wanted }).run({}))
-    return new Map(Object.entries(results))
+    return evaluated(importOnnx(encodeModel({ ...model, graph }), { ...options, outputs: wanted, checkShapes: false }), wanted)
   } catch (error) {
-    if (error instanceof UnsupportedError) return null
+    if (error instanceof UnsupportedError) return new Map()
     throw error
   }
 }

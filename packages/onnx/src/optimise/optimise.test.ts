@@ -8,6 +8,7 @@ import * as runtime from 'onnxruntime-node'
 import { describe, expect, test } from 'vitest'
 import { importOnnx, optimiseOnnx, type OptimiseOptions } from '../index.ts'
 import { graphOf, initialiser, modelBytes, node, nodeWith, value, whole } from '../../test/model.ts'
+import { encodedAttribute, encodedEntry, encodedFunction, encodedGraph, encodedNode, field, functionOf, join, reference, encoded } from '../../test/wire.ts'
 
 use(cpu())
 
@@ -46,6 +47,9 @@ const cases: Record<string, Case> = {
   'a constant that does not go by channel stays': { input: [1, 3, 4, 4], nodes: [node('Conv', ['x', 'w'], ['a']), node('Add', ['a', 'c'], ['y'])], initialisers: [weights('w', 4, 3, 1, 1), weights('c', 4)], left: ['Conv', 'Add'] },
   'a result with two readers stays': { input: [1, 3, 4, 4], nodes: [node('Conv', ['x', 'w'], ['a']), bn('a', 'c'), node('Add', ['a', 'c'], ['y'])], initialisers: [weights('w', 4, 3, 1, 1), ...statistics(4)], left: ['Conv', 'BatchNormalization', 'Add'] },
   'a bias into a product': { input: [2, 3], nodes: [node('MatMul', ['x', 'w'], ['a']), node('Add', ['a', 'b'], ['y'])], initialisers: [weights('w', 3, 4), weights('b', 4)], left: ['Gemm'] },
+  'a bias into a product whose axes are inferred': { input: [2, 3], nodes: [node('Exp', ['x'], ['e']), node('MatMul', ['e', 'w'], ['a']), node('Add', ['a', 'b'], ['y'])], initialisers: [weights('w', 3, 4), weights('b', 4)], left: ['Exp', 'Gemm'] },
+  'shapes that are fixed': { input: [2, 3, 4], nodes: [node('Exp', ['x'], ['e']), node('Shape', ['e'], ['s']), node('Slice', ['s', 'one', 'two'], ['t']), nodeWith('Concat', ['rest', 't'], ['u'], { axis: 0 }), node('Reshape', ['e', 'u'], ['y'])], initialisers: [whole('one', [1]), whole('two', [2]), whole('rest', [-1])], left: ['Exp', 'Reshape'] },
+  'a cast to the type that is there': { input: [2, 3], nodes: [node('Exp', ['x'], ['e']), nodeWith('Cast', ['e'], ['f'], { to: 1 }), node('Neg', ['f'], ['y'])], left: ['Exp', 'Neg'] },
   'a product of stacks stays': { input: [2, 2, 3], nodes: [node('MatMul', ['x', 'w'], ['a']), node('Add', ['a', 'b'], ['y'])], initialisers: [weights('w', 3, 4), weights('b', 4)], left: ['MatMul', 'Add'] },
   'zeros around an image into a convolution': { input: [1, 2, 4, 4], nodes: [node('Pad', ['x', 'p'], ['a']), nodeWith('Conv', ['a', 'w'], ['y'], { pads: [0, 1, 0, 1] })], initialisers: [whole('p', [0, 0, 1, 0, 0, 0, 2, 1]), weights('w', 2, 2, 3, 3)], left: ['Conv'] },
   'layer normalisation': {
@@ -106,4 +110,37 @@ test('an initialiser that callers may override, and results that the model gives
 
 test('bytes that are no model', () => {
   expect(() => optimiseOnnx(new Uint8Array())).toThrowErrorMatchingInlineSnapshot('[BpError: optimiseOnnx: the file holds no graph. Is it an ONNX model?]')
+})
+
+const type = (elemType: number): onnx.ITypeProto => ({ tensorType: { elemType } })
+
+test('constants that come to gigabytes, that fail and that are lists stay to be computed; others keep their element type', () => {
+  const graph = graphOf([
+    node('ConstantOfShape', ['huge'], ['a']), node('ReduceMax', ['a'], ['b']), node('Reshape', ['c', 'five'], ['d']), node('SequenceConstruct', ['c', 'c'], ['list']), nodeWith('ConcatFromSequence', ['list'], ['joined'], { axis: 0 }),
+    node('Mul', ['half', 'half'], ['quarter']), nodeWith('Cast', ['quarter'], ['wide'], { to: 1 }), node('Sum', ['x', 'b', 'd', 'joined', 'wide'], ['y']), node('Identity', ['names'], ['texts']),
+  ], [value('x', [4])], [value('y', [4]), { name: 'texts', type: type(8) }, { name: 'quarter', type: type(16) }], [
+    whole('huge', [100_000, 100_000]), whole('five', [5]), initialiser('c', [2], [1, 2]), { name: 'half', dims: [], dataType: 16, rawData: Uint8Array.of(0, 63) }, { name: 'names', dims: [1], dataType: 8, stringData: [Uint8Array.of(97)] },
+  ])
+  const { bytes } = optimiseOnnx(modelBytes(graph))
+  expect(operatorsOf(bytes)).toEqual(['ConstantOfShape', 'ReduceMax', 'Reshape', 'Mul', 'Sum', 'Identity'])
+  expect(optimiseOnnx(bytes).bytes).toEqual(bytes)
+})
+
+test('what newer formats hold stays in the file: defaults and overloads of functions, metadata of graphs', () => {
+  const scaled = encodedFunction(functionOf('Scaled', ['X'], ['Y'], [{ ...node('Constant', [], ['a']), attribute: [reference('value_float', 'alpha')] }, node('Mul', ['X', 'a'], ['Y'])]))
+  const other = encodedFunction(functionOf('Scaled', ['X'], ['Y'], [node('Neg', ['X'], ['Y'])]))
+  const graph = graphOf([{ ...node('Scaled', ['x'], ['a']), domain: 'acme' }, node('Identity', ['a'], ['b'])], [value('x', [2])], [value('y', [2])])
+  const call = join(encodedNode({ ...node('Scaled', ['b'], ['y']), domain: 'acme' }), field(8, 'turned'))
+  const bytes = join(encoded({ irVersion: 10, opsetImport: [{ domain: '', version: 17 }, { domain: 'acme', version: 1 }] }),
+    field(7, join(encodedGraph(graph), field(1, call), field(16, encodedEntry('key', 'kept')))),
+    field(25, join(scaled, field(11, encodedAttribute({ name: 'alpha', type: proto.onnx.AttributeProto.AttributeType.FLOAT, f: 3 })))), field(25, join(other, field(13, 'turned'))))
+  const { bytes: made } = optimiseOnnx(bytes)
+  expect(operatorsOf(made)).toEqual(['Scaled', 'Scaled'])
+  expect(String(importOnnx(made).forward(tensor([1, 2])))).toBe('tensor([-3, -6], float32)')
+  expect(new TextDecoder().decode(made)).toContain('kept')
+})
+
+test('a shape that follows the input stays to be computed', () => {
+  const bytes = modelBytes(graphOf([node('Exp', ['x'], ['e']), node('Shape', ['e'], ['s']), node('Reshape', ['x', 's'], ['y'])], [value('x', ['n', 3])], [value('y', ['n', 3])]))
+  expect(operatorsOf(optimiseOnnx(bytes).bytes)).toEqual(['Exp', 'Shape', 'Reshape'])
 })

@@ -1,7 +1,9 @@
 // Rewrites that need no arithmetic: nodes that do nothing, nodes that repeat another, nodes that nothing needs.
 
 import type { NodeProto } from '../proto/proto.ts'
-import { type Draft, graphsOf, readsOf } from './draft.ts'
+import { elementType } from '../proto/elementType.ts'
+import { writeTensor } from '../proto/tensor.ts'
+import { type Draft, graphsOf, is, readsOf } from './draft.ts'
 
 /** One rewriting of a graph; tells how many places it has changed. */
 export type Pass = (draft: Draft) => number
@@ -29,6 +31,7 @@ function passedOn(node: NodeProto, draft: Draft): string | null {
   const a = draft.attributes(node)
   switch (node.opType) {
     case 'Identity': return x
+    case 'Cast': return draft.type(x) !== null && draft.type(x) === elementType(a.int('to', 0)) ? x : null
     case 'Dropout': return isOff(node, draft) && !node.output?.[1] ? x : null
     case 'Transpose': return a.ints('perm')?.every((axis, i) => axis === i) ? x : null
     case 'Concat': case 'Sum': case 'Max': case 'Min': case 'Mean': return node.input!.length === 1 ? x : null
@@ -55,6 +58,19 @@ export const pointless: Pass = draft => {
   for (const node of [...draft.nodes]) {
     const x = passedOn(node, draft)
     if (x === null || !draft.redirect(node.output![0]!, x)) continue
+    draft.replace([node], [])
+    count++
+  }
+  return count
+}
+
+/** Shapes that are the same for all inputs as constants. */
+export const shapes: Pass = draft => {
+  let count = 0
+  for (const node of [...draft.nodes]) {
+    const sizes = is(node, 'Shape') && (node.attribute ?? []).length === 0 && !draft.outputs.has(node.output![0]!) ? draft.sizes(node.input![0]) : null
+    if (!sizes) continue
+    draft.constants.set(node.output![0]!, writeTensor(node.output![0]!, { dtype: 'int64', shape: [sizes.length], data: BigInt64Array.from(sizes, BigInt) }))
     draft.replace([node], [])
     count++
   }

@@ -3,6 +3,7 @@
 import { fail } from '@bp/core/extend'
 import proto, { type onnx } from 'onnx-proto'
 import { readExtras } from './extra.ts'
+import { type Encoders, encodeWhole, hasExtras } from './whole.ts'
 import { checkWire } from './wire.ts'
 
 export type ModelProto = onnx.IModelProto
@@ -59,7 +60,16 @@ function decode(op: string, bytes: Uint8Array, message: 'Model' | 'Tensor', mess
 }
 
 /** Encodes a model. The same message gives the same bytes, for fields are written in one order. */
-export const encodeModel = (model: ModelProto): Uint8Array => Uint8Array.from(proto.onnx.ModelProto.encode(model).finish())
+export const encodeModel = (model: ModelProto): Uint8Array => hasExtras(model) ? encodeWhole(model, encoders) : encoders.model(model)
+
+const encoders: Encoders = {
+  model: message => Uint8Array.from(proto.onnx.ModelProto.encode(message).finish()),
+  graph: message => proto.onnx.GraphProto.encode(message).finish(),
+  function: message => proto.onnx.FunctionProto.encode(message).finish(),
+  node: message => proto.onnx.NodeProto.encode(message).finish(),
+  attribute: message => proto.onnx.AttributeProto.encode(message).finish(),
+  entry: message => proto.onnx.StringStringEntryProto.encode(message).finish(),
+}
 
 /** Encodes a tensor. */
 export const encodeTensor = (value: TensorProto): Uint8Array => Uint8Array.from(proto.onnx.TensorProto.encode(value).finish())

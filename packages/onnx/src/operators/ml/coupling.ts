@@ -3,6 +3,7 @@
 import { add, full, mul, type Tensor } from '@bp/core'
 import { allocate, Aval, bind, defineOp } from '@bp/core/extend'
 import { cast, concat, detach, narrow, neg, reshape, solve, square, stack, sub } from '@bp/ops'
+import { entries } from '../../import/budget.ts'
 
 /** One example's Q[t][j] = −r[j][t]·r[t][j] and Q[t][t] = Σᵢ r[i][t]² (Wu, Lin & Weng 2004, eq. 41). */
 const quadratic = (r: readonly (readonly number[])[]): number[][] => r.map((row, t) => row.map((value, j) => t === j ? r.reduce((sum, other, i) => i === t ? sum : sum + other[t]! ** 2, 0) : -r[j]![t]! * value))
@@ -30,7 +31,7 @@ function descend(q: readonly (readonly number[])[]): number[] {
 }
 
 /** The places of pairs (i, j), i < j, in the order in which they stand. */
-const pairsOf = (k: number): (readonly [number, number])[] => Array.from({ length: k }, (_, i) => Array.from({ length: k - i - 1 }, (__, j) => [i, i + 1 + j] as const)).flat()
+const pairsOf = (k: number): (readonly [number, number])[] => Array.from({ length: entries('SVMClassifier', k * k) / k }, (_, i) => Array.from({ length: k - i - 1 }, (__, j) => [i, i + 1 + j] as const)).flat()
 
 /** y[n, k] from x[n, pairs]; its derivative is that of the minimum itself, which {@link coupled} adds. */
 const coupleRow = /* @__PURE__ */ defineOp({

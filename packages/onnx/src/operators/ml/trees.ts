@@ -4,6 +4,7 @@ import { type Tensor, tensor } from '@bp/core'
 import { fail } from '@bp/core/extend'
 import { add, amax, amin, any, argMax, broadcastTo, cast, concat, equal, greater, greaterEqual, less, lessEqual, logicalAnd, logicalOr, mean, narrow, notEqual, reshape, select, sub, sum, take, takeAlong } from '@bp/ops'
 import type { Attributes } from '../../import/attributes.ts'
+import { entries } from '../../import/budget.ts'
 import type { ModelNode } from '../../import/load.ts'
 import { only, onTensors, type Operator, type Operators } from '../operator.ts'
 import { bothScores, constant, given, labelled, labelsOf, rows, transformed, transformNames, transformOf } from './scores.ts'
@@ -154,9 +155,12 @@ function leavesOf(x: Tensor, forest: Forest): Tensor {
 }
 
 /** What the leaves give to each of `count` targets, over all trees: [n, count]. A target that no leaf gives anything has 0. */
-function aggregated(x: Tensor, forest: Forest, count: number, how: string): Tensor {
+function aggregated(x: Tensor, forest: Forest, count: number, how: string, node: ModelNode): Tensor {
   const nothing = how === 'MIN' ? Infinity : how === 'MAX' ? -Infinity : 0
   const extreme = how === 'MIN' ? Math.min : Math.max
+  entries(node.operator, count * forest.leaves.length)
+  const beyond = forest.leaves.flat().find(([target]) => !(target >= 0 && target < count))
+  if (beyond) fail('data', node.operator, `a leaf gives to target ${beyond[0]} of ${count}. The file is damaged`)
   const weights = forest.leaves.flatMap(leaf => {
     const row = new Array<number>(count).fill(nothing)
     for (const [target, weight] of leaf) row[target] = nothing === 0 ? row[target]! + weight : extreme(row[target]!, weight)
@@ -177,7 +181,7 @@ const regressor: Operator = onTensors(1, ([x], attributes, node) => {
   const how = attributes.string('aggregate_function', 'SUM')
   only(node, 'aggregate_function', how, 'SUM', 'AVERAGE', 'MIN', 'MAX')
   const forest = forestOf(node, () => readNamed(attributes, node, 'target_weights'))
-  const y = based(aggregated(values, forest, attributes.int('n_targets', 1), how), precise(attributes, 'base_values'))
+  const y = based(aggregated(values, forest, attributes.int('n_targets', 1), how, node), precise(attributes, 'base_values'))
   return cast(transformed(y, transformOf(attributes, node)), 'float32')
 })
 
@@ -193,7 +197,7 @@ const classifier: Operator = onTensors(1, ([x], attributes, node) => {
   const given = forest.leaves.flat()
   const base = precise(attributes, 'base_values')
   const targets = new Set(given.map(([target]) => target))
-  const scores = aggregated(values, forest, Math.max(1, labels.length), 'SUM')
+  const scores = aggregated(values, forest, Math.max(1, labels.length), 'SUM', node)
   const out = (index: Tensor, y: Tensor): ReturnType<Operator> => [labelled(index, labels), cast(y, 'float32')]
   if (labels.length !== 2 || targets.size !== 1) {
     const all = based(scores, base)
@@ -216,7 +220,7 @@ const ensemble: Operator = onTensors(1, ([x], attributes, node) => {
   const name = attributes.int('post_transform', 0)
   only(node, 'post_transform', name, 0, 1, 2, 3, 4)
   const forest = forestOf(node, () => readPlaced(attributes, node))
-  const y = aggregated(rows(x!), forest, attributes.int('n_targets', 1), aggregations[how]!)
+  const y = aggregated(rows(x!), forest, attributes.int('n_targets', 1), aggregations[how]!, node)
   return cast(transformed(y, transformNames[name]!), x!.dtype)
 })
 
