@@ -1,7 +1,8 @@
 // What a function does beside computing with tensors, so that it happens again each time its compiled form runs.
 
 import type { DType } from './dtype.ts'
-import { assignments, current, type Interpreter, runIn, type Setting, type Trial } from './interpreter.ts'
+import { assignments, casting, current, type Interpreter, runIn, type Setting, type Trial } from './interpreter.ts'
+import { observer } from './node.ts'
 import type { Tensor } from './tensor.ts'
 
 /**
@@ -95,4 +96,16 @@ export function outside<R>(make: () => R): R {
 function tracing(): Interpreter | null {
   for (let level: Interpreter | null = current; level !== null; level = level.outer) if (level.live) return level
   return null
+}
+
+/**
+ * Whether ops on these tensors just run: nothing traces, batches, casts or differentiates them, and nothing records them for later. Then a
+ * program may take their place.
+ */
+export function runsPlainly(xs: Iterable<Tensor>): boolean {
+  if (current.outer !== null || casting !== null) return false
+  if (!current.recording) return true
+  if (observer !== null) return false
+  for (const x of xs) if (x.node !== null) return false
+  return true
 }

@@ -26,6 +26,8 @@ export interface CompileOptions {
   readonly maxBytes?: number
   /** For how many shapes of arguments and settings of modules programs are kept; the one used longest ago goes first. 16 unless given. */
   readonly cacheSize?: number
+  /** The most ops that a program may be made of: what comes to more, a loop that is written out step by step, throws instead of taking long. No bound unless given. */
+  readonly maxOps?: number
 }
 
 /** A compiled function: what it was made of, and what became of it. */
@@ -75,7 +77,7 @@ interface Entry {
  * f(tensor([1, 2]), tensor([3, 4])) // => tensor([4, 8], float32)
  * ```
  */
-export function compile<A extends readonly Tree[] = readonly Tensor[], R extends Tree = Tensor>(fn: (...args: A) => R, { maxBytes, cacheSize = 16 }: CompileOptions = {}): Compiled<A, R> {
+export function compile<A extends readonly Tree[] = readonly Tensor[], R extends Tree = Tensor>(fn: (...args: A) => R, { maxBytes, cacheSize = 16, maxOps = Infinity }: CompileOptions = {}): Compiled<A, R> {
   // for each form of the arguments the programs of its settings; in both, what was used last comes last
   const cache = new Map<string, readonly Entry[]>()
   const size = (): number => [...cache.values()].reduce((n, entries) => n + entries.length, 0)
@@ -84,7 +86,7 @@ export function compile<A extends readonly Tree[] = readonly Tensor[], R extends
     const key = keyFor(args, inputs)
     const known = cache.get(key) ?? []
     const found = known.find(holds)
-    const entry = found ?? build(fn, args, inputs, maxBytes)
+    const entry = found ?? build(fn, args, inputs, maxBytes, maxOps)
     cache.delete(key)
     cache.set(key, known.at(-1) === entry ? known : [...known.filter(other => other !== entry), entry])
     if (!found && size() > cacheSize) {
@@ -138,13 +140,14 @@ function keyFor(args: readonly Tree[], inputs: readonly Tensor[]): string {
   return `${args.every(arg => arg instanceof Tensor) ? '' : args.map(form).join()} ${inputs.map(describe).join()} ${defaultBackend().name}${casting === null ? '' : ' cast'}`
 }
 
-function build<A extends readonly Tree[]>(fn: (...args: A) => Tree, args: A, inputs: readonly Tensor[], maxBytes: number | undefined): Entry {
+function build<A extends readonly Tree[]>(fn: (...args: A) => Tree, args: A, inputs: readonly Tensor[], maxBytes: number | undefined, maxOps: number): Entry {
   const backend = inputs[0]?.backend ?? defaultBackend()
   let result: Tree = []
   const written = trace((...xs) => {
     result = fn(...unflatten(args as unknown as Tree, xs) as unknown as A)
     return result
   }, inputs, { inlines: inlinesOn(backend) })
+  if (written.nodes.length > maxOps) fail('value', 'compile', `the function comes to ${written.nodes.length} ops, more than maxOps, ${maxOps}. Raise maxOps, or run it as it is`)
   // a budget is met by choosing anew what is computed again, whatever was checkpointed
   const traced = maxBytes === undefined ? written : { ...written, nodes: written.nodes.map(({ fence: _, ...node }) => node) }
   verifier?.(traced, 'traced')

@@ -41,6 +41,11 @@ export interface ImportOptions {
   readonly limits?: ImportLimits
   /** Whether to refuse a model whose shapes contradict each other where the file leaves no size of its inputs open; true unless given. */
   readonly checkShapes?: boolean
+  /**
+   * Whether plain calls may compile themselves: from the second on the same shapes on, in evaluation mode and where nothing is recorded for a
+   * gradient. True unless given; models with operators of a user's own run op by op in any case.
+   */
+  readonly compile?: boolean
 }
 
 /**
@@ -66,7 +71,7 @@ export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Onnx
   const loaded = loadGraph(bytes, options.externalData, limits)
   const table = tableOf(options)
   const graph = options.untie ? untied(loaded, options.untie) : loaded
-  const model = moduleOf(options.inputs || options.outputs ? cutAt(graph, options, table, limits) : graph, table, limits)
+  const model = moduleOf(options.inputs || options.outputs ? cutAt(graph, options, table, limits) : graph, table, limits, (options.compile ?? true) && Object.keys(options.operators ?? {}).length === 0)
   if (options.checkShapes ?? true) checkShapes(model)
   return model
 }
@@ -83,7 +88,7 @@ export function draft(bytes: Uint8Array, options: Pick<ImportOptions, 'externalD
 
 const tableOf = ({ operators = {} }: ImportOptions): Operators => ({ ...builtIn, ...Object.fromEntries(Object.entries(operators).map(([name, f]) => [name.replace(/^ai\.onnx:/, ''), custom(f)])) })
 
-function moduleOf(graph: LoadedGraph, table: Operators, limits: Required<ImportLimits>): OnnxModule {
+function moduleOf(graph: LoadedGraph, table: Operators, limits: Required<ImportLimits>, compiles = false): OnnxModule {
   const callees = calleesOf(graph.functions, table)
   const functions = reachable(graph.nodes, callees, limits.nodes)
   checkSupported([graph.nodes, ...functions.map(({ nodes }) => nodes)].flatMap(everyNode).filter(node => node.operator !== 'Constant' && !callees(node)), table)
@@ -91,7 +96,7 @@ function moduleOf(graph: LoadedGraph, table: Operators, limits: Required<ImportL
   const narrow = new Map<string, NarrowType>()
   const { producer, metadata, inputs, outputs, declared } = graph
   const { steps, constants } = prepare(graph, outputs.map(({ name }) => name), { table, producer, clashing: clashesOf(graph), variables, narrow, callees, functions: new Map(), tensors: graph.tensors })
-  return new OnnxModule({ producer: { name: producer, version: graph.producerVersion }, metadata, inputs, outputs, steps, variables, narrow, constants, declared, work: limits })
+  return new OnnxModule({ producer: { name: producer, version: graph.producerVersion }, metadata, inputs, outputs, steps, variables, narrow, constants, declared, work: limits, compiles })
 }
 
 /** The graph from some values to others, of which the file may say nothing: then what they are is inferred. */

@@ -1,11 +1,12 @@
 // The imported model: a module whose forward pass runs the file's nodes in order.
 
 import { type DType, Tensor, type TypedArray, tensor, type Variable } from '@bp/core'
-import { depends, fail, settles } from '@bp/core/extend'
+import { bytesPerElement, depends, fail, settles } from '@bp/core/extend'
 import { type LowRankUpdate, Module, type Parameter, withUpdate } from '@bp/nn'
 import type { Operator } from '../operators/operator.ts'
 import type { NarrowType } from '../proto/elementType.ts'
 import { within, type Work } from './budget.ts'
+import { Calls } from './calls.ts'
 import { giveOut, type OnnxValue, readFeeds } from './feeds.ts'
 import type { Declared, ModelNode, ModelValue } from './load.ts'
 import type { ModelMetadata } from './metadata.ts'
@@ -35,6 +36,8 @@ export interface ModelParts {
   readonly declared: ReadonlyMap<string, Declared>
   /** What a run may do beside its tensors. */
   readonly work: Work
+  /** Whether calls that are not differentiated may become programs. */
+  readonly compiles: boolean
 }
 
 /**
@@ -52,6 +55,7 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
   private readonly parts: ModelParts
   private readonly byName: Map<string, Variable>
   private readonly updates = new Map<string, LowRankUpdate>()
+  private readonly calls: Calls | null
   private asFile = true
 
   constructor(parts: ModelParts) {
@@ -62,6 +66,7 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
     this.outputs = parts.outputs
     this.parts = parts
     this.byName = new Map(parts.variables)
+    this.calls = parts.compiles ? new Calls(feeds => this.evaluate(feeds), [...parts.variables.values()].reduce((n, { size, dtype }) => n + size * bytesPerElement(dtype), 1)) : null
   }
 
   /**
@@ -96,8 +101,9 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
   }
 
   /** Sets, or with `null` takes away, the low-rank update of a parameter, which is added to it whenever the model runs; see {@link addOnnxLoRA}. */
-  static setUpdate({ updates }: OnnxModule, name: string, update: LowRankUpdate | null): void {
+  static setUpdate({ updates, calls }: OnnxModule, name: string, update: LowRankUpdate | null): void {
     settles(updates)
+    calls?.clear()
     if (update) updates.set(name, update)
     else updates.delete(name)
   }
@@ -113,6 +119,7 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
   }
 
   protected override setField(name: string, value: unknown): void {
+    this.calls?.clear()
     const [, base, factor] = /^(.*)\.(lora_[AB])$/.exec(name) ?? []
     const update = base === undefined || this.byName.has(name) ? undefined : this.updates.get(base)
     if (update) this.updates.set(base!, { ...update, [factor!]: value as Parameter })
@@ -133,7 +140,7 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
   /** Feeds inputs in the file's order; a model with one output returns it, one with several a list. */
   override forward(...xs: Tensor[]): Tensor | Tensor[] {
     if (xs.length !== this.inputs.length) fail('value', 'OnnxModule', `the model takes ${this.inputs.length} input(s) (${this.inputs.map(({ name }) => name).join(', ')}), got ${xs.length}`)
-    const ys = this.evaluate(new Map(this.inputs.map(({ name }, i) => [name, xs[i]!]))).map((y, i) => onlyTensor(this.outputs[i]!, y))
+    const ys = this.call(new Map(this.inputs.map(({ name }, i) => [name, xs[i]!]))).map((y, i) => onlyTensor(this.outputs[i]!, y))
     return ys.length === 1 ? ys[0]! : ys
   }
 
@@ -151,8 +158,18 @@ export class OnnxModule extends Module<Tensor[], Tensor | Tensor[]> {
     const missing = this.inputs.filter(({ name }) => !Object.hasOwn(feeds, name)).map(({ name }) => name)
     const unknown = Object.keys(feeds).filter(name => !this.inputs.some(input => input.name === name))
     if (missing.length > 0 || unknown.length > 0) fail('value', 'OnnxModule', `${[...missing.length > 0 ? [`missing inputs: ${missing.join(', ')}`] : [], ...unknown.length > 0 ? [`unknown inputs: ${unknown.join(', ')}`] : []].join('; ')}. The model takes ${this.inputs.map(({ name }) => name).join(', ') || 'none'}`)
-    const ys = this.evaluate(new Map(Object.entries(feeds)))
+    const ys = this.call(new Map(this.inputs.map(({ name }) => [name, feeds[name]!])))
     return Object.fromEntries(this.outputs.map(({ name }, i) => [name, ys[i]!]))
+  }
+
+  private call(feeds: ReadonlyMap<string, OnnxValue>): OnnxValue[] {
+    return this.calls && this.mode !== true ? this.calls.run(feeds, this.readable()) : this.evaluate(feeds)
+  }
+
+  /** All that a run may read, low-rank updates too. */
+  private* readable(): Generator<Variable> {
+    yield* this.byName.values()
+    for (const { lora_A, lora_B } of this.updates.values()) yield* [lora_A, lora_B]
   }
 
   private evaluate(feeds: ReadonlyMap<string, OnnxValue>): OnnxValue[] {
