@@ -12,14 +12,13 @@ export interface InferOptions extends Pick<ImportOptions, 'externalData' | 'oper
 
 /**
  * Tells the element type and shape of every value of a model, imported or as the bytes of a file, without running it. Where an
- * input's size is open, the
- * model is looked at for several sizes, and others are given as formulas in it. What depends on data is unknown, and so is what
- * follows from it.
+ * input's size is open, the model is looked at for several sizes, and others are given as formulas in it. What depends on data is
+ * unknown, and so is what follows from it.
  *
  * In a file, operators that are not implemented make what is unknown; to import it would be refused.
  *
- * Throws a `shape` error that names the node where shapes contradict each other, or the output that has another shape than the file says. `importOnnx`
- * does so at once where the file leaves no size open.
+ * Throws a `shape` error that names the node where shapes contradict each other; `importOnnx` does so at once where the file leaves no
+ * size open. Where the file says another shape of an output or inner value than it has, that is listed in `contradictions`.
  *
  * @example
  * ```ts

@@ -116,10 +116,10 @@ describe('contradictions', () => {
     expect(() => inferShapes(open, { dims: { batch: 1 } })).toThrowErrorMatchingInlineSnapshot(`[BpError: inferShapes: no input has an open size named batch; open are n. Use the names in the shapes of model.inputs]`)
   })
 
-  test('with what the file says of an output are errors, of inner values are listed', () => {
-    expect(() => importOnnx(fine([2, 4]))).toThrowErrorMatchingInlineSnapshot(`[BpError: importOnnx: the output "y" has the shape [2,3], but the file says [2,4]. Export the model again, or pass { checkShapes: false } to take it as it is]`)
-    expect(() => importOnnx(fine([6]))).toThrow('[2,3]')
-    expect(importOnnx(fine([2, 4]), { checkShapes: false }).run({ x: tensor([[1, 2, 3], [4, 5, 6]]) }).y!.shape).toEqual([2, 3])
+  test('with what the file says are listed: PyTorch errs in the sizes of pools, and runtimes go by what they compute', () => {
+    const wrong = importOnnx(fine([2, 4]))
+    expect(wrong.run({ x: tensor([[1, 2, 3], [4, 5, 6]]) }).y!.shape).toEqual([2, 3])
+    expect(inferShapes(wrong).contradictions).toEqual(['"y" has the shape [2,3], the file says [2,4]'])
     expect(inferShapes(importOnnx(fine(['n', 3], value('h', [2, 7])))).contradictions).toMatchInlineSnapshot(`
       [
         ""h" has the shape [2,3], the file says [2,7]",
