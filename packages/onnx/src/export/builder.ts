@@ -90,7 +90,7 @@ export class Builder {
 
   /** Adds a node with several outputs; what has been computed before is not computed again. */
   addMany(operator: string, inputs: readonly string[], outputs: number, attributes: Readonly<Record<string, AttributeValue>> = {}, domain = ''): string[] {
-    const key = `${domain}:${operator}:${outputs}(${inputs.join()})${JSON.stringify(attributes)}`
+    const key = `${domain}:${operator}:${outputs}${JSON.stringify([inputs, attributes])}`
     const known = this.made.get(key)
     if (known) return [...known]
     const names = Array.from({ length: outputs }, () => this.fresh(`/${operator}`, '_output_0'))

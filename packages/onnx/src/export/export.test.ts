@@ -251,3 +251,17 @@ test('inputs and parameters may be outputs', async () => {
   const got = await session.run({ x: new runtime.Tensor('float32', Float32Array.of(5, 6), [2]) })
   expect(Object.values(got).map(({ data }) => Array.from(data as Float32Array))).toEqual([[5, 6], [5, 6], [1, 2]])
 })
+
+test('a step of batch normalisation that is an output too stays a value of its own', async () => {
+  const [mean, variance, scale, shift] = Array.from({ length: 4 }, () => new Variable(generator.uniform([3], { low: 0.5 }))) as [Variable, Variable, Variable, Variable]
+  await expectRoundTrip(x => {
+    const centred = ops.sub(x, mean)
+    const widened = ops.add(variance, 1e-5)
+    const root = ops.sqrt(widened)
+    return [ops.add(ops.mul(ops.div(centred, root), scale), shift), root, widened]
+  }, [vector])
+})
+
+test('names with commas are not taken for one another', async () => {
+  await expectRoundTrip((a, b, c, d) => [ops.add(a, b), ops.add(c, d)], ['a,b', 'c', 'a', 'b,c'].map(name => ({ ...vector, name })))
+})

@@ -143,7 +143,7 @@ export class Fuser {
     const params = [scale.other, shift.other, centre, sum.inputs[0]!].map(id => this.perChannel(id, x))
     const { value, shape } = eps.params[0] as FillParams
     const inner = [root.outputs[0]!, sum.outputs[0]!, scale.other, shift.other, centre, sum.inputs[0]!]
-    if (shape.length > 0 || !params.every(id => id !== null) || inner.some(id => this.readers.get(id)!.length !== 1 && !this.given.has(id))) return null
+    if (shape.length > 0 || !params.every(id => id !== null) || inner.some(id => !this.given.has(id) && (this.readers.get(id)!.length !== 1 || this.twin.outputs.includes(id)))) return null
     return {
       swallowed: [quotient.node, root, sum, scale.node, shift.node], output: shift.node.outputs[0]!,
       emit: name => b.add('BatchNormalization', [x, ...params].map(name), { epsilon: new Float(value) }),
