@@ -95,7 +95,7 @@ const reduceAll = (f: (a: number, b: number) => number): KnownOperator => (input
   const x = inputs[0]!
   const axes = inputs[1] ? numbers(inputs[1]) : attributes.ints('axes')
   if (x.shape.length !== 1 || x.data.length === 0 || (axes && (axes.length !== 1 || normaliseAxes(node.operator, axes, 1).length !== 1))) return null
-  return known(x.dtype, attributes.int('keepdims', 1) !== 0 ? [1] : [], [numbers(x).reduce(f)])
+  return known(x.dtype, attributes.int('keepdims', 1) !== 0 ? [1] : [], [numbers(x).reduce((a, b) => f(a, b))])
 }
 
 /** The same numbers as another dtype. */

@@ -117,3 +117,19 @@ test('Resize means PyTorch\'s size where PyTorch wrote it, and multiplies in flo
   const ten = tensor([[[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]]])
   expect(calling('Resize', ten, { settings: { mode: 'nearest' }, constants: [none, initialiser('scales', [3], [1, 1, 0.7])] })(ten).y!.shape).toEqual([1, 1, 7])
 })
+
+test('ReduceMin and ReduceMax of a known shape, as in PyTorch\'s detectors', () => {
+  const x = tensor([[1, 2, 3], [4, 5, 6]])
+  for (const [operator, size] of [['ReduceMin', 2], ['ReduceMax', 3]] as const) {
+    const nodes = [node('Shape', ['x'], ['shape']), nodeWith(operator, ['shape'], ['y'], { keepdims: 0 })]
+    const model = importOnnx(modelBytes(graphOf(nodes, [value('x', [2, 3])], [result('y', 7)])))
+    expect(numbers(model.run({ x }).y!)).toEqual([size])
+  }
+})
+
+test('AveragePool in ceil_mode drops the window that starts in the padding, though the file counts it', () => {
+  const pool = nodeWith('AveragePool', ['x'], ['y'], { kernel_shape: [2], strides: [2], pads: [1, 1], ceil_mode: 1 })
+  const x = tensor([[[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]]])
+  const model = importOnnx(modelBytes(graphOf([pool], [value('x', [1, 1, 10])], [value('y', [1, 1, 7])]), 17, 'pytorch'))
+  expect(numbers(model.run({ x }).y!)).toEqual([1, 2.5, 4.5, 6.5, 8.5, 10])
+})
