@@ -80,7 +80,7 @@ export function exportOnnx(model: Exportable, inputs: readonly ExportInput[] | n
   const own = model instanceof OnnxModule ? model : null
   const { producer = 'bp', producerVersion, domain, modelVersion, doc, graphDoc, metadata = {}, name = 'main_graph', outputs = own?.outputs.map(output => output.name) } = { ...own?.metadata, ...rest }
   const settled = settleInputs('exportOnnx', inputs ?? own?.inputs.map(inputOf) ?? fail('value', 'exportOnnx', 'needs the inputs: [{ name, shape, dtype }]. Only a module that was read from a file knows its own'))
-  const { twin, builder, avals } = inEvaluation(model, f => traceOpen(settled, f))
+  const { twin, builder, avals } = inEvaluation(model, f => traceOpen(settled, f, own !== null))
   const b = builder(opset)
   const names = stateNames(model, options)
   const domains = new CustomDomains((body, program, operands) => new Writer(body, { names: new Map(), composites: composites === 'operators' }).inline(program, operands))

@@ -53,14 +53,15 @@ export interface OpenProgram {
 }
 
 /**
- * Traces a function at sample points of the inputs' open dimensions. Where it refuses the sizes, others are tried: larger ones, and
- * multiples of powers of two; that it runs other ops at another size is an error.
+ * Traces a function at sample points of the inputs' open dimensions. Where it refuses the sizes, others are tried: without those far
+ * larger, then larger ones, and multiples of powers of two. That it runs other ops at another size is an error, but where `plain` says
+ * that it branches on no size: then only a size of 1 can have made the difference, and others are tried too.
  */
-export function traceOpen(inputs: readonly SettledInput[], f: (...xs: Tensor[]) => Tensor | readonly Tensor[]): OpenProgram {
+export function traceOpen(inputs: readonly SettledInput[], f: (...xs: Tensor[]) => Tensor | readonly Tensor[], plain = false): OpenProgram {
   const sources = new Map<string, { readonly name: string; readonly axis: number }>()
   for (const { name, shape } of inputs) shape.forEach((size, axis) => { if (typeof size === 'string' && !sources.has(size)) sources.set(size, { name, axis }) })
-  const at = ([least, unit]: readonly [number, number]): OpenProgram => {
-    const open = new OpenDimensions([...sources.keys()], least, unit)
+  const at = ([least, unit]: readonly [number, number], far: boolean): OpenProgram => {
+    const open = new OpenDimensions([...sources.keys()], least, unit, far)
     const avals = inputs.map(({ dtype, shape }): TwinAval => ({ dtype, sizes: shape.map(size => typeof size === 'string' ? open.sizes.get(size)! : open.fixed(size)) }))
     const builder = (opset: number): Builder => {
       const b = new Builder(opset, open, sources)
@@ -70,12 +71,13 @@ export function traceOpen(inputs: readonly SettledInput[], f: (...xs: Tensor[]) 
     return { twin: traceTwin(xs => f(...xs), avals, open.points), open, avals, builder }
   }
   let first: unknown = null
-  for (const attempt of sources.size > 0 ? attempts : attempts.slice(0, 1)) {
+  for (const attempt of sources.size > 0 ? attempts : attempts.slice(0, 1)) for (const far of sources.size > 0 ? [true, false] : [false]) {
     try {
-      return at(attempt)
+      return at(attempt, far)
     } catch (error) {
-      if (!(error instanceof BpError) || error.op === 'exportOnnx') throw error
+      if (!(error instanceof BpError) || (error.op === 'exportOnnx' && !plain)) throw error
       first ??= error
+      if (error.op === 'exportOnnx') break
     }
   }
   throw first

@@ -24,21 +24,27 @@ export type Formula =
 const mostPowers = 4
 const mostParts = 64
 
+/** What is added to all dimensions at the far point: images of that size are still some texels wide after strides of 2⁵. */
+const farther = 307
+
 /** The open dimensions of an export, with the sizes at which the program is looked at. */
 export class OpenDimensions {
-  /** Each dimension's size at all points: the base, for every dimension two points at which it alone is another, and one at which all are. */
+  /** Each dimension's size at all points: the base, for every dimension two points at which it alone is another, one at which all are, and one at which all are far larger. */
   readonly sizes: ReadonlyMap<string, Size>
   readonly points: number
 
   /**
    * Dimensions differ by 4 at the base, and grow by 5 and by 11 from there, so that no two sizes agree by chance and that rounded
-   * quotients are no straight lines; `least` is added to all, and everything is multiplied by `unit`.
+   * quotients are no straight lines; `least` is added to all, and everything is multiplied by `unit`. Sizes that a program shrinks to 1 at
+   * all of these, as images are by networks of many strides, differ where all dimensions are far larger: `far` asks for that point.
    */
-  constructor(names: readonly string[], least = 0, unit = 1) {
-    this.points = 1 + 2 * names.length + (names.length > 1 ? 1 : 0)
+  constructor(names: readonly string[], least = 0, unit = 1, far = false) {
+    const near = 1 + 2 * names.length + (names.length > 1 ? 1 : 0)
+    this.points = near + Number(far && names.length > 0)
     this.sizes = new Map(names.map((name, k) => {
       const base = 7 + 4 * k + least
-      return [name, Array.from({ length: this.points }, (_, i) => unit * (base + (i === 1 + 2 * k ? 5 : i === 2 + 2 * k || i > 2 * names.length ? 11 : 0)))]
+      const grown = (i: number): number => i === near ? Math.ceil((farther + 19 * k) / unit) : i === 1 + 2 * k ? 5 : i === 2 + 2 * k || i > 2 * names.length ? 11 : 0
+      return [name, Array.from({ length: this.points }, (_, i) => unit * (base + grown(i)))]
     }))
   }
 
