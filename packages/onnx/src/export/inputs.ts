@@ -2,6 +2,8 @@
 
 import { BpError, type DType, type Tensor } from '@bp/core'
 import { fail } from '@bp/core/extend'
+import { knowingUpTo } from '../import/run.ts'
+import { knownLimit } from '../import/value.ts'
 import type { ValueInfoProto } from '../proto/proto.ts'
 import { codeOf } from '../proto/elementType.ts'
 import { Builder } from './builder.ts'
@@ -42,6 +44,12 @@ export const settleInputs = (op: string, inputs: readonly ExportInput[], base = 
  */
 const attempts = [[0, 1], [30, 1], [124, 1], [0, 2], [0, 4], [0, 8], [0, 16], [0, 32], [0, 64]] as const
 
+/**
+ * Known whole numbers of more elements than this follow from open dimensions, as positions and masks do, and are left to the graph; but where
+ * a program refuses sizes above it, they are computed beside the program after all.
+ */
+const mostKnown = 16
+
 /** A program traced with its open dimensions. */
 export interface OpenProgram {
   readonly twin: Twin
@@ -70,14 +78,18 @@ export function traceOpen(inputs: readonly SettledInput[], f: (...xs: Tensor[]) 
     }
     return { twin: traceTwin(xs => f(...xs), avals, open.points), open, avals, builder }
   }
+  if (sources.size === 0) return at(attempts[0], false)
   let first: unknown = null
-  for (const attempt of sources.size > 0 ? attempts : attempts.slice(0, 1)) for (const far of sources.size > 0 ? [true, false] : [false]) {
+  for (const known of [mostKnown, knownLimit]) trying: for (const attempt of attempts) for (const far of [true, false]) {
     try {
-      return at(attempt, far)
+      return knowingUpTo(known, () => at(attempt, far))
     } catch (error) {
-      if (!(error instanceof BpError) || (error.op === 'exportOnnx' && !plain)) throw error
+      if (!(error instanceof BpError)) throw error
       first ??= error
-      if (error.op === 'exportOnnx') break
+      if (error.op === 'exportOnnx') {
+        if (plain) continue trying
+        break trying
+      }
     }
   }
   throw first

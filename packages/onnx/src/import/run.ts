@@ -44,6 +44,20 @@ export interface Frame {
 /** The frame of a model's own graph. */
 export const outermost: Frame = { attributes: null, omitted: /* @__PURE__ */ new Set() }
 
+/* Up to so many elements are results of known operands known themselves. */
+let mostKnown = knownLimit
+
+/** What `f` returns, while no result of more elements than given is computed beside the program that is traced: what follows sizes stays a computation. */
+export function knowingUpTo<R>(most: number, f: () => R): R {
+  const before = mostKnown
+  mostKnown = most
+  try {
+    return f()
+  } finally {
+    mostKnown = before
+  }
+}
+
 /** What each name stands for at a point of a run. */
 export type Values = Map<string, Value | undefined>
 
@@ -102,7 +116,8 @@ export class Runner {
 
   /** The results of an operator that reads nothing but known whole numbers; they are known too, also where a program is being traced. */
   protected literally(run: () => Results): Results {
-    return outside(run).map(asKnown)
+    const results = outside(run)
+    return mostKnown < knownLimit && results.some(value => value instanceof Tensor && value.size > mostKnown) ? run() : results.map(asKnown)
   }
 
   protected compute({ node: written, operator, bodies }: Step, values: Values, frame: Frame, recompute: Context['recompute']): Results {
@@ -124,7 +139,8 @@ export class Runner {
       const carriers = inputs.map(value => value && carrierIn(value))
       const literals: readonly Known[] | null = allKnown(carriers) ? carriers : null
       const known = literals && Object.hasOwn(onKnown, node.operator) ? onKnown[node.operator]!(literals, node.attributes, node) : null
-      const results = known ? [known] : literals?.every(({ dtype }) => !isFloat(dtype)) && !isMask(node.operator, literals) ? this.literally(run) : run()
+      const small = known === null || known.data.length <= mostKnown
+      const results = known && small ? [known] : small && literals?.every(({ dtype }) => !isFloat(dtype)) && !isMask(node.operator, literals) ? this.literally(run) : run()
       return settle(node.operator, given, results, texts)
     } catch (error) {
       return explain(error, node)
@@ -133,7 +149,7 @@ export class Runner {
 }
 
 const allKnown = (inputs: readonly (Value | undefined)[]): inputs is readonly Known[] =>
-  inputs.length > 0 && inputs.every(value => value instanceof Known && value.data.length <= knownLimit)
+  inputs.length > 0 && inputs.every(value => value instanceof Known && value.data.length <= mostKnown)
 
 /** A small tensor of whole numbers that can be read is known. */
 const asKnown = (value: Value | undefined): Value | undefined =>

@@ -70,10 +70,14 @@ const statistics: Table = { BatchNormalization: [3, 4] }
 /** The largest ε of a normalisation or quotient; layers of PyTorch and Keras have 1e-3 to 1e-12. */
 const largestEpsilon = 1e-3
 
-/** Whether a number without axes is a constant of a formula: an exponent, or a small ε that is only added. */
+/** Operators through which nothing is learned. */
+const comparisons = ['Equal', 'Less', 'LessOrEqual', 'Greater', 'GreaterOrEqual']
+
+/** Whether a number without axes is a constant of a formula: an exponent, a bound that something is compared with, or a small ε that is only added. */
 function isFormula(name: string, { shape, data }: Literal, readers: Readers): boolean {
   const own = readers.get(name) ?? []
   if (shape.length > 0 || own.length === 0) return false
+  if (own.some(({ operator }) => comparisons.includes(operator))) return true
   if (own.every(({ operator, input }) => operator === 'Pow' && input === 1)) return true
   return data[0]! > 0 && data[0]! <= largestEpsilon && own.every(({ operator }) => operator === 'Add' || operator === 'Max')
 }
@@ -93,7 +97,7 @@ const isLiteralName = (name: string): boolean => /(^|\/)Constant(_\d+)?_output_\
 /**
  * Whether an initialiser, or the tensor of a Constant node, is learned. Floats are, but for
  * - those of 8 and 4 bits, which are codes of a quantised tensor;
- * - settings of operators, exponents, and ε;
+ * - settings of operators, exponents, bounds in comparisons, and ε;
  * - literals of programs of PyTorch, by their names;
  * - numbers without axes in Constant nodes, and in graphs inside nodes;
  * - in graphs inside the nodes of PyTorch's files, which hold the literals of the program, all that stands at no place where an operator keeps weights.

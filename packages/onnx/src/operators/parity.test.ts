@@ -133,3 +133,9 @@ test('AveragePool in ceil_mode drops the window that starts in the padding, thou
   const model = importOnnx(modelBytes(graphOf([pool], [value('x', [1, 1, 10])], [value('y', [1, 1, 7])]), 17, 'pytorch'))
   expect(numbers(model.run({ x }).y!)).toEqual([1, 2.5, 4.5, 6.5, 8.5, 10])
 })
+
+test('a zero that something is compared with is no parameter, though it is added too', () => {
+  const nodes = [node('Less', ['x', 'zero'], ['negative']), node('Add', ['x', 'zero'], ['sum']), node('Where', ['negative', 'sum', 'w'], ['y'])]
+  const file = modelBytes(graphOf(nodes, [value('x', [2])], [result('y')], [initialiser('zero', [], [0]), initialiser('w', [2], [1, 2])]))
+  expect(importOnnx(file).namedParameters().map(([name]) => name)).toEqual(['w'])
+})
