@@ -104,10 +104,11 @@ function inputOf({ name, kind, type, dtype, shape }: ModelValue): ExportInput {
   return { name, dtype, shape }
 }
 
-/** Runs `use` on the model as a function; a module's submodules are in evaluation mode meanwhile. */
+/** Runs `use` on the model as a function; a module's submodules are in evaluation mode meanwhile, but for those that were read from a file and do as it says. */
 function inEvaluation<R>(model: Exportable, use: (f: (...xs: Tensor[]) => Tensor | readonly Tensor[]) => R): R {
   if (!(model instanceof Module)) return use(model)
-  const modes = model.namedModules().map(([, module]) => [module, module.training] as const)
+  const chosen = model.namedModules().map(([, module]) => module).filter(module => !(module instanceof OnnxModule && module.mode === null))
+  const modes = chosen.map(module => [module, module.training] as const)
   const forward = (...xs: Tensor[]): Tensor | readonly Tensor[] => model.forward(...xs as never)
   try {
     for (const [module] of modes) module.training = false
