@@ -171,6 +171,11 @@ export const compositeSamples: SamplesOf<Composites> = {
   softmaxCrossEntropy: [{ operands: [operand([3, 4]), probabilities] }],
   ...lossSamples,
   standardise: [{ operands: [operand([3, 4])], params: { axes: [1], eps: 1e-5 } }, { operands: [operand([2, 3, 4])], params: { axes: [0, 2], eps: 1e-3 } }],
+  rmsNorm: [{ operands: [operand([3, 4])], params: { axes: [1], eps: 1e-5 } }, { operands: [operand([2, 3, 2])], params: { axes: [1, 2], eps: 1e-3 } }],
+  attention: [
+    { operands: [operand([2, 3, 2]), operand([2, 3, 2]), operand([2, 3, 1])], params: { causal: true, scale: 0.5 } },
+    { operands: [operand([2, 2]), operand([3, 2]), operand([3, 2]), operand([3])], params: { causal: false, scale: 1 } },
+  ],
   gelu: [{ operands: [map], params: { approximate: 'none' } }, { operands: [map], params: { approximate: 'tanh' } }],
   silu: [{ operands: [map] }],
   softplus: [{ operands: [operand([2, 5], away(-2, 2, [0]))] }],
@@ -198,6 +203,21 @@ export const compositeSamples: SamplesOf<Composites> = {
   avgPool: [
     { operands: [operand([1, 2, 4, 4])], params: { kernel: [2, 2], stride: [2, 2], padding: [[0, 0], [0, 0]], dilation: [1, 1], counted: [[0, 0], [0, 0]] } },
     { operands: [operand([1, 1, 5])], params: { kernel: [3], stride: [2], padding: [[1, 1]], dilation: [1], counted: [[0, 0]] } },
+  ],
+  interpolate: [
+    { operands: [operand([1, 1, 3])], params: { mode: 'nearest', sizes: [5], steps: [0.6], scales: null, alignCorners: false, antialias: false } },
+    { operands: [operand([1, 1, 2, 3])], params: { mode: 'cubic', sizes: [3, 2], steps: [0.6, 1.5], scales: null, alignCorners: true, antialias: false } },
+    { operands: [operand([1, 1, 4, 2])], params: { mode: 'linear', sizes: [2, 3], steps: [2, 0.6], scales: [0.5, 1.6], alignCorners: false, antialias: true } },
+  ],
+  gridSample: [
+    { operands: [operand([1, 2, 3, 3]), operand([1, 2, 1, 2], given(0.21, -0.37, -0.45, 0.13))], params: { mode: 'bilinear', paddingMode: 'zeros', alignCorners: false } },
+    { operands: [operand([1, 1, 4]), operand([1, 2, 1], given(0.25, -0.5))], params: { mode: 'bicubic', paddingMode: 'border', alignCorners: true } },
+  ],
+  margin: [
+    { operands: [operand([2, 3])], params: { widths: [[1, 0], [-1, 2]], mode: 'constant', value: 0.5 } },
+    { operands: [operand([2, 3])], params: { widths: [[0, 0], [2, 1]], mode: 'reflect', value: 0 } },
+    { operands: [operand([2, 3])], params: { widths: [[1, 1], [0, 2]], mode: 'circular', value: 0 } },
+    { operands: [operand([2, 3])], params: { widths: [[0, 3], [1, 0]], mode: 'edge', value: 0 } },
   ],
 }
 

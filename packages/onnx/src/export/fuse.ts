@@ -1,9 +1,9 @@
 // Runs of ops that ONNX has as one: a product or convolution with its bias, normalisation of layers, batches, instances and groups.
 
 import type { FillParams, Id } from '@bp/core/extend'
-import type { ConvGeometry, DotParams } from '@bp/ops/extend'
+import type { ConvGeometry, DotParams, StandardiseParams } from '@bp/ops/extend'
 import { type Builder, Float } from './builder.ts'
-import { type Standardise, trailingAxis } from './composites.ts'
+import { trailingAxis } from './composites.ts'
 import { convAttributes } from './maps.ts'
 import { isFixed, sameSize, type Size } from './sizes.ts'
 import type { Twin, TwinNode } from './twin.ts'
@@ -43,6 +43,7 @@ export class Fuser {
     if (node.row.name === 'conv') return this.conv(node, b)
     if (!this.composites) return null
     if (node.row.name === 'standardise') return (b.opset >= 17 ? this.layerNorm(node, b) : null) ?? this.instanceNorm(node, b)
+    if (node.row.name === 'rmsNorm' && b.opset >= 23) return this.rmsNorm(node, b)
     if (node.row.name === 'reshape' && b.opset >= 21) return this.groupNorm(node, b)
     if (node.row.name === 'sub' && b.opset >= 14) return this.batchNorm(node, b)
     return null
@@ -83,7 +84,7 @@ export class Fuser {
   }
 
   private layerNorm(node: TwinNode, b: Builder): Fusion | null {
-    const { axes, eps } = node.params[0] as Standardise
+    const { axes, eps } = node.params[0] as StandardiseParams
     const sizes = this.sizes(node.inputs[0]!)
     const first = trailingAxis(axes, sizes.length)
     const scale = this.next(node.outputs[0]!, 'mul')
@@ -96,10 +97,19 @@ export class Fuser {
     }
   }
 
+  private rmsNorm(node: TwinNode, b: Builder): Fusion | null {
+    const { axes, eps } = node.params[0] as StandardiseParams
+    const sizes = this.sizes(node.inputs[0]!)
+    const first = trailingAxis(axes, sizes.length)
+    const scale = this.next(node.outputs[0]!, 'mul')
+    if (first === null || !scale || !this.fits(scale.other, sizes.slice(first))) return null
+    return { swallowed: [scale.node], output: scale.node.outputs[0]!, emit: name => b.add('RMSNormalization', [node.inputs[0]!, scale.other].map(name), { axis: first - sizes.length, epsilon: new Float(eps) }) }
+  }
+
   /** Each channel of each instance standardised by itself, scaled and shifted by one number a channel. */
   private instanceNorm(node: TwinNode, b: Builder): Fusion | null {
     const [x] = node.inputs as [Id]
-    const { axes, eps } = node.params[0] as Standardise
+    const { axes, eps } = node.params[0] as StandardiseParams
     const after = axes.length > 0 && trailingAxis(axes, this.sizes(x).length) === 2 ? this.scaled(node.outputs[0]!, x) : null
     return after && { swallowed: after.swallowed, output: after.output, emit: name => b.add('InstanceNormalization', [x, ...after.vectors].map(name), { epsilon: new Float(eps) }) }
   }
@@ -112,7 +122,7 @@ export class Fuser {
     const back = norm && this.next(norm.outputs[0]!, 'reshape')?.node
     const after = back && this.scaled(back.outputs[0]!, x)
     if (!norm || !back || !after || groups.length !== 3 || !isFixed(groups[1]!) || !sameSize(groups[0]!, this.sizes(x)[0]!)) return null
-    const { axes, eps } = norm.params[0] as Standardise
+    const { axes, eps } = norm.params[0] as StandardiseParams
     const same = this.sizes(back.outputs[0]!).every((size, i) => i < this.sizes(x).length && sameSize(size, this.sizes(x)[i]!))
     if (axes.join() !== '2' || !same) return null
     return {

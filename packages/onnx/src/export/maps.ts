@@ -5,6 +5,7 @@ import { fail } from '@bp/core/extend'
 import type { ConvGeometry, ConvInputParams, ConvWeightParams, DotParams, PoolGeometry } from '@bp/ops/extend'
 import { convSize } from '@bp/ops/extend'
 import type { NarrowParams } from '../import/narrow.ts'
+import type { BitFunction } from '../operators/bitwise.ts'
 import { carrierOf, codeOf } from '../proto/elementType.ts'
 import type { Builder } from './builder.ts'
 import { type Emission, type Emitter, type Emitters, everyParams, fixedParams, fixedSizes, pads } from './emit.ts'
@@ -129,6 +130,20 @@ const convWeight: Emitter = (b, e) => {
 export const poolAttributes = (p: PoolGeometry): Record<string, readonly number[]> =>
   ({ kernel_shape: p.kernel, pads: pads(p.padding), strides: p.stride, ...p.dilation.every(n => n === 1) ? {} : { dilations: p.dilation } })
 
+const bitwise: Readonly<Partial<Record<BitFunction, string>>> = { and: 'BitwiseAnd', or: 'BitwiseOr', xor: 'BitwiseXor' }
+
+/** Functions of bit patterns; shifts are of unsigned numbers in ONNX, so that those that keep the sign have no counterpart. */
+function bits(b: Builder, e: Emission): string {
+  const { f } = fixedParams<{ readonly f: BitFunction }>(e)
+  const operator = bitwise[f]
+  if (operator) return b.opset >= 18 ? b.add(operator, e.inputs) : fail('value', 'exportOnnx', `${e.where} is ${operator}, which operator set ${b.opset} has not. Export with opset 18 or later`)
+  if (f === 'right') return fail('value', 'exportOnnx', `${e.where} shifts signed numbers to the right, which ONNX has no operator for. Divide by a power of two`)
+  const { dtype } = e.ys[0]!
+  const unsigned = codeOf(dtype === 'int32' ? 'uint32' : dtype === 'int64' ? 'uint64' : dtype)
+  const shifted = b.add('BitShift', e.inputs.map(x => b.add('Cast', [x], { to: unsigned })), { direction: f === 'left' ? 'LEFT' : 'RIGHT' })
+  return b.add('Cast', [shifted], { to: codeOf(dtype) })
+}
+
 /** Elementwise ops and contractions. */
 export const maps: Emitters = {
   add, sub: arithmetic('Sub'), mul: arithmetic('Mul'), div: arithmetic('Div'), pow: same('Pow'), maximum: same('Max'), minimum: same('Min'),
@@ -149,5 +164,6 @@ export const maps: Emitters = {
     const attributes = type.startsWith('float8') ? { saturate: Number(rounding.saturate), ...type === 'float8e8m0' ? { round_mode: rounding.round } : {} } : {}
     return b.add('Cast', [b.add('Cast', e.inputs, { to: codeOf(type), ...attributes })], { to: codeOf(carrierOf(type)) })
   },
+  'onnx/bits': bits,
   'onnx/bounded': (_b, e) => e.inputs[0]!,
 }

@@ -7,7 +7,7 @@ import { elementTypeOf, toTensor } from '../import/value.ts'
 import { only, onTensors, onValues, type Operator, type Operators } from './operator.ts'
 
 /** What is done with two bit patterns; `right` keeps the sign, `rightUnsigned` fills with zeros. */
-type BitFunction = 'and' | 'or' | 'xor' | 'left' | 'right' | 'rightUnsigned'
+export type BitFunction = 'and' | 'or' | 'xor' | 'left' | 'right' | 'rightUnsigned'
 
 /* A negative number of places, and one that is no less than there are bits, leaves nothing, or the sign alone. */
 const short: Readonly<Record<BitFunction, (a: number, b: number) => number>> = {

@@ -1,7 +1,7 @@
 // Scaled dot-product attention, and the weights that it takes the mean of the values with.
 
 import { add, mul, type Tensor } from '@bp/core'
-import { describe, fail } from '@bp/core/extend'
+import { bind, defineComposite, describe, fail } from '@bp/core/extend'
 import { greaterEqual, logicalAnd, select } from '../rows/compare.ts'
 import { iota } from '../rows/source.ts'
 import { reshape } from '../rows/view.ts'
@@ -18,6 +18,18 @@ export interface AttentionOptions {
   readonly scale?: number | undefined
 }
 
+/** The parameters of `attention`. */
+export interface AttentionParams {
+  readonly causal: boolean
+  readonly scale: number
+}
+
+/** y = softmax(scale·q·kᵀ)·v; the operands are q, k, v, and a mask where there is one */
+export const attentionRow = /* @__PURE__ */ defineComposite({
+  name: 'attention', arity: 'n', fuse: 'opaque',
+  decompose: ([q, k, v, mask], { causal, scale }: AttentionParams) => matmul(attentionWeights(q!, k!, { mask, causal, scale }), v!),
+})
+
 /**
  * softmax(q·kᵀ/√d)·v over the last two axes (Vaswani et al. 2017, "Attention Is All You Need", eq. 1).
  * q: [..., n, d], k: [..., m, d], v: [..., m, e] → [..., n, e].
@@ -30,8 +42,10 @@ export interface AttentionOptions {
  * scaledDotProductAttention(q, q, tensor([[1], [3]]), { causal: true }) // => tensor([[1], [2]], float32)
  * ```
  */
-export const scaledDotProductAttention = (q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor =>
-  matmul(attentionWeights(q, k, options), v)
+export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, { mask, causal = false, scale }: AttentionOptions = {}): Tensor {
+  check(q, k)
+  return bind(attentionRow, mask ? [q, k, v, mask] : [q, k, v], { causal, scale: scale ?? 1 / Math.sqrt(q.shape.at(-1)!) })
+}
 
 /**
  * softmax(q·kᵀ/√d), the weights of {@link scaledDotProductAttention}: how much of each value a query takes.
@@ -45,12 +59,16 @@ export const scaledDotProductAttention = (q: Tensor, k: Tensor, v: Tensor, optio
  * ```
  */
 export function attentionWeights(q: Tensor, k: Tensor, { mask, causal = false, scale }: AttentionOptions = {}): Tensor {
-  if (q.rank < 2 || k.rank < 2 || q.shape.at(-1) !== k.shape.at(-1)) fail('shape', 'attentionWeights', `queries and keys must be [..., n, d] and [..., m, d], got ${describe(q)} and ${describe(k)}`)
+  check(q, k)
   const scores = mul(matmulTransposed(q, k), scale ?? 1 / Math.sqrt(q.shape.at(-1)!))
   const byNumber = mask && mask.dtype !== 'bool'
   const seen = [...mask && !byNumber ? [mask] : [], ...causal ? [lookback(q, k)] : []].reduce<Tensor | null>((a, b) => a ? logicalAnd(a, b) : b, null)
   const moved = byNumber ? add(scores, mask) : scores
   return softmax(seen ? select(seen, moved, -Infinity) : moved)
+}
+
+function check(q: Tensor, k: Tensor): void {
+  if (q.rank < 2 || k.rank < 2 || q.shape.at(-1) !== k.shape.at(-1)) fail('shape', 'attentionWeights', `queries and keys must be [..., n, d] and [..., m, d], got ${describe(q)} and ${describe(k)}`)
 }
 
 /** [i ≥ j] as bool. */

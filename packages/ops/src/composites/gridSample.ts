@@ -1,7 +1,7 @@
 // Sampling at places that a grid names, and the grids of affine maps: spatial transformers.
 
 import { add, mul, type Tensor, tensor } from '@bp/core'
-import { describe, fail, sameShape, stridesOf } from '@bp/core/extend'
+import { bind, defineComposite, describe, fail, sameShape, stridesOf } from '@bp/core/extend'
 import { div, floor, neg, round, sub } from '../rows/arithmetic.ts'
 import { cast, greaterEqual, less, lessEqual, logicalAnd, select } from '../rows/compare.ts'
 import { take } from '../rows/indexing.ts'
@@ -20,7 +20,11 @@ export interface GridSampleOptions {
   readonly alignCorners?: boolean
 }
 
-type Settings = Required<GridSampleOptions>
+/** The parameters of `gridSample`. */
+export type GridSampleParams = Required<GridSampleOptions>
+
+/** y: x at the places of the grid */
+export const gridSampleRow = /* @__PURE__ */ defineComposite({ name: 'gridSample', arity: 2, fuse: 'opaque', decompose: ([x, grid], p: GridSampleParams) => sampled(x, grid, p) })
 
 /** A neighbour along one axis: its place as int32, its weight, and whether it lies inside where that matters. */
 interface Neighbour {
@@ -48,13 +52,17 @@ export function gridSample(x: Tensor, grid: Tensor, { mode = 'bilinear', padding
     fail('shape', 'gridSample', `needs x: [n, c, …] and a grid [n, …, ${Math.max(1, axes)}] of one rank, got ${describe(x)} and ${describe(grid)}`)
   }
   if (x.shape.slice(2).includes(0)) fail('shape', 'gridSample', `the spatial axes of ${describe(x)} are empty`)
-  const settings: Settings = { mode, paddingMode, alignCorners }
+  return bind(gridSampleRow, [x, grid], { mode, paddingMode, alignCorners })
+}
+
+function sampled(x: Tensor, grid: Tensor, settings: GridSampleParams): Tensor {
+  const axes = x.rank - 2
   const [n, c, ...sizes] = x.shape as [number, number, ...number[]]
   const out = grid.shape.slice(1, -1)
   const lines = sizes.map((size, i) => neighbours(reshape(narrow(grid, -1, axes - 1 - i, 1), [n, ...out]), size, settings))
   const rows = reshape(transpose(x, [0, ...sizes.map((_, i) => i + 2), 1]), [n * sizes.reduce((a, b) => a * b, 1), c])
   // one more row, of zeros, stands for all that lies outside
-  const table = paddingMode === 'zeros' ? padInterior(rows, [0, 0], [1, 0], [0, 0]) : rows
+  const table = settings.paddingMode === 'zeros' ? padInterior(rows, [0, 0], [1, 0], [0, 0]) : rows
   const strides = stridesOf([n, ...sizes])
   const image = reshape(mul(iota(n, 'int32', x.backend), strides[0]!), [n, ...out.map(() => 1)])
   const corners = lines.reduce<Neighbour[]>((partial, line, i) => partial.flatMap(a => line.map(b => ({
@@ -70,7 +78,7 @@ export function gridSample(x: Tensor, grid: Tensor, { mode = 'bilinear', padding
 }
 
 /** The neighbours, along one axis of `size` entries, of the places that a grid's coordinates in [−1, 1] name. */
-function neighbours(coordinate: Tensor, size: number, settings: Settings): Neighbour[] {
+function neighbours(coordinate: Tensor, size: number, settings: GridSampleParams): Neighbour[] {
   const { mode, paddingMode, alignCorners } = settings
   const at = alignCorners ? mul(add(coordinate, 1), (size - 1) / 2) : div(sub(mul(add(coordinate, 1), size), 1), 2)
   const neighbour = (place: Tensor, weight: Tensor | null): Neighbour => ({
@@ -91,7 +99,7 @@ function neighbours(coordinate: Tensor, size: number, settings: Settings): Neigh
 }
 
 /** A place as `paddingMode` brings it inside; where it is moved, or at the very edge, its derivative is 0. */
-function brought(place: Tensor, size: number, { paddingMode, alignCorners }: Settings): Tensor {
+function brought(place: Tensor, size: number, { paddingMode, alignCorners }: GridSampleParams): Tensor {
   if (paddingMode === 'zeros') return place
   const mirrored = paddingMode === 'border' ? place : alignCorners ? mirror(place, 0, size - 1) : mirror(place, -0.5, size)
   const inner = logicalAnd(less(0, mirrored), less(mirrored, size - 1))

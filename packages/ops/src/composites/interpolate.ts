@@ -1,7 +1,7 @@
 // Interpolation: images and signals to other sizes, by nearest, linear, cubic or area weights.
 
 import type { Tensor } from '@bp/core'
-import { describe, fail } from '@bp/core/extend'
+import { bind, defineComposite, describe, fail } from '@bp/core/extend'
 import { adaptiveAvgPool } from './adaptivePool.ts'
 import { pick, resample, type Taps } from './resample.ts'
 import { type PerAxis, perAxis } from './spatial.ts'
@@ -24,6 +24,25 @@ export interface InterpolateOptions {
   /** Widens the weights when shrinking, so that all elements count; for `bilinear` and `bicubic`. */
   readonly antialias?: boolean
 }
+
+/** The parameters of `interpolate`. */
+export interface InterpolateParams {
+  readonly mode: 'nearest' | 'nearest-exact' | 'linear' | 'cubic'
+  /** The spatial sizes to come to. */
+  readonly sizes: readonly number[]
+  /** How far apart in the input the elements of the output lie, where corners are not aligned. */
+  readonly steps: readonly number[]
+  /** What the spatial sizes were multiplied by; `null` where the elements are placed by the whole sizes. */
+  readonly scales: readonly number[] | null
+  readonly alignCorners: boolean
+  readonly antialias: boolean
+}
+
+/** y: each element by the weights of its mode of those around its place in x */
+export const interpolateRow = /* @__PURE__ */ defineComposite({
+  name: 'interpolate', arity: 1, fuse: 'opaque',
+  decompose: ([x], p: InterpolateParams) => p.sizes.reduce((y, m, i) => alongAxis(y, i + 2, m, p.steps[i]!, p), x),
+})
 
 const axesOfMode: Readonly<Partial<Record<InterpolateMode, number>>> = { linear: 1, bilinear: 2, trilinear: 3, bicubic: 2 }
 
@@ -48,33 +67,37 @@ export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
   if (alignCorners && !Object.hasOwn(axesOfMode, mode)) fail('value', 'interpolate', `alignCorners is for the linear and cubic modes, not for ${mode}`)
   if (antialias && mode !== 'bilinear' && mode !== 'bicubic') fail('value', 'interpolate', `antialias is for the modes bilinear and bicubic, not for ${mode}`)
   const from = x.shape.slice(2)
-  const { sizes, steps } = plan(from, options)
+  const { sizes, steps, scales } = plan(from, options)
   if (from.includes(0)) fail('shape', 'interpolate', `the spatial axes of ${describe(x)} are empty`)
   if (mode === 'area') return adaptiveAvgPool(x, sizes)
-  return sizes.reduce((y, m, i) => {
-    const n = from[i]!
-    const step = alignCorners ? m > 1 ? (n - 1) / (m - 1) : 0 : steps[i]!
-    if (mode === 'nearest' || mode === 'nearest-exact') return pick(y, i + 2, nearest(n, m, step, mode === 'nearest' ? 0 : 0.5))
-    const reach = mode === 'bicubic' ? 2 : 1
-    if (antialias) return resample(y, i + 2, smoothed(n, m, step, reach, reach === 2 ? x => cubic(x, -0.5) : triangle))
-    const at = Array.from({ length: m }, (_, j) => alignCorners ? j * step : (j + 0.5) * step - 0.5)
-    return resample(y, i + 2, reach === 2 ? cubicTaps(n, at, -0.75) : linearTaps(n, at))
-  }, x)
+  const kind = mode === 'nearest' || mode === 'nearest-exact' ? mode : mode === 'bicubic' ? 'cubic' : 'linear'
+  return bind(interpolateRow, [x], { mode: kind, sizes, steps, scales, alignCorners, antialias })
+}
+
+/** One axis with m entries. */
+function alongAxis(x: Tensor, axis: number, m: number, given: number, { mode, alignCorners, antialias }: InterpolateParams): Tensor {
+  const n = x.shape[axis]!
+  const step = alignCorners ? m > 1 ? (n - 1) / (m - 1) : 0 : given
+  if (mode === 'nearest' || mode === 'nearest-exact') return pick(x, axis, nearest(n, m, step, mode === 'nearest' ? 0 : 0.5))
+  const reach = mode === 'cubic' ? 2 : 1
+  if (antialias) return resample(x, axis, smoothed(n, m, step, reach, reach === 2 ? x => cubic(x, -0.5) : triangle))
+  const at = Array.from({ length: m }, (_, j) => alignCorners ? j * step : (j + 0.5) * step - 0.5)
+  return resample(x, axis, reach === 2 ? cubicTaps(n, at, -0.75) : linearTaps(n, at))
 }
 
 /** The spatial sizes to come to, and how far apart in the input the elements of the output lie. */
-function plan(from: readonly number[], { size, scaleFactor, recomputeScaleFactor = false }: InterpolateOptions): { readonly sizes: number[]; readonly steps: number[] } {
+function plan(from: readonly number[], { size, scaleFactor, recomputeScaleFactor = false }: InterpolateOptions): Pick<InterpolateParams, 'sizes' | 'steps' | 'scales'> {
   if ((size === undefined) === (scaleFactor === undefined)) fail('value', 'interpolate', 'needs either size or scaleFactor')
   if (scaleFactor === undefined) {
     if (recomputeScaleFactor) fail('value', 'interpolate', 'recomputeScaleFactor needs a scaleFactor')
     const sizes = perAxis('interpolate', 'size', size!, from.length, 1)
-    return { sizes, steps: sizes.map((m, i) => from[i]! / m) }
+    return { sizes, steps: sizes.map((m, i) => from[i]! / m), scales: null }
   }
   const scales = typeof scaleFactor === 'number' ? from.map(() => scaleFactor) : scaleFactor
   if (scales.length !== from.length || !scales.every(s => s > 0 && s < Infinity)) fail('value', 'interpolate', `scaleFactor needs one positive number or ${from.length}, got [${scales.join(',')}]`)
   const sizes = from.map((n, i) => Math.floor(n * scales[i]!))
   if (sizes.some((m, i) => m < 1 && from[i]! > 0)) fail('value', 'interpolate', `scaleFactor [${scales.join(',')}] leaves nothing of the spatial sizes [${from.join(',')}]`)
-  return { sizes, steps: sizes.map((m, i) => recomputeScaleFactor ? from[i]! / m : 1 / scales[i]!) }
+  return recomputeScaleFactor ? { sizes, steps: sizes.map((m, i) => from[i]! / m), scales: null } : { sizes, steps: scales.map(scale => 1 / scale), scales }
 }
 
 /** ⌊(i + shift)·step⌋, the product rounded to float32 so that rounding in the step cannot move it over a whole number. */

@@ -1,12 +1,12 @@
 // Normalisation of batches, instances, groups and neighbouring channels, with running statistics handed in and out.
 
 import { add, mul, type Tensor, type TensorLike } from '@bp/core'
-import { describe, fail } from '@bp/core/extend'
+import { bind, defineComposite, describe, fail, normaliseAxes } from '@bp/core/extend'
 import { div, sub } from '../rows/arithmetic.ts'
 import { pow, sqrt } from '../rows/exponential.ts'
 import { detach, narrow, padInterior, reshape } from '../rows/view.ts'
 import { square } from './activations.ts'
-import { mean, standardise, varMean } from './statistics.ts'
+import { mean, standardise, type StandardiseParams, varMean } from './statistics.ts'
 
 /** Scale and shift, one number a channel, and what is added to the variance. */
 export interface AffineOptions {
@@ -138,6 +138,12 @@ export function groupNorm(x: Tensor, groups: number, options: AffineOptions = {}
   return affine('groupNorm', reshape(y, x.shape), options)
 }
 
+/** y = x/√(mean x² + ε) over axes */
+export const rmsNormRow = /* @__PURE__ */ defineComposite({
+  name: 'rmsNorm', arity: 1,
+  decompose: ([x], { axes, eps }: StandardiseParams) => div(x, sqrt(add(mean(square(x), axes, true), eps))),
+})
+
 /**
  * x/√(mean x² + ε) over the last `axes` axes, then scaled (Zhang & Sennrich 2019, "Root Mean Square Layer Normalization",
  * eq. 4). `eps` is the dtype's machine epsilon unless given, as in PyTorch.
@@ -151,7 +157,7 @@ export function groupNorm(x: Tensor, groups: number, options: AffineOptions = {}
  */
 export function rmsNorm(x: Tensor, axes: number, weight?: Tensor, eps: number = x.dtype === 'float64' ? Number.EPSILON : 2 ** -23): Tensor {
   if (!Number.isInteger(axes) || axes < 1 || axes > x.rank) fail('axis', 'rmsNorm', `axes must be between 1 and ${x.rank}, the rank of ${describe(x)}, got ${axes}`)
-  const y = div(x, sqrt(add(mean(square(x), Array.from({ length: axes }, (_, i) => i - axes), true), eps)))
+  const y = bind(rmsNormRow, [x], { axes: normaliseAxes('rmsNorm', Array.from({ length: axes }, (_, i) => i - axes), x.rank), eps })
   return weight ? mul(y, weight) : y
 }
 

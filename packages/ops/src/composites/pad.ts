@@ -1,7 +1,7 @@
 // Padding: a margin around a tensor, of one value or of the tensor's own elements.
 
 import { add, type Tensor } from '@bp/core'
-import { describe, fail } from '@bp/core/extend'
+import { bind, defineComposite, describe, fail } from '@bp/core/extend'
 import { abs, sub } from '../rows/arithmetic.ts'
 import { greaterEqual, less, logicalAnd, select } from '../rows/compare.ts'
 import { take } from '../rows/indexing.ts'
@@ -16,6 +16,23 @@ export interface PadOptions {
   readonly value?: number
 }
 
+/** The parameters of `margin`. */
+export interface MarginParams {
+  /** For each axis how many entries before and after; negative numbers crop. */
+  readonly widths: readonly (readonly [number, number])[]
+  readonly mode: 'constant' | 'reflect' | 'edge' | 'circular'
+  /** What fills the margin in the mode constant. */
+  readonly value: number
+}
+
+/** y: x with a margin of one value, or of its own elements */
+export const marginRow = /* @__PURE__ */ defineComposite({
+  name: 'margin', arity: 1, fuse: 'opaque',
+  decompose: ([x], { widths, mode, value }: MarginParams) => mode === 'constant'
+    ? padConstant(x, widths, value)
+    : widths.reduce((y, [low, high], axis) => low === 0 && high === 0 ? y : take(y, marginIndex(y, axis, low, high, mode), axis), x),
+})
+
 /**
  * A margin around a tensor: for each axis how many entries before and after; negative numbers crop. Modes reflect and circular
  * have no more to give than the axis holds.
@@ -29,8 +46,8 @@ export interface PadOptions {
  */
 export function pad(x: Tensor, widths: readonly (readonly [number, number])[], { mode = 'constant', value = 0 }: PadOptions = {}): Tensor {
   if (widths.length !== x.rank) fail('value', 'pad', `needs a pair for each of the ${x.rank} axes of ${describe(x)}, got ${widths.length}. Give [0, 0] for axes to leave alone`)
-  if (mode === 'constant') return padConstant(x, widths, value)
-  return widths.reduce((y, [low, high], axis) => low === 0 && high === 0 ? y : take(y, marginIndex(y, axis, low, high, mode), axis), x)
+  if (mode === 'constant' && value === 0) return padConstant(x, widths, 0)
+  return bind(marginRow, [x], { widths, mode: mode === 'replicate' ? 'edge' : mode, value })
 }
 
 function padConstant(x: Tensor, widths: readonly (readonly [number, number])[], value: number): Tensor {
@@ -56,7 +73,7 @@ function inside({ shape, backend }: Tensor, low: readonly number[], high: readon
 const along = (x: Tensor, axis: number, rank: number): Tensor => reshape(x, Array.from({ length: rank }, (_, i) => i === axis ? x.size : 1))
 
 /** Where each entry of the padded axis comes from: 0 … n−1 mirrored at both ends, held there, or begun again. */
-function marginIndex(x: Tensor, axis: number, low: number, high: number, mode: Exclude<PadOptions['mode'], 'constant' | undefined>): Tensor {
+function marginIndex(x: Tensor, axis: number, low: number, high: number, mode: Exclude<MarginParams['mode'], 'constant'>): Tensor {
   const size = x.shape[axis]!
   const most = mode === 'reflect' ? size - 1 : mode === 'circular' ? size : Infinity
   if (size === 0 || Math.max(low, high) > most) fail('value', 'pad', `mode ${mode} cannot pad axis ${axis} of ${describe(x)} by [${low}, ${high}]: at most ${size === 0 ? 0 : most} on each side. Use mode edge or constant`)
