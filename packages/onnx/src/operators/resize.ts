@@ -2,7 +2,7 @@
 
 import { type Tensor, tensor } from '@bp/core'
 import { fail, isFloat, normaliseAxis } from '@bp/core/extend'
-import { cast, clamp, logicalOr, reshape, select } from '@bp/ops'
+import { cast, clamp, interpolate, type InterpolateMode, logicalOr, reshape, select } from '@bp/ops'
 import { cubic, pick, resample, type Taps } from '@bp/ops/extend'
 import type { Attributes } from '../import/attributes.ts'
 import { entries } from '../import/budget.ts'
@@ -130,6 +130,32 @@ function kept(from: readonly number[], sizes: readonly number[], attributes: Att
   return { sizes: from.map(n => Math.floor(scale * n + 0.5)), scales: from.map(() => scale), exact: false }
 }
 
+const linear: Readonly<Record<number, InterpolateMode>> = { 3: 'linear', 4: 'bilinear', 5: 'trilinear' }
+
+/** The mode of `interpolate` that means the same, with whether corners are aligned; `null` where none does. */
+function modeOf(rank: number, attributes: Attributes, node: ModelNode): readonly [mode: InterpolateMode, alignCorners: boolean] | null {
+  const plain = node.operator === 'Upsample' || node.opset < 11
+  const mode = attributes.string('mode', 'nearest')
+  const coordinates = plain ? 'asymmetric' : attributes.string('coordinate_transformation_mode', 'half_pixel')
+  if (mode === 'nearest') return coordinates === 'asymmetric' && (plain || attributes.string('nearest_mode', 'round_prefer_floor') === 'floor') ? ['nearest', false] : null
+  if (attributes.int('exclude_outside', 0) !== 0 || attributes.int('antialias', 0) !== 0 || !['half_pixel', 'pytorch_half_pixel', 'align_corners'].includes(coordinates)) return null
+  const kind = mode === 'linear' ? linear[rank] : rank === 4 && attributes.float('cubic_coeff_a', -0.75) === -0.75 ? 'bicubic' : undefined
+  return kind ? [kind, coordinates === 'align_corners'] : null
+}
+
+/** Images and signals as `interpolate` resizes them, which is one op to differentiate and to export; `null` for what it cannot. */
+function interpolated(x: Tensor, axes: readonly Axis[], attributes: Attributes, node: ModelNode): Tensor | null {
+  const how = isFloat(x.dtype) && axes.length === x.rank && x.rank > 2 ? modeOf(x.rank, attributes, node) : null
+  const [batch, channels, ...spatial] = axes as [Axis, Axis, ...Axis[]]
+  if (!how || [batch, channels].some(({ n, m, scale }) => n !== m || scale !== 1) || spatial.some(({ n, m }) => n === 0 || m === 0)) return null
+  const [mode, alignCorners] = how
+  const bySizes = spatial.every(({ n, m, scale }) => scale === m / n)
+  // corners are aligned by whole sizes, PyTorch's half pixels differ where one entry is left, and rounding to a neighbour is safe for whole factors alone
+  const fits = alignCorners ? spatial.every(({ m, width }) => width === m) : spatial.every(({ m }) => m > 1) && (mode !== 'nearest' || spatial.every(({ n, m, scale }) => m === n * scale && Number.isInteger(scale)))
+  if (!fits || (!bySizes && spatial.some(({ n, m, scale }) => Math.floor(n * scale) !== m))) return null
+  return interpolate(x, { mode, alignCorners, ...bySizes ? { size: spatial.map(({ m }) => m) } : { scaleFactor: spatial.map(({ scale }) => scale) } })
+}
+
 /**
  * Resizes axes one after the other. Weights outside the input repeat its ends, except that `tf_crop_and_resize` puts
  * `extrapolation_value` wherever a place lies outside.
@@ -140,7 +166,10 @@ const resize: Operator = onValues(1, (inputs, attributes, node) => {
   const weighting = weightingOf(attributes, node)
   const x = weighting.mode === 'nearest' || isFloat(given.dtype) ? given : cast(given, 'float64')
   const bare = node.operator === 'Upsample' || attributes.string('coordinate_transformation_mode', '') !== 'tf_crop_and_resize'
-  const axes = axesOf(inputs, attributes, node).filter(({ n, m, scale }) => !bare || n !== m || scale !== 1)
+  const all = axesOf(inputs, attributes, node)
+  const whole = interpolated(x, all, attributes, node)
+  if (whole && x === given) return whole
+  const axes = all.filter(({ n, m, scale }) => !bare || n !== m || scale !== 1)
   const y = axes.reduce((z, a) => along(z, a, weighting), x)
   const masks = bare ? [] : axes.map(a => outside(y, a, weighting)).filter(mask => mask !== null)
   const value = cast(tensor(attributes.float('extrapolation_value', 0), { backend: y.backend }), y.dtype)
