@@ -6,10 +6,11 @@ import { cpu } from '@bp/backend-cpu'
 import { BatchNorm2d, Conv2d, Embedding, Flatten, GRU, LayerNorm, Linear, LSTM, MaxPool2d, Module, ReLU, RNN, Sequential, TransformerEncoderLayer } from '@bp/nn'
 import * as ops from '@bp/ops'
 import { gruResetFirstLayerRow, gruResetFirstOf, lstmLayerRow, lstmOf, recur } from '@bp/ops/extend'
-import proto from 'onnx-proto'
+import proto, { type onnx } from 'onnx-proto'
 import * as runtime from 'onnxruntime-node'
 import { describe, expect, test } from 'vitest'
 import { exportOnnx, type ExportInput, type ExportOptions, importOnnx } from '../index.ts'
+import { graphOf, initialiser, modelBytes, nodeWith, value } from '../../test/model.ts'
 
 use(cpu())
 
@@ -264,4 +265,15 @@ test('a step of batch normalisation that is an output too stays a value of its o
 
 test('names with commas are not taken for one another', async () => {
   await expectRoundTrip((a, b, c, d) => [ops.add(a, b), ops.add(c, d)], ['a,b', 'c', 'a', 'b,c'].map(name => ({ ...vector, name })))
+})
+
+test('a model that was read is exported as its file says until a mode is chosen', () => {
+  const statistics = (name: string): onnx.ITensorProto => initialiser(name, [2], [1, 2])
+  const normalised = nodeWith('BatchNormalization', ['x', 'scale', 'bias', 'mean', 'variance'], ['y', 'mean2', 'variance2'], { training_mode: 1 })
+  const file = modelBytes(graphOf([normalised], [value('x', [3, 2])], [value('y', [3, 2])], ['scale', 'bias', 'mean', 'variance'].map(statistics)))
+  const x = generator.uniform([3, 2])
+  const again = (model: ReturnType<typeof importOnnx>): string => String(importOnnx(exportOnnx(model)).forward(x))
+  expect(again(importOnnx(file))).toBe(String(importOnnx(file).forward(x)))
+  expect(again(importOnnx(file).eval())).toBe(String(importOnnx(file).eval().forward(x)))
+  expect(again(importOnnx(file))).not.toBe(again(importOnnx(file).eval()))
 })

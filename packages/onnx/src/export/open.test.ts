@@ -1,9 +1,8 @@
 // Open dimensions: files run at sizes that were never traced, declare what follows from their names, and stay open when written again.
 
-import type { Tensor} from '@bp/core';
-import { noGrad, use } from '@bp/core'
+import { noGrad, type Tensor, use } from '@bp/core'
 import { cpu } from '@bp/backend-cpu'
-import { AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, BatchNorm2d, Conv2d, ConvTranspose2d, Embedding, Flatten, generateSquareSubsequentMask, GroupNorm, LearnedPositions, Linear, LSTM, MaxPool2d, Module, PixelShuffle, ReLU, Sequential, SinusoidalPositions, Transformer, TransformerEncoderLayer } from '@bp/nn'
+import { AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, BatchNorm2d, Conv2d, ConvTranspose2d, Embedding, Flatten, generateSquareSubsequentMask, GroupNorm, LearnedPositions, Linear, LSTM, MaxPool2d, Module, PixelShuffle, ReLU, Sequential, SinusoidalPositions, Transformer, TransformerEncoderLayer, Upsample } from '@bp/nn'
 import * as ops from '@bp/ops'
 import * as runtime from 'onnxruntime-node'
 import { expect, test } from 'vitest'
@@ -82,6 +81,9 @@ const cases: readonly Case[] = [
   ['means with overhang', new Sequential(new AvgPool2d(3, { stride: 2, padding: 1, ceilMode: true })), [image], odd, [['batch', 3, 'output_2', 'output_3']]],
   ['groups of channels', new Sequential(new Conv2d(3, 4, 3), new GroupNorm(2, 4)), [image], odd, [['batch', 4, 'height - 2', 'width - 2']]],
   ['pixels shuffled', new Sequential(new Conv2d(3, 8, 3, { padding: 1 }), new PixelShuffle(2)), [image], odd, [['batch', 2, '2*height', '2*width']]],
+  ['strides that shrink small images to one texel', new Sequential(...[3, 4, 4, 4, 4].map(c => new Conv2d(c, 4, 3, { stride: 2, padding: 1 })), new AdaptiveAvgPool2d(1), new Flatten(), new Linear(4, 2)), [image], [{ batch: 2, height: 97, width: 65 }, { batch: 1, height: 5, width: 9 }], [['batch', 2]]],
+  ['nearest neighbours', new Sequential(new Conv2d(3, 4, 3, { padding: 1 }), new Upsample({ scaleFactor: 2 })), [image], odd, [['batch', 4, '2*height', '2*width']]],
+  ['between neighbours', new Sequential(new Conv2d(3, 4, 3, { padding: 1 }), new Upsample({ scaleFactor: 2, mode: 'bilinear', alignCorners: true })), [image], odd, [['batch', 4, '2*height', '2*width']]],
   ['down and up, at even sizes', new Skipping(), [image], [{ batch: 1, height: 8, width: 30 }], [['batch', 8, 'height', 'width']]],
   ['patches as tokens', new Patches(), [image], odd, [['batch', 'output_1', 4]]],
   ['a language model with a mask', new Language(), [tokens], spoken, [['batch', 'time', 7]]],
