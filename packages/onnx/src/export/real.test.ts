@@ -2,10 +2,10 @@
 
 import { compile, type Tensor, tensor, use } from '@bp/core'
 import { cpu } from '@bp/backend-cpu'
-import { Adam, crossEntropy, Linear, Module, nllLoss } from '@bp/nn'
+import { Adam, clipGradNorm, crossEntropy, Linear, Module, mseLoss, nllLoss } from '@bp/nn'
 import { abs, add, amax, log, sub } from '@bp/ops'
 import { describe, expect, test } from 'vitest'
-import { exportOnnx, importOnnx } from '../index.ts'
+import { exportOnnx, exportTrainingStep, importOnnx, type OnnxModule } from '../index.ts'
 import { expectEqual, expectSamePictures, files, picture, published, theirs } from '../../test/real.ts'
 
 use(cpu())
@@ -21,6 +21,44 @@ describe('unchanged, the file that is written does what the one that was read do
     await expectSamePictures(model, bytes, sizes)
     await expectSamePictures(importOnnx(bytes), bytes, sizes)
   })
+})
+
+describe('with the open dimensions of the file that was read', () => {
+  test.each([
+    ['detection', files.detection, [[1, 64, 96], [2, 96, 128]]],
+    ['recognition', files.recognition, [[1, 48, 64], [2, 48, 160]]],
+    ['orientation', files.orientation, [[1, 48, 192], [3, 64, 96]]],
+  ] as const)('%s', async (_name, file, sizes) => {
+    const model = importOnnx(published(file))
+    const bytes = exportOnnx(model)
+    expect(importOnnx(bytes).inputs).toEqual(model.inputs)
+    await expectSamePictures(model, bytes, sizes)
+  })
+})
+
+test('the model of orientation trains elsewhere, by a step in a file, as here', async () => {
+  const [x, y] = [picture(2, 48, 96), tensor([[0, 1], [1, 0]])]
+  const [model, twin] = [0, 1].map(() => importOnnx(published(files.orientation)).train()) as [OnnxModule, OnnxModule]
+  const file = exportTrainingStep(model, {
+    loss: (z, target) => mseLoss(z as Tensor, target), optimiser: new Adam(model.parameters(), { lr: 1e-4, eps: 1e-5 }), clipNorm: 1,
+    inputs: [{ name: 'x', shape: ['batch', 3, 48, 96] }], targets: [{ name: 'y', shape: ['batch', 2] }],
+  })
+  const session = await theirs(file.bytes)
+  const optimiser = new Adam(twin.parameters(), { lr: 1e-4, eps: 1e-5 })
+  let feeds: Record<string, Tensor> = Object.fromEntries([...file.rates, ...file.state].map(({ input, initial }) => [input, initial]))
+  const losses: number[] = []
+  for (let i = 0; i < 5; i++) {
+    const results = await session({ ...feeds, x, y })
+    optimiser.zeroGrad()
+    const loss = mseLoss(twin.forward(x) as Tensor, y)
+    loss.backward()
+    clipGradNorm(optimiser.parameters(), 1)
+    optimiser.step()
+    losses.push(loss.item())
+    expect(Math.abs((results[file.loss]!.data as Float32Array)[0]! - loss.item()), `loss of step ${i}`).toBeLessThanOrEqual(1e-4 * loss.item())
+    feeds = { ...feeds, ...Object.fromEntries(file.state.map(({ input, output }) => [input, tensor(results[output]!.data as Float32Array, { shape: results[output]!.dims, dtype: results[output]!.type as 'float32' })])) }
+  }
+  expect(losses.at(-1)! / losses[0]!).toBeLessThan(0.1)
 })
 
 test.each(files.wakeWords)('a wake word, unchanged: %s', async file => {
