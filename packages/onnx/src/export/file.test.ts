@@ -73,7 +73,7 @@ describe('metadata', () => {
     expect(back.producer).toEqual({ name: 'acme', version: '1.2' })
     expect(back.metadata).toEqual({ irVersion: 8, opsets: { '': 17 }, name: 'classifier', domain: 'com.acme', modelVersion: 7, doc: 'A model.', graphDoc: 'Its graph.', metadata: { licence: 'MIT', labels: 'cat, dog' } })
     const again = importOnnx(exportOnnx(back))
-    expect([again.metadata, again.inputs, again.outputs]).toEqual([back.metadata, [{ name: 'pixels', dtype: 'float32', shape: ['images', 3] }], [{ name: 'logits', dtype: 'float32', shape: ['images', 2] }]])
+    expect([again.metadata, again.inputs, again.outputs]).toEqual([back.metadata, [{ name: 'pixels', kind: 'tensor', type: 'float32', dtype: 'float32', shape: ['images', 3] }], [{ name: 'logits', kind: 'tensor', type: 'float32', dtype: 'float32', shape: ['images', 2] }]])
     expect(again.producer.name).toBe('bp')
     expect(importOnnx(exportOnnx(back, null, { doc: 'Fine-tuned.' })).metadata).toEqual({ ...back.metadata, doc: 'Fine-tuned.' })
   })
