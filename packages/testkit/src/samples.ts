@@ -211,7 +211,7 @@ export const compositeSamples: SamplesOf<Composites> = {
   ],
   gridSample: [
     { operands: [operand([1, 2, 3, 3]), operand([1, 2, 1, 2], given(0.21, -0.37, -0.45, 0.13))], params: { mode: 'bilinear', paddingMode: 'zeros', alignCorners: false } },
-    { operands: [operand([1, 1, 4]), operand([1, 2, 1], given(0.25, -0.5))], params: { mode: 'bicubic', paddingMode: 'border', alignCorners: true } },
+    { operands: [operand([1, 1, 4]), operand([1, 2, 1], given(0.21, -0.37))], params: { mode: 'bilinear', paddingMode: 'border', alignCorners: true } },
   ],
   margin: [
     { operands: [operand([2, 3])], params: { widths: [[1, 0], [-1, 2]], mode: 'constant', value: 0.5 } },
