@@ -153,6 +153,7 @@ function interpolated(x: Tensor, axes: readonly Axis[], attributes: Attributes, 
   // corners are aligned by whole sizes, PyTorch's half pixels differ where one entry is left, and rounding to a neighbour is safe for whole factors alone
   const fits = alignCorners ? spatial.every(({ m, width }) => width === m) : spatial.every(({ m }) => m > 1) && (mode !== 'nearest' || spatial.every(({ n, m, scale }) => m === n * scale && Number.isInteger(scale)))
   if (!fits || (!bySizes && spatial.some(({ n, m, scale }) => Math.floor(n * scale) !== m))) return null
+  for (const { m } of spatial) entries('Resize', (mode === 'bicubic' ? 4 : 2) * m)
   return interpolate(x, { mode, alignCorners, ...bySizes ? { size: spatial.map(({ m }) => m) } : { scaleFactor: spatial.map(({ scale }) => scale) } })
 }
 
