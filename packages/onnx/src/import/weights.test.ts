@@ -80,3 +80,11 @@ test('limits, exponents and ε are constants, learned scalars are not', () => {
   expect(names(bytes)).toEqual(['scale', 'bias'])
   expect(grad((x: Tensor) => sum(importOnnx(bytes).forward(x) as Tensor))(tensor([1, 7])).toArray()).toEqual([expect.closeTo(2e-4, 9), 0])
 })
+
+test('tables of positions and masks that PyTorch has computed before are no parameters; elsewhere such names mean nothing', () => {
+  const file = (producer: string): Uint8Array => modelBytes(graphOf([
+    node('Mul', ['x', 'cos'], ['a']), node('Add', ['a', 'triu_1'], ['b']), node('Mul', ['b', 'cosine'], ['y']),
+  ], [value('x', [2])], [value('y', [2])], [initialiser('cos', [2], [1, 0.5]), initialiser('triu_1', [2], [0, -Infinity]), initialiser('cosine', [2], [2, 3])]), 18, producer)
+  expect(names(file('pytorch'))).toEqual(['cosine'])
+  expect(names(file('other'))).toEqual(['cos', 'triu_1', 'cosine'])
+})

@@ -89,6 +89,9 @@ function isFormula(name: string, { shape, data }: Literal, readers: Readers): bo
  */
 const isMadeUp = (name: string, producer: string): boolean => producer === 'pytorch' && /^(val|tmp|scalar_tensor_default|(new_)?(zeros|ones|full)(_like)?|\w+_cast)(_\d+)?$/.test(name)
 
+/** Whether PyTorch's exporter has named an initialiser after a function whose values are tables of positions or masks, which it computed before. */
+const isTable = (name: string, producer: string): boolean => producer === 'pytorch' && /^(cos|sin|triu|tril|arange|linspace|eye)(_\d+)?$/.test(name)
+
 const isUniform = ({ data }: Literal): boolean => data.every((value: number | bigint) => value === data[0])
 
 /** The name of a literal in a program of PyTorch's older exporter, which other tools keep when they join files. */
@@ -98,13 +101,14 @@ const isLiteralName = (name: string): boolean => /(^|\/)Constant(_\d+)?_output_\
  * Whether an initialiser, or the tensor of a Constant node, is learned. Floats are, but for
  * - those of 8 and 4 bits, which are codes of a quantised tensor;
  * - settings of operators, exponents, bounds in comparisons, and ε;
- * - literals of programs of PyTorch, by their names;
+ * - literals, tables of positions and masks of programs of PyTorch, by their names;
  * - numbers without axes in Constant nodes, and in graphs inside nodes;
  * - in graphs inside the nodes of PyTorch's files, which hold the literals of the program, all that stands at no place where an operator keeps weights.
  */
 function isLearned(name: string, literal: Literal, constant: boolean, { readers, producer, nested }: Place): boolean {
   if (!isFloat(literal.dtype) || (literal.type ?? 'bfloat16') !== 'bfloat16' || readAt(name, settings, readers) || isFormula(name, literal, readers)) return false
   if ((constant || nested) && literal.shape.length === 0) return false
+  if (isTable(name, producer)) return false
   if (isMadeUp(name, producer) && (constant || isUniform(literal))) return false
   if (constant && isLiteralName(name)) return false
   return !nested || producer !== 'pytorch' || readAt(name, learned, readers)
