@@ -86,7 +86,7 @@ export class Draft {
   }
 
   /** The one node that reads a value, itself and not from a graph inside; `null` where there are others, or the value is given away. */
-  only(name: string): NodeProto | null {
+  soleReader(name: string): NodeProto | null {
     const readers = this.readersOf(name)
     return readers.length === 1 && !this.outputs.has(name) && readers[0]!.input!.includes(name) ? readers[0]! : null
   }

@@ -9,7 +9,7 @@ const other = (node: NodeProto, name: string): string | null => node.input!.leng
 
 /** The next node after a value that nothing else reads, where it is one of these operators. */
 function next(draft: Draft, name: string, ...operators: readonly string[]): NodeProto | null {
-  const node = draft.only(name)
+  const node = draft.soleReader(name)
   return is(node, ...operators) ? node : null
 }
 
@@ -27,7 +27,7 @@ const layerNorm: Pass = draft => {
   for (const centre of [...draft.nodes]) {
     const mean = draft.maker(centre.input?.[1])
     const x = centre.input?.[0] ?? ''
-    if (!is(centre, 'Sub') || !is(mean, 'ReduceMean') || mean.input![0] !== x || !draft.only(mean.output![0]!)) continue
+    if (!is(centre, 'Sub') || !is(mean, 'ReduceMean') || mean.input![0] !== x || !draft.soleReader(mean.output![0]!)) continue
     const last = (axes: number[] | null): boolean => axes?.length === 1 && (axes[0] === -1 || axes[0] === (draft.ranks.get(x) ?? 0) - 1)
     const d = centre.output![0]!
     const readers = draft.readersOf(d)
@@ -37,7 +37,7 @@ const layerNorm: Pass = draft => {
     const sum = variance && next(draft, variance.output![0]!, 'Add')
     const eps = sum && draft.number(other(sum, variance.output![0]!))
     const root = sum && next(draft, sum.output![0]!, 'Sqrt')
-    if (!square || !quotient || !variance || !sum || !root || typeof eps !== 'number' || quotient.input![1] !== root.output![0] || !draft.only(root.output![0]!)) continue
+    if (!square || !quotient || !variance || !sum || !root || typeof eps !== 'number' || quotient.input![1] !== root.output![0] || !draft.soleReader(root.output![0]!)) continue
     if (draft.outputs.has(d) || new Set(readers).size !== 2 || !last(keptAxes(draft, mean)) || !last(keptAxes(draft, variance))) continue
     const scale = next(draft, quotient.output![0]!, 'Mul')
     const gamma = scale && other(scale, quotient.output![0]!)
@@ -61,7 +61,7 @@ const near = (a: number | null, b: number): boolean => a !== null && Math.abs(a 
 /** A value as its product with a number, where it is one: `[x, number]`. */
 function multiple(draft: Draft, name: string | null): { readonly node: NodeProto; readonly x: string; readonly by: number } | null {
   const node = draft.maker(name)
-  if (!is(node, 'Mul') || !draft.only(name!)) return null
+  if (!is(node, 'Mul') || !draft.soleReader(name!)) return null
   const side = draft.number(node.input![1]) !== null ? 0 : 1
   const by = draft.number(node.input![1 - side])
   return by === null ? null : { node, x: node.input![side]!, by }
@@ -73,7 +73,7 @@ const gelu: Pass = draft => {
   let count = 0
   for (const erf of [...draft.nodes]) {
     const inner = draft.maker(erf.input?.[0])
-    if (!is(erf, 'Erf') || !is(inner, 'Div', 'Mul') || !draft.only(erf.input![0]!)) continue
+    if (!is(erf, 'Erf') || !is(inner, 'Div', 'Mul') || !draft.soleReader(erf.input![0]!)) continue
     if (!near(draft.number(inner.input![1]), inner.opType === 'Div' ? Math.SQRT2 : Math.SQRT1_2)) continue
     const x = inner.input![0]!
     const plus = next(draft, erf.output![0]!, 'Add')
@@ -97,7 +97,7 @@ const swish: Pass = draft => {
   let count = 0
   for (const node of [...draft.nodes]) {
     if (!is(node, 'Mul') || node.input!.length !== 2) continue
-    const gate = [1, 0].map(i => draft.maker(node.input![i])).find(maker => is(maker, 'HardSigmoid', 'Sigmoid') && draft.only(maker.output![0]!) === node)
+    const gate = [1, 0].map(i => draft.maker(node.input![i])).find(maker => is(maker, 'HardSigmoid', 'Sigmoid') && draft.soleReader(maker.output![0]!) === node)
     if (!gate || other(node, gate.output![0]!) !== gate.input![0]!) continue
     const a = draft.attributes(gate)
     const hard = gate.opType === 'HardSigmoid'

@@ -22,7 +22,7 @@ interface Linear {
 /** The convolution or product that makes a value for one reader alone, where its weights are known. */
 function linear(draft: Draft, name: string): Linear | null {
   const node = draft.maker(name)
-  if (!is(node, 'Conv', 'ConvTranspose', 'Gemm') || !draft.only(name)) return null
+  if (!is(node, 'Conv', 'ConvTranspose', 'Gemm') || !draft.soleReader(name)) return null
   const weight = draft.floats(node.input![1])
   const bias = node.input![2] ? draft.floats(node.input![2]) : null
   if (!weight || (node.input![2] && bias?.dtype !== weight.dtype)) return null
@@ -106,7 +106,7 @@ const gemm: Pass = draft => {
     const side = draft.isConstant(node.input![1]!) ? 0 : 1
     const product = draft.maker(node.input![side])
     const [weight, bias] = [draft.floats(product?.input?.[1]), draft.floats(node.input![1 - side])]
-    if (!is(product, 'MatMul') || !draft.only(node.input![side]!) || draft.ranks.get(product.input![0]!) !== 2 || weight?.shape.length !== 2) continue
+    if (!is(product, 'MatMul') || !draft.soleReader(node.input![side]!) || draft.ranks.get(product.input![0]!) !== 2 || weight?.shape.length !== 2) continue
     if (bias?.shape.length !== 1 || bias.dtype !== weight.dtype || ![1, weight.shape[1]].includes(bias.shape[0])) continue
     draft.replace([product, node], [{ name: product.name ?? '', opType: 'Gemm', input: [...product.input!, node.input![1 - side]!], output: node.output! }])
     count++
@@ -119,7 +119,7 @@ const padding: Pass = draft => {
   let count = 0
   for (const node of [...draft.nodes]) {
     const pad = draft.maker(node.input?.[0])
-    if (!is(node, 'Conv') || !is(pad, 'Pad') || !draft.only(node.input![0]!)) continue
+    if (!is(node, 'Conv') || !is(pad, 'Pad') || !draft.soleReader(node.input![0]!)) continue
     const [a, own] = [draft.attributes(pad), draft.attributes(node)]
     const pads = pad.input![1] ? draft.literal(pad.input![1])?.data : a.ints('pads')
     const value = pad.input![2] ? draft.number(pad.input![2]) : a.float('value', 0)
