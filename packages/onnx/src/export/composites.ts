@@ -35,13 +35,16 @@ function normalisation(operator: string, least: number): Emitter {
   }
 }
 
-/** Attention of four axes, with a mask that broadcasts as it stands or none. */
+/** Attention of four axes. A mask is laid out over queries and keys, which ONNX Runtime does not broadcast. */
 function attention(b: Builder, e: Emission): string | null {
   const { causal, scale } = fixedParams<AttentionParams>(e)
   const [q, k, v] = e.xs as [Emission['xs'][number], Emission['xs'][number], Emission['xs'][number]]
   const alike = q.sizes.length === 4 && [k, v].every(x => x.sizes.length === 4 && sameSize(x.sizes[0]!, q.sizes[0]!) && sameSize(x.sizes[1]!, q.sizes[1]!))
-  if (b.opset < 23 || !alike || scale <= 0 || (e.xs[3] && e.xs[3].sizes.length < 2)) return null
-  return b.add('Attention', e.inputs, { is_causal: Number(causal), scale: new Float(scale) })
+  if (b.opset < 23 || !alike || scale <= 0) return null
+  const [mask, places] = [e.xs[3], [q.sizes[2]!, k.sizes[2]!]]
+  const whole = !mask || (mask.sizes.length >= 2 && places.every((size, i) => sameSize(mask.sizes.at(i - 2)!, size)))
+  const masks = whole ? e.inputs.slice(3) : [b.add('Expand', [e.inputs[3]!, b.dims.list(places, e.where)])]
+  return b.add('Attention', [...e.inputs.slice(0, 3), ...masks], { is_causal: Number(causal), scale: new Float(scale) })
 }
 
 /** Composites. */
