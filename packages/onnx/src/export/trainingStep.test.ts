@@ -3,7 +3,7 @@
 import { type Tensor, tensor, use } from '@bp/core'
 import { cpu } from '@bp/backend-cpu'
 import {
-  Adam, AdamW, AvgPool2d, BatchNorm1d, BatchNorm2d, clipGradNorm, clipGradValue, Conv2d, Dropout, Embedding, Flatten, GRU, LayerNorm, LBFGS, Linear, LSTM, MaxPool2d, Module, mseLoss,
+  Adam, AdamW, AvgPool2d, BatchNorm1d, BatchNorm2d, clipGradNorm, clipGradValue, Conv2d, Dropout, Embedding, EmbeddingBag, Flatten, GRU, LayerNorm, LBFGS, Linear, LSTM, MaxPool2d, Module, mseLoss,
   crossEntropy, RAdam, ReLU, Sequential, SGD, TransformerEncoderLayer,
 } from '@bp/nn'
 import { cast, Generator, mean, reshape } from '@bp/ops'
@@ -184,6 +184,12 @@ describe('50 steps of Adam', () => {
     await expectSame(model, {
       loss: (y, next) => crossEntropy(reshape(y, [-1, 11]), reshape(next, [-1])), optimiser: adam(model), inputs: [{ ...tokens, name: 'tokens' }], targets: [{ ...tokens, name: 'next' }],
     }, batchesOf(() => [labels([4, 6], 11), labels([4, 6], 11)]))
+  })
+
+  test.each(['sum', 'mean', 'max'] as const)('bags of words, their %s, in batches of several sizes', async mode => {
+    const model = new Sequential(new EmbeddingBag(11, 8, { mode, generator }), new Linear(8, 3, { generator }))
+    const words = { name: 'words', shape: [4, 6], dtype: 'int64', dynamicBatch: true } as const
+    await expectSame(model, { loss: crossEntropy, optimiser: adam(model), inputs: [words], targets: [classes] }, batchesOf(i => [labels([3 + i, 6], 11), labels([3 + i], 3)]))
   })
 })
 

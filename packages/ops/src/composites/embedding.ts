@@ -5,7 +5,7 @@ import { describe, fail } from '@bp/core/extend'
 import { div, minimum } from '../rows/arithmetic.ts'
 import { cast, equal, less, logicalAnd, notEqual, select } from '../rows/compare.ts'
 import { asIndex, scatterAdd, take } from '../rows/indexing.ts'
-import { cumSum } from '../rows/reduce.ts'
+import { argMax, cumSum, sum } from '../rows/reduce.ts'
 import { iota } from '../rows/source.ts'
 import { detach, narrow, reshape } from '../rows/view.ts'
 import { takeAlong } from './along.ts'
@@ -104,7 +104,7 @@ export function embeddingBag(index: Tensor, weight: Tensor, options: EmbeddingBa
   const counted = paddingIdx === undefined ? full([flat.size], 1, 'bool', weight.backend) : notPadding(flat, weight, paddingIdx)
   const seen = (x: Tensor): Tensor => paddingIdx === undefined ? x : select(column(counted), x, 0)
   const own = (perBin: Tensor): Tensor => narrow(perBin, 0, 1, bags.count)
-  if (mode === 'max') return own(maxima(rows, bags, counted))
+  if (mode === 'max') return index.rank === 2 && !options.offsets ? maximaByRow(rows, index.shape as [number, number], counted) : own(maxima(rows, bags, counted))
   const weighted = perSampleWeights ? mul(rows, reshape(perSampleWeights, [flat.size, 1])) : rows
   const total = own(scatterAdd(seen(weighted), bags.bin, bags.bins))
   if (mode === 'sum') return total
@@ -128,6 +128,15 @@ function bagsOf(index: Tensor, { offsets, includeLastOffset = false }: Embedding
   if (index.rank !== 1 || offsets?.rank !== 1) return fail('shape', 'embeddingBag', `needs an index [bags, n], or [n] with offsets [bags], got ${describe(index)}${offsets ? ` and ${describe(offsets)}` : ''}`)
   const begins = scatterAdd(full([offsets.size], 1, 'int32', index.backend), offsets, index.size + 1)
   return { bin: narrow(cumSum(begins, 0), 0, 0, index.size), bins: offsets.size + 1, count: offsets.size - Number(includeLastOffset) }
+}
+
+/** The largest of each bag by column where all have as many rows, in ops whose number does not depend on how many that is; 0 for bags without rows that count. */
+function maximaByRow(rows: Tensor, [count, size]: readonly [number, number], counted: Tensor): Tensor {
+  const width = rows.shape[1]!
+  if (rows.size === 0) return full([count, width], 0, rows.dtype, rows.backend)
+  const seen = reshape(select(column(counted), rows, -Infinity), [count, size, width])
+  const top = reshape(takeAlong(seen, reshape(argMax(seen, 1), [count, 1, width]), 1), [count, width])
+  return select(column(less(0, sum(cast(reshape(counted, [count, size]), 'int32'), 1))), top, 0)
 }
 
 /** The largest of each bin by column, read from the first row that has it; 0 for bins without rows that count. */

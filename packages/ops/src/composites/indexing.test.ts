@@ -3,7 +3,7 @@
 import { cpu } from '@bp/backend-cpu'
 import { backward, grad, type Tensor, tensor, use, vjp } from '@bp/core'
 import { describe, expect, test } from 'vitest'
-import { blockDiag, chunk, diagEmbed, embedding, embeddingBag, index, indexAdd, indexFill, indexPut, indexReduce, maskedScatter, maskedSelect, meshgrid, nonzero, pad, putFlat, rot90, scatter, sum, take, takeAlong, takeFlat, tensorSplit, unfold } from '../index.ts'
+import { blockDiag, chunk, diagEmbed, embedding, embeddingBag, index, indexAdd, indexFill, indexPut, indexReduce, maskedScatter, maskedSelect, meshgrid, neg, nonzero, pad, putFlat, rot90, scatter, sum, take, takeAlong, takeFlat, tensorSplit, unfold } from '../index.ts'
 
 use(cpu())
 
@@ -165,6 +165,8 @@ test('embeddings: padding gets no gradient, frequency divides it, empty bags are
   const ties = tensor([[1, 2], [1, 1]], { requiresGrad: true })
   backward(sum(embeddingBag(tensor([[1, 0]], { dtype: 'int32' }), ties, { mode: 'max' })))
   expect(ties.grad!.toArray()).toEqual([[0, 1], [1, 0]])
+  const padded = embeddingBag(tensor([[0, 2], [1, 1], [1, 0]], { dtype: 'int32' }), neg(table()), { mode: 'max', paddingIdx: 1 })
+  expect(padded.toArray()).toEqual([[-1, -1], [0, 0], [-1, -1]])
   expect(embeddingBag(ints(0, 1, 2, 0), table(), { offsets: ints(0, 2, 3), includeLastOffset: true, mode: 'sum', paddingIdx: 1 }).toArray()).toEqual([[1, 1], [3, 3]])
   const bags = (mode: 'sum' | 'mean' | 'max'): unknown => embeddingBag(ints(0, 2, 1), table(), { offsets: ints(0, 2, 2), mode }).toArray()
   expect([bags('sum'), bags('mean'), bags('max')]).toEqual([[[4, 4], [0, 0], [2, 2]], [[2, 2], [0, 0], [2, 2]], [[3, 3], [0, 0], [2, 2]]])
