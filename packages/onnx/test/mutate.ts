@@ -2,6 +2,7 @@
 
 import * as fc from 'fast-check'
 import proto from 'onnx-proto'
+import { join } from './wire.ts'
 
 /** One damage: what is done, and numbers that choose where and how. */
 export interface Mutation {
@@ -49,10 +50,10 @@ const damages = {
   flip: (bytes: Uint8Array, at: number, by: number): Uint8Array => bytes.length === 0 ? bytes : bytes.with(at % bytes.length, bytes[at % bytes.length]! ^ (1 << by % 8)),
   set: (bytes: Uint8Array, at: number, by: number): Uint8Array => bytes.length === 0 ? bytes : bytes.with(at % bytes.length, [0, 1, 127, 128, 255][by % 5]!),
   cut: (bytes: Uint8Array, at: number): Uint8Array => bytes.subarray(0, at % (bytes.length + 1)),
-  drop: (bytes: Uint8Array, at: number, by: number): Uint8Array => joined(bytes.subarray(0, at % (bytes.length + 1)), bytes.subarray(at % (bytes.length + 1) + by % 20)),
-  repeat: (bytes: Uint8Array, at: number, by: number): Uint8Array => joined(bytes.subarray(0, at % (bytes.length + 1)), ...new Array<Uint8Array>(1 + by % 50).fill(bytes.subarray(at % (bytes.length + 1), at % (bytes.length + 1) + by % 97))),
+  drop: (bytes: Uint8Array, at: number, by: number): Uint8Array => join(bytes.subarray(0, at % (bytes.length + 1)), bytes.subarray(at % (bytes.length + 1) + by % 20)),
+  repeat: (bytes: Uint8Array, at: number, by: number): Uint8Array => join(bytes.subarray(0, at % (bytes.length + 1)), ...new Array<Uint8Array>(1 + by % 50).fill(bytes.subarray(at % (bytes.length + 1), at % (bytes.length + 1) + by % 97))),
   swap: (bytes: Uint8Array, at: number, by: number): Uint8Array => bytes.length === 0 ? bytes : bytes.with(at % bytes.length, bytes[by % bytes.length]!).with(by % bytes.length, bytes[at % bytes.length]!),
-  splice: (bytes: Uint8Array, at: number, by: number, other: Uint8Array): Uint8Array => joined(bytes.subarray(0, at % (bytes.length + 1)), other.subarray(by % (other.length + 1))),
+  splice: (bytes: Uint8Array, at: number, by: number, other: Uint8Array): Uint8Array => join(bytes.subarray(0, at % (bytes.length + 1)), other.subarray(by % (other.length + 1))),
   /** A number or a text becomes another, an extreme one or one from elsewhere in the file. */
   leaf: rewritten((slots, at, by) => {
     const slot = pick(slots.filter(([, , value]) => typeof value !== 'object' || kindOf(value) === 'int64'), at)
@@ -87,16 +88,6 @@ function structuredCopy(part: unknown): unknown {
   const type = (proto.onnx as unknown as Record<string, { encode?: (message: unknown) => { finish: () => Uint8Array }; decode?: (bytes: Uint8Array) => unknown }>)[kindOf(part)]
   if (Array.isArray(part)) return part.map(structuredCopy)
   return type?.encode && type.decode ? type.decode(type.encode(part).finish()) : part
-}
-
-function joined(...parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const part of parts) {
-    out.set(part, at)
-    at += part.length
-  }
-  return out
 }
 
 /** The file with all the damages done, one after another; splices take from `other`. */

@@ -3,7 +3,15 @@
 import proto, { type onnx } from 'onnx-proto'
 
 /** Parts of a message, one after another. */
-export const join = (...parts: readonly Uint8Array[]): Uint8Array => Uint8Array.from(parts.flatMap(part => [...part]))
+export function join(...parts: readonly Uint8Array[]): Uint8Array {
+  const out = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const part of parts) {
+    out.set(part, at)
+    at += part.length
+  }
+  return out
+}
 
 /** A number in groups of seven bits, the lowest first. */
 export function varint(n: number): number[] {

@@ -21,8 +21,8 @@ export const bytesOfValue = ({ avals }: Pick<Steps, 'avals'>, id: Id): number =>
 
 /**
  * The values that need a place of their own: arguments that are read, what one group makes and another reads, what a kernel
- * writes, and results, which stay until after the last group, and so does what is
- * kept for the next run. Variables and constants lie elsewhere.
+ * writes, and results, which stay until after the last group, as does what is kept for the next run. Variables and constants lie
+ * elsewhere.
  */
 export function lifetimesOf(graph: Graph, steps: Steps, groups: readonly Group[], steady: ReadonlySet<Id>): Map<Id, Life> {
   const from = new Map<Id, number>([...graph.inputs, ...graph.live].map(({ id }) => [id, 0]))

@@ -85,10 +85,8 @@ export class Dimensions {
 
   /** A size as a list of one: by formula, read, as the product of two that can be read, or by a formula with quotients. */
   private one(size: Size): string | null {
-    const formula = this.computable(size, false)
-    if (formula) return this.compute(formula)
-    const place = this.known.get(size.join())
-    if (place) return this.read(place)
+    const found = this.readable(size)
+    if (found !== null) return found
     const product = this.productOf(size)
     if (product) return this.b.add('Mul', product)
     const parts = this.computable(size, true)
@@ -105,6 +103,7 @@ export class Dimensions {
     return null
   }
 
+  /** A size as a list of one: by formula without quotients, or read. */
   private readable(size: Size): string | null {
     const formula = this.computable(size, false)
     const place = this.known.get(size.join())

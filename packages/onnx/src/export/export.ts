@@ -48,8 +48,14 @@ export interface ExportOptions extends ExportMetadata {
 /** What {@link exportOnnx} takes. */
 export type Exportable = Module<never, Tensor | Tensor[]> | ((...xs: Tensor[]) => Tensor | readonly Tensor[])
 
-/** The operator sets that are written. */
-export const exportOpsets: readonly [least: number, most: number] = [13, 23]
+/* The operator sets that are written. */
+const exportOpsets: readonly [least: number, most: number] = [13, 23]
+
+/** Throws where an operator set is none that is written. */
+export function checkOpset(op: string, opset: number): void {
+  const [least, most] = exportOpsets
+  if (!Number.isInteger(opset) || opset < least || opset > most) fail('value', op, `opset must be ${least} to ${most}, got ${opset}`)
+}
 
 /** The least version of the file format for an operator set (https://github.com/onnx/onnx/blob/main/docs/Versioning.md), and at least 8. */
 export const irVersionOf = (opset: number): number => opset >= 23 ? 11 : opset >= 21 ? 10 : opset >= 19 ? 9 : 8
@@ -76,7 +82,7 @@ export const irVersionOf = (opset: number): number => opset >= 23 ? 11 : opset >
  */
 export function exportOnnx(model: Exportable, inputs: readonly ExportInput[] | null = null, options: ExportOptions = {}): Uint8Array {
   const { opset = 17, irVersion = irVersionOf(opset), composites = 'operators', customOperators = {}, ...rest } = options
-  if (!Number.isInteger(opset) || opset < exportOpsets[0] || opset > exportOpsets[1]) fail('value', 'exportOnnx', `opset must be ${exportOpsets.join(' to ')}, got ${opset}`)
+  checkOpset('exportOnnx', opset)
   const own = model instanceof OnnxModule ? model : null
   const { producer = 'bp', producerVersion, domain, modelVersion, doc, graphDoc, metadata = {}, name = 'main_graph', outputs = own?.outputs.map(output => output.name) } = { ...own?.metadata, ...rest }
   const settled = settleInputs('exportOnnx', inputs ?? own?.inputs.map(inputOf) ?? fail('value', 'exportOnnx', 'needs the inputs: [{ name, shape, dtype }]. Only a module that was read from a file knows its own'))

@@ -2,7 +2,7 @@
 
 import type { FillParams, Id } from '@bp/core/extend'
 import type { ConvGeometry, DotParams, StandardiseParams } from '@bp/ops/extend'
-import { type Builder, Float } from './builder.ts'
+import { type AttributeValue, type Builder, Float } from './builder.ts'
 import { trailingAxis } from './composites.ts'
 import { convAttributes } from './maps.ts'
 import { isFixed, sameSize, type Size } from './sizes.ts'
@@ -13,6 +13,12 @@ interface Fusion {
   readonly swallowed: readonly TwinNode[]
   readonly output: Id
   readonly emit: (name: (id: Id) => string) => string
+}
+
+/** The op that follows another, and its other operand. */
+interface Next {
+  readonly node: TwinNode
+  readonly other: Id
 }
 
 const fixedShape = (sizes: readonly Size[]): string | null => sizes.every(isFixed) ? sizes.map(([n]) => n!).join() : null
@@ -50,7 +56,7 @@ export class Fuser {
   }
 
   /** The only reader of a node's result, where it is the op named, and its other operand. */
-  private next(id: Id, name: string): { readonly node: TwinNode; readonly other: Id } | null {
+  private next(id: Id, name: string): Next | null {
     const readers = this.readers.get(id) ?? []
     const node = readers[0]
     if (readers.length !== 1 || node?.row.name !== name || this.twin.outputs.includes(id)) return null
@@ -84,26 +90,32 @@ export class Fuser {
   }
 
   private layerNorm(node: TwinNode, b: Builder): Fusion | null {
-    const { axes, eps } = node.params[0] as StandardiseParams
-    const sizes = this.sizes(node.inputs[0]!)
-    const first = trailingAxis(axes, sizes.length)
-    const scale = this.next(node.outputs[0]!, 'mul')
-    if (first === null || !scale || !this.fits(scale.other, sizes.slice(first))) return null
+    const found = this.scaledRuns(node)
+    if (!found) return null
+    const { scale, run, attributes } = found
     const shift = this.next(scale.node.outputs[0]!, 'add')
-    const bias = shift && this.fits(shift.other, sizes.slice(first)) ? shift : null
+    const bias = shift && this.fits(shift.other, run) ? shift : null
     return {
       swallowed: [scale.node, ...bias ? [bias.node] : []], output: (bias ?? scale).node.outputs[0]!,
-      emit: name => b.add('LayerNormalization', [node.inputs[0]!, scale.other, ...bias ? [bias.other] : []].map(name), { axis: first - sizes.length, epsilon: new Float(eps) }),
+      emit: name => b.add('LayerNormalization', [node.inputs[0]!, scale.other, ...bias ? [bias.other] : []].map(name), attributes),
     }
   }
 
   private rmsNorm(node: TwinNode, b: Builder): Fusion | null {
+    const found = this.scaledRuns(node)
+    if (!found) return null
+    const { scale, attributes } = found
+    return { swallowed: [scale.node], output: scale.node.outputs[0]!, emit: name => b.add('RMSNormalization', [node.inputs[0]!, scale.other].map(name), attributes) }
+  }
+
+  /** The scale of what is normalised over its last axes, with the sizes of these and what the operators of ONNX call them. */
+  private scaledRuns(node: TwinNode): { readonly scale: Next; readonly run: readonly Size[]; readonly attributes: Readonly<Record<string, AttributeValue>> } | null {
     const { axes, eps } = node.params[0] as StandardiseParams
     const sizes = this.sizes(node.inputs[0]!)
     const first = trailingAxis(axes, sizes.length)
     const scale = this.next(node.outputs[0]!, 'mul')
     if (first === null || !scale || !this.fits(scale.other, sizes.slice(first))) return null
-    return { swallowed: [scale.node], output: scale.node.outputs[0]!, emit: name => b.add('RMSNormalization', [node.inputs[0]!, scale.other].map(name), { axis: first - sizes.length, epsilon: new Float(eps) }) }
+    return { scale, run: sizes.slice(first), attributes: { axis: first - sizes.length, epsilon: new Float(eps) } }
   }
 
   /** Each channel of each instance standardised by itself, scaled and shifted by one number a channel. */

@@ -25,9 +25,9 @@ export interface TrainingStepOptions<Output, Targets extends readonly Tensor[] =
    * JavaScript, which then passes over what it is given.
    */
   readonly defaults?: boolean
-  /** The operator set to write, 13 to 22; 18 unless given, which random numbers need. */
+  /** The operator set to write, 13 to 23; 18 unless given, which random numbers need. */
   readonly opset?: number
-  /** The version of the file format; 8 unless given. */
+  /** The version of the file format; the least that goes with the operator set unless given, and at least 8. */
   readonly irVersion?: number
   /** The name of the graph; `training_step` unless given. */
   readonly name?: string

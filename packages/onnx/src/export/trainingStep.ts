@@ -1,11 +1,10 @@
 // exportTrainingStep: forward, backward, clipping and the optimiser's step as one ONNX graph from state and batch to state and loss.
 
 import { type Tensor, tensor } from '@bp/core'
-import { fail } from '@bp/core/extend'
 import type { Module } from '@bp/nn'
 import { attributeType, encodeModel, type GraphProto, type TensorProto } from '../proto/proto.ts'
 import { writeTensor } from '../proto/tensor.ts'
-import { exportOpsets, irVersionOf } from './export.ts'
+import { checkOpset, irVersionOf } from './export.ts'
 import { type SettledInput, settleInputs, traceOpen, valueInfo } from './inputs.ts'
 import { PureStep, type TrainingState, type TrainingStepOptions, withoutGradients } from './pureStep.ts'
 import { Writer } from './writer.ts'
@@ -56,7 +55,7 @@ export function exportTrainingStep<Output>(model: Module<never, Output>, options
 export function exportTrainingStep<Output>(model: Module<never, Output>, options: TrainingStepOptions<Output, Tensor[]>): TrainingStepFile
 export function exportTrainingStep<Output>(model: Module<never, Output>, options: TrainingStepOptions<Output, Tensor[]>): TrainingStepFile {
   const { optimiser, inputs, targets = [], clipNorm, defaults = false, opset = 18, irVersion = irVersionOf(opset), name = 'training_step', producer = 'bp' } = options
-  if (!Number.isInteger(opset) || opset < exportOpsets[0] || opset > exportOpsets[1]) fail('value', 'exportTrainingStep', `opset must be ${exportOpsets.join(' to ')}, got ${opset}`)
+  checkOpset('exportTrainingStep', opset)
   const specs = [...settleInputs('exportTrainingStep', inputs), ...settleInputs('exportTrainingStep', targets, 'target')]
   const rates = optimiser.groups.map(({ lr }, i) => ({ input: optimiser.groups.length === 1 ? 'lr' : `lr.${i}`, initial: tensor(lr) }))
   const { step, state, twin, builder, avals } = withoutGradients([...model.parameters(), ...optimiser.parameters()], () => {

@@ -7,7 +7,7 @@ import type { Attributes } from '../import/attributes.ts'
 import type { ModelNode } from '../import/load.ts'
 import { narrowTo } from '../import/narrow.ts'
 import { Carried, elementTypeOf, toTensor, type Value } from '../import/value.ts'
-import { carrierOf, type ElementType, elementType, isNarrow, type NarrowType, wholeOf } from '../proto/elementType.ts'
+import { carrierOf, type ElementType, elementType, isNarrow, type NarrowType, rangeOf } from '../proto/elementType.ts'
 import { isShortFloat, roundShort } from '../proto/shortFloat.ts'
 import { only, onTensors, onValues, type Operator, type Operators } from './operator.ts'
 
@@ -24,15 +24,11 @@ interface Origin {
 /* By the value itself, for as long as it lives, so that what dequantises it finds the way back. */
 const origins = /* @__PURE__ */ new WeakMap<Value, Origin>()
 
-/** The least and the greatest number of a type. */
-function rangeOf(type: Code): readonly [low: number, high: number] {
-  if (type === 'uint8') return [0, 255]
-  if (isShortFloat(type)) {
-    const most = roundShort(type, Infinity, { saturate: true, round: 'nearest' })
-    return [-most, most]
-  }
-  const { bits, signed } = wholeOf(type)!
-  return signed ? [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1] : [0, 2 ** bits - 1]
+/** The least and the greatest number of a type, which may be a short float. */
+function codesOf(type: Code): readonly [low: number, high: number] {
+  if (type === 'uint8' || !isShortFloat(type)) return rangeOf(type)
+  const most = roundShort(type, Infinity, { saturate: true, round: 'nearest' })
+  return [-most, most]
 }
 
 /** A type that numbers can be quantised to. */
@@ -44,7 +40,7 @@ export const codeOf = (node: ModelNode, type: ElementType | null): Code => {
 /** Numbers in steps of a scale as codes: rounded to even, moved by the zero point, and held in the range of the type. */
 export function quantise(steps: Tensor, zero: Tensor | undefined, type: Code, saturate = true): Value {
   const moved = (rounded: Tensor): Tensor => zero ? add(cast(rounded, 'float32'), cast(zero, 'float32')) : cast(rounded, 'float32')
-  const [low, high] = rangeOf(type)
+  const [low, high] = codesOf(type)
   const float = isNarrow(type) && isShortFloat(type)
   const place = (x: Tensor): Tensor => float ? moved(x) : moved(round(x))
   const code = float ? narrowTo(type, place(steps), { saturate, round: 'nearest' }) : cast(clamp(place(steps), low, high), carrierOf(type))

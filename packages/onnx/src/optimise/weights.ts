@@ -123,14 +123,14 @@ const padding: Pass = draft => {
     const [a, own] = [draft.attributes(pad), draft.attributes(node)]
     const pads = pad.input![1] ? draft.literal(pad.input![1])?.data : a.ints('pads')
     const value = pad.input![2] ? draft.number(pad.input![2]) : a.float('value', 0)
-    if (!pads || pad.input![3] || value !== 0 || a.string('mode', 'constant') !== 'constant' || !['NOTSET'].includes(own.string('auto_pad', 'NOTSET'))) continue
+    if (!pads || pad.input![3] || value !== 0 || a.string('mode', 'constant') !== 'constant' || own.string('auto_pad', 'NOTSET') !== 'NOTSET') continue
     const widths = Array.from<number | bigint, number>(pads, Number)
     const rank = widths.length / 2
     if (widths.some(n => n < 0) || [0, 1, rank, rank + 1].some(i => widths[i] !== 0)) continue
     const spatial = [...widths.slice(2, rank), ...widths.slice(rank + 2)]
     const before = own.ints('pads') ?? spatial.map(() => 0)
-    const pads2: AttributeProto = { name: 'pads', type: attributeType('INTS'), ints: spatial.map((n, i) => n + before[i]!) }
-    draft.replace([pad, node], [{ ...node, input: [pad.input![0]!, ...node.input!.slice(1)], attribute: [...(node.attribute ?? []).filter(({ name }) => name !== 'pads'), pads2] }])
+    const around: AttributeProto = { name: 'pads', type: attributeType('INTS'), ints: spatial.map((n, i) => n + before[i]!) }
+    draft.replace([pad, node], [{ ...node, input: [pad.input![0]!, ...node.input!.slice(1)], attribute: [...(node.attribute ?? []).filter(({ name }) => name !== 'pads'), around] }])
     count++
   }
   return count

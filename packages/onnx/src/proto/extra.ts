@@ -1,6 +1,7 @@
 // Fields of ONNX that onnx-proto, which is of ONNX 1.10, drops when it decodes: found in the bytes, and added to what it decoded.
 
 import type { AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto } from './proto.ts'
+import { fieldsOf } from './wire.ts'
 
 type Entry = NonNullable<GraphProto['metadataProps']>[number]
 
@@ -54,27 +55,9 @@ function inAttribute(bytes: Uint8Array, attribute: AttributeProto, decode: Decod
 /** The parts of a message by the number of their field: all of those that are `listed`, the last of those that are `single`. */
 function partsOf(bytes: Uint8Array, listed: readonly number[], single: readonly number[] = []): Map<number, Uint8Array[]> {
   const parts = new Map<number, Uint8Array[]>(listed.map(field => [field, []]))
-  let at = 0
-  const varint = (): number => {
-    let value = 0
-    for (let scale = 1; ; scale *= 128) {
-      const byte = bytes[at++]!
-      value += (byte & 127) * scale
-      if (byte < 128) return value
-    }
-  }
-  while (at < bytes.length) {
-    const tag = varint()
-    const wire = tag % 8
-    if (wire === 0) varint()
-    else if (wire === 2) {
-      const length = varint()
-      const field = Math.floor(tag / 8)
-      const part = (): Uint8Array => bytes.subarray(at, at + length)
-      if (single.includes(field)) parts.set(field, [part()])
-      else if (listed.includes(field)) parts.get(field)!.push(part())
-      at += length
-    } else at += wire === 1 ? 8 : 4
+  for (const { field, content } of fieldsOf(bytes)) {
+    if (single.includes(field)) parts.set(field, [content])
+    else if (listed.includes(field)) parts.get(field)!.push(content)
   }
   return parts
 }

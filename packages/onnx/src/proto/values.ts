@@ -1,14 +1,13 @@
 // Values in files of test data that are more than a tensor: sequences and optionals, which onnx-proto has no messages for.
 
 import { type Tensor, tensor } from '@bp/core'
-import { fail } from '@bp/core/extend'
 import { UnsupportedError } from '../import/errors.ts'
 import type { OnnxValue } from '../import/feeds.ts'
 import { StringTensor } from '../import/value.ts'
 import type { ElementType } from './elementType.ts'
 import { decodeTensor } from './proto.ts'
 import { readStored } from './tensor.ts'
-import { checkWire } from './wire.ts'
+import { checkWire, type Field, fieldsOf } from './wire.ts'
 
 const op = 'decodeValueProto'
 
@@ -46,7 +45,7 @@ function readTensorValue(bytes: Uint8Array): TypedValue {
 }
 
 function readSequence(bytes: Uint8Array): TypedValue {
-  const items = [...contents(bytes)].map(({ field, content }) => readItem(field, content))
+  const items = contents(bytes).map(({ field, content }) => readItem(field, content))
   return { type: items[0]?.type ?? null, value: items.map(({ value }) => value) }
 }
 
@@ -63,27 +62,5 @@ function readItem(field: number, content: Uint8Array): TypedValue {
   throw new UnsupportedError(op, `the value holds a ${field === 4 ? 'sparse tensor' : 'map'}, which is unsupported`)
 }
 
-/** The messages in a message whose wire format has been checked: fields 3 to 7. */
-function* contents(bytes: Uint8Array): Generator<{ readonly field: number; readonly content: Uint8Array }> {
-  let at = 0
-  const varint = (): number => {
-    let value = 0
-    for (let scale = 1; ; scale *= 128) {
-      const byte = bytes[at++] ?? fail('data', op, 'the bytes end within a number. The file is truncated')
-      value += (byte & 127) * scale
-      if (byte < 128) return value
-    }
-  }
-  while (at < bytes.length) {
-    const tag = varint()
-    const field = Math.floor(tag / 8)
-    const wire = tag % 8
-    if (wire === 0) varint()
-    else if (wire !== 2) at += wire === 1 ? 8 : 4
-    else {
-      const length = varint()
-      if (field >= 3 && field <= 7) yield { field, content: bytes.subarray(at, at + length) }
-      at += length
-    }
-  }
-}
+/** The messages in a sequence or an optional: fields 3 to 7. */
+const contents = (bytes: Uint8Array): Field[] => [...fieldsOf(bytes)].filter(({ field }) => field >= 3 && field <= 7)

@@ -70,6 +70,36 @@ export function checkWire(op: string, bytes: Uint8Array, message: MessageName, l
   }
 }
 
+/** A field whose content is preceded by its length: a message, a text, bytes or packed numbers. */
+export interface Field {
+  readonly field: number
+  readonly content: Uint8Array
+}
+
+/** The fields with a length of a message whose bytes have passed {@link checkWire}; what holds a single number is passed over. */
+export function* fieldsOf(bytes: Uint8Array): Generator<Field> {
+  let at = 0
+  const varint = (): number => {
+    let value = 0
+    for (let scale = 1; ; scale *= 128) {
+      const byte = bytes[at++] ?? fail('data', 'ONNX', 'the bytes end within a number. The file is truncated')
+      value += (byte & 127) * scale
+      if (byte < 128) return value
+    }
+  }
+  while (at < bytes.length) {
+    const tag = varint()
+    const wire = tag % 8
+    if (wire === 0) varint()
+    else if (wire !== 2) at += wire === 1 ? 8 : 4
+    else {
+      const length = varint()
+      yield { field: Math.floor(tag / 8), content: bytes.subarray(at, at + length) }
+      at += length
+    }
+  }
+}
+
 function fits(kind: FieldKind, wire: number): boolean {
   switch (kind) {
     case 'varint': return wire === 0
