@@ -122,6 +122,11 @@ export function innermostPass(): Region | null {
   return region?.kind === 'good' ? null : region
 }
 
+/** Notes that the pass may free a tensor that it keeps when the present step, which reads it, is over. */
+export function lend(x: Tensor): void {
+  if (open?.kind === 'step') open.lent.push(x)
+}
+
 /** Runs `f`; what it makes is no scope's. */
 export function forGood<R>(f: () => R): R {
   if (open === null) return f()

@@ -5,7 +5,8 @@ import { savedFor } from './memory.ts'
 import type { Node } from './node.ts'
 import { backTo, enter, handlesOf, open, orphaned, type Region } from './ownership.ts'
 import { synchronous } from './synchronous.ts'
-import { Tensor } from './tensor.ts'
+import type { Tensor } from './tensor.ts'
+import { tensorsIn } from './tree.ts'
 
 /** A stretch of code whose tensors are freed at its end; see {@link scope}. */
 export interface Scope {
@@ -66,24 +67,10 @@ export function scope<R>(f?: (s: Scope) => R): Scope | R {
   }
 }
 
-/** The tensors in arrays, maps, sets and plain objects, and the values that a tensor of a transform stands for. */
-function tensorsIn(tree: unknown): Tensor[] {
-  const found = new Set<Tensor>()
-  const seen = new Set<object>()
-  const walk = (value: unknown): void => {
-    if (typeof value !== 'object' || value === null || seen.has(value)) return
-    seen.add(value)
-    if (value instanceof Tensor) found.add(value)
-    else if (Array.isArray(value) || value instanceof Map || value instanceof Set) for (const child of value as Iterable<unknown>) walk(child)
-    else if ([Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null)) for (const child of Object.values(value)) walk(child)
-  }
-  walk(tree)
-  return [...found]
-}
-
 function end(region: Region, kept: readonly Tensor[]): void {
   const inside = open
   region.closed = true
+  while (region.outer?.closed) region.outer = region.outer.outer
   if (inside === region) backTo(region.outer)
   else misplaced(region)
   if (region.handles.size === 0 && region.touched.size === 0) return
