@@ -38,7 +38,7 @@ export interface Backend<S extends object = object> {
   readonly name: string
   /** Copies data into a new storage. */
   write(data: TypedArray, aval: Aval): S
-  /** Copies a storage's data out. */
+  /** Copies a storage's data out, as they are at the call: the storage may be freed before the promise settles. */
   read(storage: S, aval: Aval): Promise<TypedArray>
   /** The same at once, on backends that can. */
   readSync?(storage: S, aval: Aval): TypedArray

@@ -180,7 +180,7 @@ function opened(x: Abstract): Tensor {
  * `f(...args)`, keeping nothing of it for the backward pass but the arguments: what its ops would save is computed again
  * when backward comes there. Random numbers from a `Generator`, and variables that `f` assigns, are as they were in the
  * second run, and as they are after it. Gradients are the same to the bit; parameters that `f` closes over get theirs.
- * Nests, with itself and with every transform. (Griewank & Walther 2000, "Algorithm 799: Revolve"; Chen et al. 2016,
+ * What `f` leaves elsewhere in the second run is freed with the pass, on backends that free. Nests, with itself and with every transform. (Griewank & Walther 2000, "Algorithm 799: Revolve"; Chen et al. 2016,
  * "Training Deep Nets with Sublinear Memory Cost".)
  *
  * Throws, in the backward pass, where the second run saves other tensors than the first.

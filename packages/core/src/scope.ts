@@ -4,7 +4,6 @@ import { fail } from './errors.ts'
 import { savedFor } from './memory.ts'
 import type { Node } from './node.ts'
 import { backTo, enter, handlesOf, open, orphaned, type Region } from './ownership.ts'
-import { synchronous } from './synchronous.ts'
 import type { Tensor } from './tensor.ts'
 import { tensorsIn } from './tree.ts'
 
@@ -47,8 +46,8 @@ export interface Scope {
  * ```
  */
 export function scope(): Scope
-export function scope<R>(f: (s: Scope) => R): R
-export function scope<R>(f?: (s: Scope) => R): Scope | R {
+export function scope<R>(f: () => R): R
+export function scope<R>(f?: () => R): Scope | R {
   const region = enter('scope')
   const kept: Tensor[] = []
   const opened: Scope = {
@@ -61,7 +60,9 @@ export function scope<R>(f?: (s: Scope) => R): Scope | R {
   }
   if (f === undefined) return opened
   try {
-    return opened.keep(synchronous('scope', f(opened)))
+    const result = f()
+    if (result instanceof Promise) fail('value', 'scope', 'the function is async: what it makes after its first await would not be in the scope. Await first, then compute inside a plain function')
+    return opened.keep(result)
   } finally {
     opened[Symbol.dispose]()
   }
