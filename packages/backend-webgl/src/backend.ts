@@ -1,7 +1,7 @@
 // The backend around a device: handles that are freed by core, by scopes, or in the end by finalisation.
 
 import type { Backend } from '@bp/core'
-import { type Aval, fail, type GraphNode, type Kernel, lookUp, type Operand } from '@bp/core/extend'
+import { type Aval, fail, type GraphNode, type Kernel, lookUp, type Operand, owned } from '@bp/core/extend'
 import type { Device } from './device/device.ts'
 import { type Claim, encodingOf, Handle, type Value } from './device/storage.ts'
 import { fromHost, hostFor } from './host.ts'
@@ -84,13 +84,19 @@ export class Handles {
 /** The backend on a device. */
 export function backendOn(device: Device, trace: boolean): WebglBackend {
   const handles = new Handles(device, trace)
+  /** A handle that the innermost open scope frees. */
+  const result = (value: Value): Handle => {
+    const handle = handles.make(value)
+    owned(handle, backend)
+    return handle
+  }
   const wrap = (kernel: Kernel<Value>): Kernel<Handle> => (xs, p, out) => {
     const operands = new Array<Operand<Value>>(xs.length)
     for (let i = 0; i < xs.length; i++) {
       const { storage, aval, shape, dtype } = xs[i]!
       operands[i] = { storage: storage.value, aval, shape, dtype }
     }
-    return handles.make(kernel(operands, p, out) as Value)
+    return result(kernel(operands, p, out) as Value)
   }
   const table = kernelsOf(device)
   const kernels = Object.fromEntries(Object.entries(table).map(([name, kernel]) => [name, wrap(kernel)]))
@@ -100,9 +106,9 @@ export function backendOn(device: Device, trace: boolean): WebglBackend {
     get lost() { return device.lost },
     memory: () => ({ ...device.counts, handles: handles.count }),
     write(data, aval) {
-      if (encodingOf(aval.dtype) !== 'none') return handles.make(device.write(data, aval))
+      if (encodingOf(aval.dtype) !== 'none') return result(device.write(data, aval))
       const host = hostFor(device.host, 'tensor', aval.dtype)
-      return handles.make(fromHost(device, host, host.write(data, aval), aval))
+      return result(fromHost(device, host, host.write(data, aval), aval))
     },
     read({ value }, aval) {
       return value.away ? device.host!.read(value.away, aval) : device.read(value)
@@ -111,13 +117,13 @@ export function backendOn(device: Device, trace: boolean): WebglBackend {
       return value.away ? hostFor(device.host, 'dataSync', aval.dtype).readSync(value.away, aval) : device.readNow(value)
     },
     free: handle => { handles.free(handle) },
-    snapshot: ({ value }) => handles.make(value),
+    snapshot: ({ value }) => result(value),
     bytes: ({ value }) => value.away ? device.host!.bytes(value.away) : 4 * value.length,
     kernels,
     lower: graph => lower({ device, kernel }, holder, graph),
     plan: memoryPlan,
   }
-  const holder: Holder = { result: value => handles.make(value), lasting: value => handles.make(value), free: handle => { handles.free(handle) } }
+  const holder: Holder = { result, lasting: value => handles.make(value), free: handle => { handles.free(handle) } }
   /** A node's kernel on values; one that is not of this backend works on handles. */
   const kernel = (node: GraphNode, xs: readonly Operand<Value>[]): Value[] => {
     const { row, params, avals } = node
