@@ -1,7 +1,7 @@
 // A check: what must hold of a backend that no law of a single row covers, and how its results are compared.
 
 import { type Backend, BpError, decodeFloat16, type DType, tensor, type Tensor, use } from '@bp/core'
-import { defaultBackend, describe, isFloat, sizeOf } from '@bp/core/extend'
+import { convert, defaultBackend, describe, isFloat, sizeOf } from '@bp/core/extend'
 import { indexOf, LawError } from '../error.ts'
 import type { Tolerance } from '../tolerance.ts'
 
@@ -51,7 +51,7 @@ export type Elements = readonly (number | bigint)[]
 
 /** A tensor of these elements, on the backend in use. */
 export function make(values: Elements, shape: readonly number[], dtype: DType): Tensor {
-  return tensor(values, { shape, dtype })
+  return tensor(convert(values, dtype), { shape, dtype })
 }
 
 /** The elements of a tensor. */
@@ -70,11 +70,13 @@ function seen(value: number | bigint, dtype: DType, lacks: ReadonlySet<Lack>): n
 }
 
 /** Throws where a tensor has not the shape, dtype and elements expected: exactly, NaN and −0 too, or to `relative` of each. */
-export async function expectElements(at: Setting, what: string, y: Tensor, shape: readonly number[], dtype: DType, expected: Elements, relative = 0): Promise<void> {
+export async function expectElements(at: Setting, what: string, y: Tensor, shape: readonly number[], dtype: DType, expected: ArrayLike<number | bigint>, relative = 0): Promise<void> {
   if (describe(y) !== describe({ shape, dtype })) throw new LawError(`${what} is ${describe(y)}, expected ${describe({ shape, dtype })}`)
-  const got = await elements(y)
+  const data = await y.data()
+  const got: ArrayLike<number | bigint> = y.dtype === 'float16' ? decodeFloat16(data as Uint16Array) : data
   if (got.length !== sizeOf(shape)) throw new LawError(`${what} has ${got.length} elements, expected ${sizeOf(shape)}`)
   for (let i = 0; i < got.length; i++) {
+    if (Object.is(got[i], expected[i])) continue
     const [a, b] = [seen(got[i]!, dtype, at.lacks), seen(expected[i]!, dtype, at.lacks)]
     if (Object.is(a, b) || (relative > 0 && a !== 0 && b !== 0 && Math.abs(Number(a) - Number(b)) <= relative * Math.abs(Number(b)))) continue
     throw new LawError(`element ${indexOf(shape, i)} of ${what} is ${plain(a)}, expected ${plain(b)}`)

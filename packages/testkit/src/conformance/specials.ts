@@ -1,9 +1,9 @@
 // Checks of elementwise functions where arithmetic is not smooth: NaN, infinities, signs of zero, tiny numbers, halves.
 
-import { compile, type DType, type Tensor } from '@bp/core'
+import { compile, type DType, tensor, type Tensor } from '@bp/core'
 import { bind, convert, type AnyRow } from '@bp/core/extend'
 import { primitives } from '@bp/ops/extend'
-import { type Check, expectElements, make } from './check.ts'
+import { type Check, expectElements } from './check.ts'
 
 const inf = Infinity
 /** A point of a function: its arguments, and last its value. */
@@ -72,10 +72,13 @@ function check(name: string, points: readonly Point[], dtype: 'float64' | 'float
     async run(at) {
       const taken = at.lacks.has('subnormal') ? points.filter(point => point.every(x => x === 0 || Math.abs(x) >= 2 ** -126)) : points
       const n = Math.max(taken.length, count)
-      const column = (k: number): number[] => Array.from({ length: n }, (_, i) => taken[i % taken.length]!.at(k)!)
-      const xs = Array.from({ length: row.arity as number }, (_, k) => make(column(k), [n], dtype))
+      const column = (k: number): Float64Array => {
+        const values = taken.map(point => point.at(k)!)
+        return new Float64Array(n).map((_, i) => values[i % values.length]!)
+      }
+      const xs = Array.from({ length: row.arity as number }, (_, k) => tensor(convert(column(k), dtype), { shape: [n], dtype }))
       const y = way((...operands) => bind(row, operands, undefined))(...xs)
-      const expected = Array.from(convert(column(-1), result) as ArrayLike<number>)
+      const expected = convert(column(-1), result)
       const named = `${name}(${xs.map((_, k) => `x${k}`).join(', ')})`
       try {
         await expectElements(at, named, y, [n], result, expected, result === 'bool' ? 0 : at.tolerances[dtype].value)

@@ -99,14 +99,26 @@ const beyond = (): Check[] => {
     'sum that wraps': () => [sum(at([high, 1, 1])), [], [low + 1]],
     'cumSum that wraps': () => [cumSum(at([high, 1, 1])), [3], [high, low, low + 1]],
   }
-  return Object.entries(ops).map(([name, run]) => ({
-    name: `${name} beyond 2^24 int32`,
-    dtypes: ['int32'],
+  const big = 2n ** 53n
+  const y = (): Tensor => make([big, big + 1n, 1n, big + 1n, -big - 1n, -big], [6], 'int64')
+  const wide: typeof ops = {
+    amax: () => [amax(y()), [], [big + 1n]],
+    argMax: () => [argMax(y()), [], [1]],
+    argSort: () => [argSort(y()), [6], [4, 5, 2, 0, 1, 3]],
+    sum: () => [sum(y()), [], [big + 2n]],
+    cumSum: () => [cumSum(y()), [6], [big, 2n * big + 1n, 2n * big + 2n, 3n * big + 3n, 2n * big + 2n, big + 2n]],
+    scatterAdd: () => [scatterAdd(y(), at([0, 1, 0, 2, 1, 1]), 3), [3], [big + 1n, -big, big + 1n]],
+    dot: () => [matmul(make([big + 1n, 3n], [1, 2], 'int64'), make([3n, big + 1n], [2, 1], 'int64')), [1, 1], [6n * big + 6n]],
+  }
+  const both = [['2^24', 'int32', ops], ['2^53', 'int64', wide]] as const
+  return both.flatMap(([bound, dtype, table]) => Object.entries(table).map(([name, run]): Check => ({
+    name: `${name} beyond ${bound} ${dtype}`,
+    dtypes: [dtype, 'int32'],
     async run(setting) {
-      const [y, shape, expected] = run()
-      await expectElements(setting, name, y, shape, 'int32', expected)
+      const [result, shape, expected] = run()
+      await expectElements(setting, name, result, shape, name.startsWith('arg') ? 'int32' : dtype, expected)
     },
-  }))
+  })))
 }
 
 /** Whole numbers and conversions. */
