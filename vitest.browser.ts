@@ -35,7 +35,7 @@ async function findProjects(): Promise<TestProjectInlineConfiguration[]> {
     return []
   }
   const inhabited = projects.filter(({ include, exclude }) => globSync(include, { cwd: import.meta.dirname, exclude: exclude ? [exclude] : [] }).length > 0)
-  const reasons = await Promise.all(inhabited.map(({ adapter }) => adapter === 'none' ? Promise.resolve(null) : whyNot(chromium, adapter)))
+  const reasons = await Promise.all(inhabited.map(({ adapter }) => whyNot(chromium, adapter)))
   return inhabited.flatMap((project, i) => {
     const reason = reasons[i]
     if (!reason) return toProject(project, chromium, projects.indexOf(project) + 1)

@@ -57,8 +57,9 @@ export async function rendererOf(browser: Browser): Promise<string | null> {
   }
 }
 
-/** Why a page on an adapter would not be drawn by it; `null` where it is. */
-export async function whyNot(executablePath: string, adapter: Exclude<Adapter, 'none'>): Promise<string | null> {
+/** Why pages would not be drawn by an adapter; `null` where they are. */
+export async function whyNot(executablePath: string, adapter: Adapter): Promise<string | null> {
+  if (adapter === 'none') return null
   let browser: Browser | undefined
   try {
     browser = await startChromium(executablePath, adapter)
