@@ -1,0 +1,106 @@
+// The backend around a device: handles that are freed by core, by scopes, or in the end by finalisation.
+
+import type { Backend } from '@bp/core'
+import type { Aval, Kernel, Operand } from '@bp/core/extend'
+import type { Device } from './device/device.ts'
+import { type Claim, encodingOf, Handle, type Value } from './device/storage.ts'
+import { fromHost, hostFor } from './host.ts'
+import { kernelsOf } from './kernels/index.ts'
+
+/** What {@link WebglBackend.memory} counts. */
+export interface WebglMemory {
+  /** Textures that hold values of tensors, and their bytes. */
+  readonly textures: number
+  readonly bytes: number
+  /** Textures that are kept for later results, and their bytes. */
+  readonly pooled: number
+  readonly pooledBytes: number
+  /** Kernels that were compiled. */
+  readonly kernels: number
+  /** Storages that nobody has freed yet. */
+  readonly handles: number
+}
+
+/** The WebGL backend. */
+export interface WebglBackend extends Backend<Handle> {
+  /** What the adapter calls itself. */
+  readonly adapter: string
+  /** Whether the context is lost at this moment. */
+  readonly lost: boolean
+  /** What is held now. */
+  memory(): WebglMemory
+}
+
+/** Makes and frees handles. */
+export class Handles {
+  /** How many there are. */
+  count = 0
+  private readonly device: Device
+  private readonly trace: boolean
+  private readonly registry: FinalizationRegistry<Claim>
+
+  constructor(device: Device, trace: boolean) {
+    this.device = device
+    this.trace = trace
+    this.registry = new FinalizationRegistry(claim => {
+      if (claim.value === null) return
+      if (claim.origin !== undefined) console.warn(`@bp/backend-webgl: a tensor was freed only when it was collected; free it sooner by scope(). It was made ${claim.origin}`)
+      this.let(claim)
+    })
+  }
+
+  /** A new handle on a value. */
+  make(value: Value): Handle {
+    const handle = new Handle(value, this.trace ? new Error().stack?.split('\n').slice(3).join('\n') : undefined)
+    this.registry.register(handle, handle.claim)
+    this.count++
+    return handle
+  }
+
+  /** Frees a handle; a second time is nothing. */
+  free({ claim }: Handle): void {
+    if (claim.value !== null) this.let(claim)
+  }
+
+  private let(claim: Claim): void {
+    const value = claim.value!
+    claim.value = null
+    this.count--
+    this.device.release(value)
+  }
+}
+
+/** The backend on a device. */
+export function backendOn(device: Device, trace: boolean): WebglBackend {
+  const handles = new Handles(device, trace)
+  const wrap = (kernel: Kernel<Value, never>): Kernel<Handle, never> => (xs, p, out) => {
+    const operands = new Array<Operand<Value>>(xs.length)
+    for (let i = 0; i < xs.length; i++) {
+      const { storage, aval, shape, dtype } = xs[i]!
+      operands[i] = { storage: storage.value, aval, shape, dtype }
+    }
+    return handles.make(kernel(operands, p, out) as Value)
+  }
+  const kernels = Object.fromEntries(Object.entries(kernelsOf(device)).map(([name, kernel]) => [name, wrap(kernel)]))
+  return {
+    name: 'webgl',
+    get adapter() { return device.adapter },
+    get lost() { return device.lost },
+    memory: () => ({ ...device.counts, handles: handles.count }),
+    write(data, aval) {
+      if (encodingOf(aval.dtype) !== 'none') return handles.make(device.write(data, aval))
+      const host = hostFor(device.host, 'tensor', aval.dtype)
+      return handles.make(fromHost(device, host, host.write(data, aval), aval))
+    },
+    read({ value }, aval) {
+      return value.away ? device.host!.read(value.away, aval) : device.read(value)
+    },
+    readSync({ value }, aval) {
+      return value.away ? hostFor(device.host, 'dataSync', aval.dtype).readSync(value.away, aval) : device.readNow(value)
+    },
+    free: handle => { handles.free(handle) },
+    snapshot: ({ value }) => handles.make(value),
+    bytes: ({ value }) => value.away ? device.host!.bytes(value.away) : 4 * value.length,
+    kernels,
+  }
+}

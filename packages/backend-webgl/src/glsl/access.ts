@@ -1,0 +1,105 @@
+// How an operand is read for an output of four lanes: at the same place, as one number, or by strides.
+
+import type { Shape } from '@bp/core'
+import { sizeOf, stridesOf } from '@bp/core/extend'
+
+/** Strides by which an operand of shape `from` is read to fill `to`: 0 along the axes that broadcasting repeats. */
+export function broadcastStrides(from: Shape, to: Shape): number[] {
+  const strides = stridesOf(from)
+  const lead = to.length - from.length
+  return to.map((_, i) => i < lead || from[i - lead] === 1 ? 0 : strides[i - lead]!)
+}
+
+/** A loop nest: sizes, and for each operand its strides. */
+export interface Nest {
+  readonly sizes: readonly number[]
+  readonly strides: readonly (readonly number[])[]
+}
+
+/** Joins neighbouring axes that every operand walks without a jump; axes of size 1 go. At least one axis is left. */
+export function collapse(shape: Shape, strides: readonly (readonly number[])[]): Nest {
+  const sizes: number[] = []
+  const merged: number[][] = strides.map(() => [])
+  shape.forEach((size, axis) => {
+    if (size === 1) return
+    const last = sizes.length - 1
+    if (last >= 0 && strides.every((s, k) => merged[k]![last] === s[axis]! * size)) {
+      sizes[last]! *= size
+      strides.forEach((s, k) => { merged[k]![last] = s[axis]! })
+    } else {
+      sizes.push(size)
+      strides.forEach((s, k) => merged[k]!.push(s[axis]!))
+    }
+  })
+  if (sizes.length === 0) {
+    sizes.push(1)
+    for (const list of merged) list.push(0)
+  }
+  return { sizes, strides: merged }
+}
+
+/**
+ * How four neighbouring outputs read an operand. `same`: the texel at their own place. `one`: one number. `row`: a texel that
+ * strides lead to, for axes and strides go by fours. `repeat`: one element for all four. `lanes`: an element each.
+ */
+export type Mode = 'same' | 'one' | 'row' | 'repeat' | 'lanes'
+
+/** An operand as a pass reads it: from `offset` on, by strides over the pass's axes. */
+export interface Access {
+  readonly mode: Mode
+  readonly offset: number
+  readonly strides: readonly number[]
+}
+
+/** How an operand of n elements is best read by strides over `sizes`. */
+export function accessOf(n: number, sizes: readonly number[], strides: readonly number[], offset = 0): Access {
+  const last = sizes.length - 1
+  const dense = stridesOf(sizes)
+  const mode = n === 1 ? 'one'
+    : offset === 0 && n === sizeOf(sizes) && strides.every((stride, axis) => stride === dense[axis]) ? 'same'
+      : sizes[last]! % 4 !== 0 ? 'lanes'
+        : strides[last] === 0 ? 'repeat'
+          : strides[last] === 1 && offset % 4 === 0 && strides.every((stride, axis) => axis === last || stride % 4 === 0) ? 'row' : 'lanes'
+  return { mode, offset, strides }
+}
+
+/** Whether an access walks the axes of its pass. */
+export const walks = ({ mode }: Access): boolean => mode !== 'same' && mode !== 'one'
+
+/** The whole numbers that a pass of strided accesses takes: the sizes of its axes, then offset and strides of each access that walks. */
+export const walkNumbers = (sizes: readonly number[], accesses: readonly Access[]): number[] => {
+  const walking = accesses.filter(walks)
+  return walking.length === 0 ? [] : [...sizes, ...walking.flatMap(({ offset, strides }) => [offset, ...strides])]
+}
+
+/** What of accesses is in the GLSL, for keys: the rest is numbers. */
+export const accessKey = (sizes: readonly number[], accesses: readonly Access[]): string => `${accesses.some(walks) ? sizes.length : 0}${accesses.map(({ mode }) => mode[0]! + mode[1]!).join('')}`
+
+/**
+ * GLSL functions `vec4 load0()`, `load1()`, … that read the operands' texels for the four lanes of the texel computed; `p` is read from
+ * `first` on as {@link walkNumbers} has it.
+ */
+export function loads(rank: number, accesses: readonly Access[], first = 1): string {
+  let next = first + rank
+  const bodies = accesses.map((access, k) => {
+    if (access.mode === 'same') return `vec4 load${k}() { return same${k}(); }`
+    if (access.mode === 'one') return `vec4 load${k}() { return vec4(fetch${k}(0).x); }`
+    const base = next
+    next += 1 + rank
+    const place = `int place${k}(int e) { ${walk(rank, first, base)} }`
+    const e = 'int e = texel() * 4;'
+    const body = access.mode === 'row' ? `${e} return fetch${k}(place${k}(e) >> 2);`
+      : access.mode === 'repeat' ? `${e} return vec4(elem${k}(place${k}(e)));`
+        : `${e} int i = place${k}(e), j = place${k}(e + 1), k = place${k}(e + 2), l = place${k}(e + 3); return vec4(elem${k}(i), elem${k}(j), elem${k}(k), elem${k}(l));`
+    return `${place}\nvec4 load${k}() { ${body} }`
+  })
+  return bodies.join('\n')
+}
+
+/** GLSL from a flat output e to offset + Σ coordinate · stride. */
+function walk(rank: number, sizes: number, base: number): string {
+  const steps: string[] = [`int y = p[${base}];`]
+  for (let axis = rank - 1; axis >= 1; axis--) steps.push(`{ int o = quotient(e, p[${sizes + axis}]); y += (e - o * p[${sizes + axis}]) * p[${base + 1 + axis}]; e = o; }`)
+  steps.push(`return y + e * p[${base + 1}];`)
+  return steps.join(' ')
+}

@@ -1,0 +1,64 @@
+// Elementwise kernels: every op of the scalar table with broadcasting, and whole chains of them, each as one pass.
+
+import type { DType } from '@bp/core'
+import type { Aval, Kernel, Operand } from '@bp/core/extend'
+import type { MapName } from '@bp/ops/extend'
+import type { Device } from '../device/device.ts'
+import type { PassCode } from '../device/gpu.ts'
+import type { Value } from '../device/storage.ts'
+import { type Access, accessKey, accessOf, broadcastStrides, collapse, loads, walkNumbers } from '../glsl/access.ts'
+import { type Chain, chainKey, isWhole, statements } from '../glsl/body.ts'
+import { withHelpers } from '../glsl/helpers.ts'
+import { scalar } from '../scalar.ts'
+
+/** A chain as a pass, for operands that are read in certain ways. */
+export interface ChainPass {
+  readonly key: string
+  readonly code: () => PassCode
+  /** The whole numbers that say how operands are read; those of the chain follow them. */
+  readonly walk: readonly number[]
+}
+
+/** The pass of a chain over axes of the given sizes. */
+export function chainPass(chain: Chain, sizes: readonly number[], accesses: readonly Access[]): ChainPass {
+  const walk = walkNumbers(sizes, accesses)
+  const ints = 1 + walk.length + chain.numbers.filter(isWhole).length
+  return {
+    key: `map ${chainKey(chain)} ${accessKey(sizes, accesses)}`, walk,
+    code: () => ({
+      inputs: accesses.length, outputs: chain.outputs.length, ints, floats: chain.numbers.length - chain.numbers.filter(isWhole).length,
+      code: withHelpers(`${loads(sizes.length, accesses)}
+vec4 compute() {
+${statements(chain, 1 + walk.length)}
+${chain.outputs.slice(1).map((_, i) => `r${i + 1} = o${i + 1};`).join('\n')}
+return o0;
+}`),
+    }),
+  }
+}
+
+function runOp(device: Device, chain: Chain, xs: readonly Operand<Value>[], out: Aval): Value {
+  const value = device.empty(out)
+  const nest = collapse(out.shape, xs.map(x => broadcastStrides(x.shape, out.shape)))
+  const { key, code, walk } = chainPass(chain, nest.sizes, xs.map((x, i) => accessOf(x.storage.length, nest.sizes, nest.strides[i]!)))
+  device.compute(key, code, [value], xs.map(x => x.storage), walk)
+  return value
+}
+
+/** One op as a chain, by dtypes. */
+const chains = new Map<string, Chain>()
+
+function chainOf(op: string, inputs: readonly DType[], dtype: DType): Chain {
+  const key = `${op} ${inputs.join()} ${dtype}`
+  let chain = chains.get(key)
+  if (!chain) chains.set(key, chain = { inputs, numbers: [], steps: [{ op, args: inputs.map((_, i) => i), dtype }], outputs: [inputs.length] })
+  return chain
+}
+
+type MapTable = { readonly [K in MapName]: Kernel<Value, unknown> }
+
+/** The kernels of the scalar table. */
+export const maps = (device: Device): MapTable => Object.fromEntries([...Object.keys(scalar), 'cast'].map(name => {
+  const kernel: Kernel<Value, unknown> = (xs, _p, out) => runOp(device, chainOf(name, xs.map(x => x.dtype), out.dtype), xs, out)
+  return [name, kernel]
+})) as unknown as MapTable
