@@ -17,9 +17,8 @@ export const tiledDot = (device: Device): Kernel<Value, DotParams> => ([a, b], {
   const rowTile = rowTileFor(m, device.mostTargets, ta)
   const whole: Tiling = { outer: sizeOf(out.shape.slice(0, -2)), rows: m, mid: 1, columns: n, rowTile, columnTile: 1, parts: 1 }
   const steps = Math.floor(k / 4)
-  const parts = partsFor(fragmentsOf(whole), steps)
-  const tiling = { ...whole, parts: Math.max(1, Math.ceil(steps / Math.ceil(steps / parts))) }
-  const chunk = Math.ceil(steps / tiling.parts)
+  const chunk = Math.max(1, Math.ceil(steps / partsFor(fragmentsOf(whole), steps)))
+  const tiling = { ...whole, parts: Math.max(1, Math.ceil(steps / chunk)) }
   const [rowGroups, columnGroups] = groupsOf(tiling)
   const left = alignedRows(device, a!.storage, ta ? m : k)
   const right = alignedRows(device, b!.storage, tb ? k : n)

@@ -1,5 +1,8 @@
 // How much a fragment computes, and into how many fragments a sum is cut.
 
+import { type Axis, Taps } from './space.ts'
+import { weightTexels } from './weights.ts'
+
 /** Fragments that keep a GPU busy. */
 const enough = 4096
 
@@ -18,4 +21,25 @@ export function rowTileFor(rows: number, most: number, whole: boolean): number {
   if (rows <= Math.min(4, most)) return rows
   if (whole) return most < 8 || rows <= 4 ? 4 : 8
   return Math.ceil(rows / Math.ceil(rows / most))
+}
+
+/** What fetching a texel costs, in multiply-adds of four lanes. */
+const fetchCost = 4
+
+/** Output channels, and texels of outputs, of a fragment of a convolution: those that cost least over all channels and outputs. */
+export function convTile(most: number, channels: number, last: Axis): readonly [rowTile: number, columnTile: number] {
+  let best: readonly [number, number] = [1, 1]
+  let least = Infinity
+  for (const columnTile of [1, 2, 4]) {
+    const loads = new Taps(last, columnTile).loads.size
+    for (let rowTile = 1; rowTile * columnTile <= most; rowTile++) {
+      const fragments = Math.ceil(channels / rowTile) * Math.ceil(last.out / 4 / columnTile)
+      const cost = fragments * (fetchCost * (loads + weightTexels(rowTile, last.kernel)) + rowTile * columnTile * last.kernel)
+      if (cost < least) {
+        least = cost
+        best = [rowTile, columnTile]
+      }
+    }
+  }
+  return best
 }
