@@ -1,11 +1,12 @@
 // Convolutions by tiles: a fragment computes several output channels of neighbouring outputs, a texel in each render target.
 
-import type { Aval, Kernel, Operand } from '@bp/core/extend'
+import { Aval, type Kernel, type Operand, sizeOf } from '@bp/core/extend'
 import type { ConvGeometry, ConvInputParams } from '@bp/ops/extend'
 import type { Device } from '../../device/device.ts'
 import type { Value } from '../../device/storage.ts'
 import { withHelpers } from '../../glsl/helpers.ts'
 import { groupsOf, tiled, type Tiling } from './gather.ts'
+import { interleave } from './interleave.ts'
 import { padded } from './padded.ts'
 import { letGo } from './rows.ts'
 import { forwardSpace, inputSpace, type Space, Taps } from './space.ts'
@@ -14,28 +15,31 @@ import { packedWeights, type Weights, weightTexels } from './weights.ts'
 
 /** The tiled convolution; for floats, and sizes above 0. */
 export const tiledConv = (device: Device): Kernel<Value, ConvGeometry> => ([x, w], p, out) => {
-  const [channels, summed] = [w!.shape[0]! / p.groups, w!.shape[1]!]
-  const taps = w!.shape.slice(2).reduce((product, size) => product * size, 1)
-  const weights = { groups: p.groups, channels, summed, taps, strides: [channels * summed * taps, summed * taps, taps], turned: false } as const
-  return convolve(device, x!, w!, forwardSpace(x!.shape, w!.shape, out.shape, p), weights, out)
+  const [channels, summed, taps] = [w!.shape[0]! / p.groups, w!.shape[1]!, sizeOf(w!.shape.slice(2))]
+  return convolve(device, x!, w!, forwardSpace(x!.shape, w!.shape, out.shape, p), { groups: p.groups, channels, summed, strides: [channels * summed * taps, summed * taps, taps] }, out)
 }
 
 /** The tiled transpose of convolution by its input, likewise. */
 export const tiledConvInput = (device: Device): Kernel<Value, ConvInputParams> => ([y, w], p, out) => {
-  const [channels, summed] = [w!.shape[1]!, w!.shape[0]! / p.groups]
-  const taps = w!.shape.slice(2).reduce((product, size) => product * size, 1)
-  const weights = { groups: p.groups, channels, summed, taps, strides: [channels * summed * taps, taps, channels * taps], turned: true } as const
-  return convolve(device, y!, w!, inputSpace(out.shape, w!.shape, y!.shape, p), weights, out)
+  const [channels, summed, taps] = [w!.shape[1]!, w!.shape[0]! / p.groups, sizeOf(w!.shape.slice(2))]
+  const space = inputSpace(out.shape, w!.shape, y!.shape, p)
+  const weights = { groups: p.groups, channels, summed, strides: [channels * summed * taps, taps, channels * taps] } as const
+  if (space.phases === 1) return convolve(device, y!, w!, space, weights, out)
+  const apart = convolve(device, y!, w!, space, weights, new Aval([out.shape[0]!, out.shape[1]! * space.phases, ...space.axes.map(axis => axis.out)], out.dtype))
+  const x = interleave(device, apart, space, out)
+  device.discard(apart)
+  return x
 }
 
 function convolve(device: Device, x: Operand<Value>, w: Operand<Value>, space: Space, weights: Weights, out: Aval): Value {
   const { last, lead } = space
-  const { groups, channels, summed } = weights
+  const { groups, summed } = weights
+  const channels = weights.channels * space.phases
   const [rowTile, columnTile] = convTile(device.mostTargets, channels, last)
   const tiling: Tiling = { outer: out.shape[0]! * groups, rows: channels, mid: space.leadOuts, columns: last.out, rowTile, columnTile, parts: 1 }
   const [rowGroups, columnGroups] = groupsOf(tiling)
   const { source, phaseTexels, rowTexels, rowSteps, rows } = padded(device, x.storage, x.shape[0]! * x.shape[1]!, space, columnGroups * columnTile)
-  const packed = packedWeights(device, w.storage, weights, rowTile, last.kernel)
+  const packed = packedWeights(device, w.storage, weights, space, rowTile)
   const taps = new Taps(last, columnTile)
   const pass = device.pass(`conv ${lead.length} ${rowTile} ${columnTile} ${taps.key}`, () => ({
     inputs: 2, outputs: rowTile * columnTile, ints: 9 + 4 * lead.length, floats: 0, code: withHelpers(code(lead.length, rowTile, columnTile, taps)),

@@ -6,15 +6,12 @@ import { weightTexels } from './weights.ts'
 /** Fragments that keep a GPU busy. */
 const enough = 4096
 
-/** Steps of a sum that are worth a fragment. */
-const fewestSteps = 8
-
 /** The most parts of a sum. */
 const mostParts = 32
 
-/** Parts into which sums of so many steps are cut where there are so few fragments. */
+/** Parts into which sums of so many steps are cut where there are so few fragments: adding parts is a sum too, and takes longer for each. */
 export const partsFor = (fragments: number, steps: number): number =>
-  Math.max(1, Math.min(mostParts, Math.floor(enough / fragments), Math.floor(steps / fewestSteps)))
+  Math.max(1, Math.min(mostParts, Math.floor(enough / fragments), Math.floor(Math.sqrt(steps) / 2)))
 
 /** Rows of a fragment: about equal groups of at most `most`; `whole` asks for whole texels of them where there are several groups. */
 export function rowTileFor(rows: number, most: number, whole: boolean): number {
@@ -24,7 +21,7 @@ export function rowTileFor(rows: number, most: number, whole: boolean): number {
 }
 
 /** What fetching a texel costs, in multiply-adds of four lanes. */
-const fetchCost = 4
+const fetchCost = 12
 
 /** Output channels, and texels of outputs, of a fragment of a convolution: those that cost least over all channels and outputs. */
 export function convTile(most: number, channels: number, last: Axis): readonly [rowTile: number, columnTile: number] {
