@@ -34,6 +34,8 @@ const lostText = 'the WebGL context was lost, and the values on the GPU with it.
 export class Device {
   readonly host: Backend | null
   readonly largestSide: number
+  /** Render targets that a pass may have, at most 8. */
+  readonly mostTargets: number
   /** What the adapter calls itself. */
   readonly adapter: string
   /** Passes that ran. */
@@ -49,6 +51,7 @@ export class Device {
     this.maxBytes = maxBytes
     this.host = host
     this.largestSide = gl.getParameter(gl.MAX_TEXTURE_SIZE) as number
+    this.mostTargets = Math.min(8, gl.getParameter(gl.MAX_DRAW_BUFFERS) as number, gl.getParameter(gl.MAX_COLOR_ATTACHMENTS) as number)
     const info = gl.getExtension('WEBGL_debug_renderer_info')
     this.adapter = String(gl.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : gl.RENDERER))
     this.parts = this.prepare()
