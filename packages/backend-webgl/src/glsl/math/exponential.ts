@@ -24,12 +24,12 @@ export const exponential: Readonly<Record<string, Helper>> = {
   },
   // 1/b of a power of two
   inversePower: { source: 'vec4 inversePower(vec4 b) { return intBitsToFloat((254 << 23) - floatBitsToInt(b)); }' },
-  // 2ⁿ·eʳ for |r| ≤ ½ ln 2
+  // 2ⁿ·eʳ for |r| ≤ ½ ln 2; not a(1 + …), for Mesa adds the 1 to r first
   scaledExponential: {
     source: `vec4 scaledExponential(vec4 n, vec4 r) {
   vec4 a, b;
   powersOf(n, a, b);
-  return (1.0 + exponentialTail(r)) * a * b;
+  return (a * exponentialTail(r) + a) * b;
 }`,
   },
   // e^x = a·b·eʳ and eʳ − 1
@@ -43,9 +43,8 @@ export const exponential: Readonly<Record<string, Helper>> = {
   },
   exponential: {
     source: `vec4 exponential(vec4 x) {
-  vec4 a, b;
-  vec4 e = 1.0 + exponentialFactors(x, a, b);
-  return pick(isNan(x), x, e * a * b);
+  vec4 near = clamp(x, -105.0, 89.0), n = wholePowers(near);
+  return pick(isNan(x), x, scaledExponential(n, withoutPowers(near, n)));
 }`,
   },
   // e^x − 1 = b(a(eʳ − 1) + (a − 1/b))
@@ -60,7 +59,8 @@ export const exponential: Readonly<Record<string, Helper>> = {
   logistic: {
     source: `vec4 logistic(vec4 x) {
   vec4 a, b;
-  vec4 e = (1.0 + exponentialFactors(x, a, b)) * a;
+  vec4 e = exponentialFactors(x, a, b);
+  e = a * e + a;
   return pick(isNan(x), x, e / (e + inversePower(b)));
 }`,
   },
