@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import '@tensorflow/tfjs-backend-cpu'
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm'
 import * as tf from '@tensorflow/tfjs'
-import { chain, gpt, type Inputs } from '../data.ts'
+import { chain, gpt } from '../data.ts'
 import type { Peer, Prepare, Prepared } from '../peer.ts'
 import { cnnForward, cnnLoss, type Conv, crossEntropy, mlpLoss, plainConv, targets, type Tf, toTensor, variables } from './tfjsModels.ts'
 

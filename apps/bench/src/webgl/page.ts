@@ -30,14 +30,14 @@ export interface Bench {
 }
 
 /** Milliseconds of one of so many runs, the GPU's work included. */
-async function time({ ways, done }: Ready, way: string, count: number): Promise<number> {
-  const run = ways[way]!
+async function time(ready: Ready, way: string, count: number): Promise<number> {
+  const run = ready.ways[way]!
   const begin = performance.now()
   for (let i = 0; i < count; i++) {
     const result = run()
     if (result instanceof Promise) await result
   }
-  await done()
+  await ready.done()
   return (performance.now() - begin) / count
 }
 

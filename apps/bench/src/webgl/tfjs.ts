@@ -49,8 +49,8 @@ const conv: Start = data => {
 }
 
 const launch = op((w, c) => {
-  let y = w!
-  for (let i = 0; i < chain; i++) y = y.mul(w!).add(c!)
+  let y = w
+  for (let i = 0; i < chain; i++) y = y.mul(w).add(c)
   return y
 })
 
@@ -89,13 +89,13 @@ export async function tfjs(): Promise<Contender> {
   await tf.setBackend('webgl')
   await tf.ready()
   tf.enableProdMode()
-  const product = op((a, b) => tf.matMul(a!, b!))
+  const product = op((a, b) => tf.matMul(a, b))
   return {
     'mlp': training(() => tf.train.adam(1e-3), mlpLoss), 'cnn': training(() => tf.train.momentum(0.01, 0.9), data => cnnLoss(data, plainConv)),
     'launch': launch,
     'gemm-256': product, 'gemm-512': product, 'gemm-1024': product,
     'conv-3x3': conv,
-    'add': op((a, b) => a!.add(b!)), 'relu': op(x => x!.relu()), 'exp': op(x => x!.exp()), 'sum': op(x => x!.sum()), 'softmax': op(x => tf.softmax(x!)),
-    'gelu': op(x => x!.mul(0.5).mul(x!.mul(Math.SQRT1_2).erf().add(1))),
+    'add': op((a, b) => a.add(b)), 'relu': op(x => x.relu()), 'exp': op(x => x.exp()), 'sum': op(x => x.sum()), 'softmax': op(x => tf.softmax(x)),
+    'gelu': op(x => x.mul(0.5).mul(x.mul(Math.SQRT1_2).erf().add(1))),
   }
 }
