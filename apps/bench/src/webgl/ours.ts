@@ -12,10 +12,11 @@ function free(...xs: readonly Tensor[]): void {
 
 /** Reads one element. */
 async function touch(x: Tensor): Promise<void> {
-  const flat = reshape(x, [x.size])
+  const flat = x.rank === 1 ? x : reshape(x, [x.size])
   const one = slice(flat, [0], [1])
   await one.data()
-  free(flat, one)
+  free(one)
+  if (flat !== x) free(flat)
 }
 
 /** What runs a function of the inputs, each run letting the result of the last one go. */
