@@ -23,6 +23,9 @@ export interface Chain {
   readonly outputs: readonly number[]
 }
 
+/** Whether an op of this name can be a step of a chain. */
+export const inChains = (name: string): boolean => name === 'cast' || Object.hasOwn(scalar, name)
+
 /** Whether a dtype is computed on in whole numbers. */
 export const isWhole = (dtype: DType): boolean => dtype === 'int32' || dtype === 'uint8'
 

@@ -55,7 +55,7 @@ function chainOf(op: string, inputs: readonly DType[], dtype: DType): Chain {
   return chain
 }
 
-type MapTable = { readonly [K in MapName]: Kernel<Value, unknown> }
+type MapTable = Readonly<Record<MapName, Kernel<Value, unknown>>>
 
 /** The kernels of the scalar table. */
 export const maps = (device: Device): MapTable => Object.fromEntries([...Object.keys(scalar), 'cast'].map(name => {
