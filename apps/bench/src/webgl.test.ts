@@ -1,8 +1,8 @@
 // The jobs of the WebGL backend, in the page: ours and the peer's compute the same. No time is asserted.
 
+import { findChromium } from '@bp/browser'
 import { expect, test } from 'vitest'
 import { parseOptions, UsageError } from './options.ts'
-import { findChromium } from './webgl/chromium.ts'
 import { raceInPage } from './webgl/race.ts'
 import { webglPage } from './webgl/results.ts'
 

@@ -1,10 +1,9 @@
 // The page, seen from the driver: bundled, and loaded in a Chromium that draws with a software adapter.
 
 import { fileURLToPath } from 'node:url'
+import { findChromium, serve, startChromium, texts } from '@bp/browser'
 import { build } from 'esbuild'
-import type { Page } from 'playwright-core'
 import type { AdapterName } from '../options.ts'
-import { findChromium, startChromium } from './chromium.ts'
 import type { Bench, Outcome, Settings } from './page.ts'
 
 /** Nothing to run on; the message says what would help. */
@@ -33,16 +32,11 @@ async function bundle(): Promise<string> {
   return outputFiles[0]!.text
 }
 
-/** The address of the page; nothing listens there, for the browser is answered from here. */
-const address = 'http://localhost/bench'
+type Page = Awaited<ReturnType<Awaited<ReturnType<typeof startChromium>>['newPage']>>
 
-async function load(page: Page, script: string): Promise<string> {
+/** Loads the page, isolated for the finer clock that this gives, and says by what it is drawn. */
+async function load(page: Page, address: string): Promise<string> {
   const broken = new Promise<never>((_, reject) => { page.on('pageerror', reject) })
-  // isolated pages have the finer clock
-  const headers = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' }
-  await page.route('**/*', route => route.fulfill(route.request().url().endsWith('.js')
-    ? { contentType: 'text/javascript; charset=utf-8', body: script, headers }
-    : { contentType: 'text/html; charset=utf-8', body: '<!doctype html><title>bench</title><script type="module" src="bench.js"></script>', headers }))
   await page.goto(address)
   return Promise.race([broken, page.evaluate(async () => (await (globalThis as Scope).bench!).adapter)])
 }
@@ -51,23 +45,27 @@ async function load(page: Page, script: string): Promise<string> {
 export async function openPage(adapter: AdapterName): Promise<OpenPage> {
   const path = findChromium()
   if (path === null) throw new NoBrowserError('there is no Chromium here. Install one (Debian: apt-get install chromium libegl1 libegl-mesa0 libgles2 libgl1-mesa-dri), or say where it is by CHROME_PATH')
-  const script = await bundle()
+  const server = await serve(texts({ 'index.html': '<!doctype html><meta charset="utf-8"><title>bench</title><script type="module" src="page.js"></script>', 'page.js': await bundle() }))
   const browser = await startChromium(path, adapter).catch((error: unknown) => {
-    throw new NoBrowserError(`${path} does not start: ${String(error).split('\n')[0]!}. Say by CHROME_PATH which Chromium is to be used`)
+    server.close()
+    throw new NoBrowserError(`${path} does not start: ${line(error)}. Say by CHROME_PATH which Chromium is to be used`)
   })
+  const close = async (): Promise<void> => {
+    await browser.close()
+    server.close()
+  }
   try {
     const page = await browser.newPage()
-    const name = await load(page, script).catch((error: unknown) => {
-      throw new NoBrowserError(`the page does not start in ${path} on ${adapter}: ${String(error).split('\n')[0]!}. Install what the adapter needs (Debian: apt-get install libegl1 libegl-mesa0 libgles2 libgl1-mesa-dri), or choose another by --adapter`)
-    })
     return {
-      adapter: name,
+      adapter: await load(page, server.address('isolated', 'index.html')),
       chromium: browser.version(),
       race: (job, names, settings) => page.evaluate(async args => (await (globalThis as Scope).bench!).race(...args), [job, names, settings] as const),
-      close: () => browser.close(),
+      close,
     }
   } catch (error) {
-    await browser.close()
-    throw error
+    await close()
+    throw new NoBrowserError(`the page does not start in ${path} on ${adapter}: ${line(error)}. Install what the adapter needs (Debian: apt-get install libegl1 libegl-mesa0 libgles2 libgl1-mesa-dri), or choose another by --adapter`)
   }
 }
+
+const line = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split('\n')[0]!
