@@ -1,36 +1,34 @@
 // Our jobs in the page, by the public API: op by op, compiled, and training steps whole.
 
-import { add, compile, mul, type Tensor } from '@bp/core'
+import { add, compile, mul, scope, type Tensor } from '@bp/core'
 import { convolve, exp, gelu, matmul, relu, reshape, slice, softmax, sum } from '@bp/ops'
 import { chain, type Inputs } from '../data.ts'
 import { toTensor, trainings } from '../training.ts'
 import type { Contender, Ready, Start } from './contender.ts'
 
-function free(...xs: readonly Tensor[]): void {
-  for (const { storage, backend } of xs) if (storage !== null) backend.free?.(storage)
+/** Lets a tensor go that lives outside of scopes. */
+function free({ storage, backend }: Tensor): void {
+  if (storage !== null) backend.free?.(storage)
 }
 
-/** Reads one element. */
+/** Reads one element. Nobody else makes tensors meanwhile. */
 async function touch(x: Tensor): Promise<void> {
-  const flat = x.rank === 1 ? x : reshape(x, [x.size])
-  const one = slice(flat, [0], [1])
-  await one.data()
-  free(one)
-  if (flat !== x) free(flat)
+  using _ = scope()
+  await slice(reshape(x, [x.size]), [0], [1]).data()
 }
 
 /** What runs a function of the inputs, each run letting the result of the last one go. */
 async function calls(data: Inputs, ways: Readonly<Record<string, (...xs: Tensor[]) => Tensor>>): Promise<Ready> {
   const xs = Object.values(data).map(toTensor)
-  let y = Object.values(ways)[0]!(...xs)
+  let y = scope(() => Object.values(ways)[0]!(...xs))
   return {
     values: await y.data() as Float32Array,
     ways: Object.fromEntries(Object.entries(ways).map(([name, f]) => [name, () => {
       free(y)
-      y = f(...xs)
+      y = scope(() => f(...xs))
     }])),
     done: () => touch(y),
-    close: () => { free(y, ...xs) },
+    close: () => { [y, ...xs].forEach(free) },
   }
 }
 
@@ -40,12 +38,7 @@ const op = (f: (...xs: Tensor[]) => Tensor): Start => data => calls(data, { eage
 const launch: Start = data => calls(data, {
   eager: (w, c) => {
     let y = w
-    for (let i = 0; i < chain; i++) {
-      const product = mul(y, w)
-      if (i > 0) free(y)
-      y = add(product, c)
-      free(product)
-    }
+    for (let i = 0; i < chain; i++) y = add(mul(y, w), c)
     return y
   },
 })
@@ -56,21 +49,16 @@ const training = (job: string, compiled: boolean): Start => data => {
   const step = compiled ? compile(plain) : plain
   const way = compiled ? 'compile' : 'op by op'
   return {
-    values: [step(...batch).item()],
+    values: [scope(() => step(...batch).item())],
     ways: {
       [`${way}, data()`]: async () => {
-        const loss = step(...batch)
-        await loss.data()
-        free(loss)
+        using _ = scope()
+        await step(...batch).data()
       },
-      [`${way}, dataSync()`]: () => {
-        const loss = step(...batch)
-        loss.dataSync()
-        free(loss)
-      },
+      [`${way}, dataSync()`]: () => { scope(() => { step(...batch).dataSync() }) },
     },
     done: () => Promise.resolve(),
-    close: () => { free(...batch) },
+    close: () => { batch.forEach(free) },
   }
 }
 

@@ -33,6 +33,6 @@ ${table(report)}
 | \`softmax\` | 512 rows of 1024 |
 
 TensorFlow.js runs with its default flags and in production mode: ops in \`tidy\`, results disposed of, inputs on the GPU before
-anything is timed, training by \`optimizer.minimize\`. Ours frees results as soon, so that both take their textures from a pool.
+anything is timed, training by \`optimizer.minimize\`. Ours runs in scopes, so that both take their textures from a pool.
 ${missing.length > 0 ? `\nWhat could not be run:\n\n${missing.map(line => `- ${line}`).join('\n')}\n` : ''}`
 }
