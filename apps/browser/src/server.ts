@@ -22,11 +22,11 @@ const types: Readonly<Record<string, string>> = { '.html': 'text/html; charset=u
 
 /** What a server serves: texts made for it by name, and files of a folder. */
 export interface Content {
-  readonly made: Readonly<Record<string, string>>
+  readonly made: Readonly<Record<string, string | Uint8Array>>
   readonly folder: string
 }
 
-function read({ made, folder }: Content, name: string): Buffer | string | null {
+function read({ made, folder }: Content, name: string): string | Uint8Array | null {
   if (name in made) return made[name]!
   try {
     return readFileSync(join(folder, normalize(`/${name}`)))

@@ -1,0 +1,3 @@
+// Stands in for core's scope.
+
+export const scope = (): Disposable => ({ [Symbol.dispose]: () => { /* nothing */ } })
