@@ -36,10 +36,11 @@ function unitTests() {
 const installed = await install()
 count(installed.code === 0, 'install', installed.seconds, 'the locked dependencies')
 if (installed.code === 0) {
-  const chromium = await provideChromium()
-  // turbo knows by it whether the browser tests have run
+  const { chromium, mesa } = await provideChromium()
+  // turbo knows by these whether the browser tests have run
   if (chromium) process.env.CHROME_PATH = chromium
-  else console.log('! THE BROWSER TESTS ARE LEFT OUT: there is no Chromium here, and none can be installed. Say where one is by CHROME_PATH')
+  if (mesa) process.env.MESA = 'installed'
+  if (!chromium) console.log('! THE BROWSER TESTS ARE LEFT OUT: there is no Chromium here, and none can be installed. Say where one is by CHROME_PATH')
   for (const [task, what] of steps) {
     const name = task.replace('//#', '')
     const result = await run('turbo', ['run', task, '--output-logs=full', '--log-order=grouped', '--no-color', '--env-mode=loose', ...task === '//#unit' ? ['--concurrency=1'] : []], { quiet: true })
@@ -47,6 +48,7 @@ if (installed.code === 0) {
     let note = cached ? `${what} (cached)` : what
     let tests
     if (name === 'unit') {
+      if (chromium) for (const line of result.text.match(/! THE TESTS .* ARE LEFT OUT: .*/g) ?? []) console.log(line)
       try {
         tests = unitTests()
         note += `: ${tests.passed} passed, ${tests.failed} failed`

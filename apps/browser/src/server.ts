@@ -1,4 +1,4 @@
-// A small file server: the first part of a path chooses the headers, the rest the file.
+// A small server: the first part of a path chooses the headers, the rest the file.
 
 import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
@@ -20,14 +20,14 @@ export type Site = keyof typeof headers
 
 const types: Readonly<Record<string, string>> = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; charset=utf-8' }
 
-/** What a server serves: texts made for it by name, and files of a folder. */
-export interface Content {
-  readonly made: Readonly<Record<string, string | Uint8Array>>
-  readonly folder: string
-}
+/** What a server serves: the body of a name; `null` where it has none. */
+export type Content = (name: string) => Uint8Array | string | null
 
-function read({ made, folder }: Content, name: string): string | Uint8Array | null {
-  if (name in made) return made[name]!
+/** Texts by name. */
+export const texts = (made: Readonly<Record<string, string>>): Content => name => made[name] ?? null
+
+/** Files of a folder. */
+export const files = (folder: string): Content => name => {
   try {
     return readFileSync(join(folder, normalize(`/${name}`)))
   } catch {
@@ -35,16 +35,25 @@ function read({ made, folder }: Content, name: string): string | Uint8Array | nu
   }
 }
 
-/** Serves on a free port of this machine; `address` gives the URL of a file on a kind of site. */
-export async function serve(content: Content): Promise<{ readonly address: (site: Site, name: string) => string; readonly close: () => void }> {
+function first(contents: readonly Content[], name: string): Uint8Array | string | null {
+  for (const content of contents) {
+    const body = content(name)
+    if (body !== null) return body
+  }
+  return null
+}
+
+/** Serves on a free port of this machine what the first of the contents has; `address` gives the URL of a name on a kind of site. */
+export async function serve(...contents: readonly Content[]): Promise<{ readonly address: (site: Site, name: string) => string; readonly close: () => void }> {
   const server: Server = createServer((request, response) => {
     const [site = '', ...rest] = new URL(request.url ?? '/', 'http://localhost').pathname.slice(1).split('/')
-    const body = site in headers ? read(content, rest.join('/')) : null
+    const name = decodeURIComponent(rest.join('/'))
+    const body = site in headers ? first(contents, name) : null
     if (body === null) {
       response.writeHead(404).end()
       return
     }
-    response.writeHead(200, { 'Content-Type': types[extname(rest.at(-1)!)] ?? 'application/octet-stream', ...headers[site as Site] }).end(body)
+    response.writeHead(200, { 'Content-Type': types[extname(name)] ?? 'application/octet-stream', ...headers[site as Site] }).end(body)
   })
   await new Promise<void>(done => { server.listen(0, '127.0.0.1', done) })
   const { port } = server.address() as AddressInfo

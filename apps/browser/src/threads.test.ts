@@ -8,7 +8,7 @@ import { build, type Plugin } from 'esbuild'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findChromium, startChromium } from './chromium.ts'
-import { serve, type Site } from './server.ts'
+import { files, serve, type Site, texts } from './server.ts'
 import { train, type Trained } from './train.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
@@ -74,16 +74,13 @@ describe.runIf(chromium !== null)('in Chromium', () => {
   beforeAll(async () => {
     buildPackages()
     const { 'page.js': page, ...made } = await bundle()
-    server = await serve({
-      folder: root,
-      made: {
-        ...made,
-        'page.js': page!, 'alone.html': html('page.js'), 'all.html': html('page.js?threads=all'),
-        'inside.html': html('inside.js'), 'inside.js': "const worker = new Worker('page.js?threads=all', { type: 'module' }); globalThis.trained = new Promise(done => { worker.onmessage = ({ data }) => { done(data) } })",
-        'lost/page.js': page!, 'lost/alone.html': html('page.js'),
-        'isolated.html': html('thin.js?threads=all', importMap('isolated')), 'plain.html': html('thin.js', importMap('plain')),
-      },
-    });
+    server = await serve(texts({
+      ...made,
+      'page.js': page!, 'alone.html': html('page.js'), 'all.html': html('page.js?threads=all'),
+      'inside.html': html('inside.js'), 'inside.js': "const worker = new Worker('page.js?threads=all', { type: 'module' }); globalThis.trained = new Promise(done => { worker.onmessage = ({ data }) => { done(data) } })",
+      'lost/page.js': page!, 'lost/alone.html': html('page.js'),
+      'isolated.html': html('thin.js?threads=all', importMap('isolated')), 'plain.html': html('thin.js', importMap('plain')),
+    }), files(root));
     [browser, here] = await Promise.all([startChromium(chromium!), train(Math.min(8, availableParallelism()))])
   }, 120_000)
 

@@ -6,7 +6,15 @@ import type { Tensor } from '@bp/core'
 export interface Tolerance {
   readonly rtol: number
   readonly atol: number
+  /** Where this share of the tensor's largest expected magnitude, or of 1, is more than `atol`, it stands in its place. */
+  readonly share?: number
 }
+
+/** What results in float32 may differ by from others computed in another order. */
+export const single: Tolerance = { rtol: 1e-3, atol: 0, share: 1e-4 }
+
+/** The larger of two tolerances, field by field. */
+export const larger = (a: Tolerance, b: Tolerance): Tolerance => ({ rtol: Math.max(a.rtol, b.rtol), atol: Math.max(a.atol, b.atol), share: Math.max(a.share ?? 0, b.share ?? 0) })
 
 /** A case that went wrong; the message says where. */
 export class Mismatch extends Error {}
@@ -25,8 +33,10 @@ export function compare(what: string, got: Tensor, want: Tensor, tolerance: Tole
 }
 
 /** The same for flat numbers. */
-export function compareNumbers(what: string, got: ArrayLike<number | bigint>, want: ArrayLike<number | bigint>, { rtol, atol }: Tolerance): number {
+export function compareNumbers(what: string, got: ArrayLike<number | bigint>, want: ArrayLike<number | bigint>, tolerance: Tolerance): number {
   if (got.length !== want.length) throw new Mismatch(`${what} has ${got.length} numbers, expected ${want.length}`)
+  const { rtol, share } = tolerance
+  const atol = share ? Math.max(tolerance.atol, share * Math.max(1, largest(want))) : tolerance.atol
   let worst = 0
   let place = 0
   for (let i = 0; i < want.length; i++) {
@@ -47,4 +57,14 @@ function errorOf(got: number | bigint, want: number | bigint, rtol: number, atol
   if (Number.isNaN(a) && Number.isNaN(b)) return 0
   const error = Math.abs(a - b) / (atol + rtol * Math.abs(b))
   return Number.isFinite(a) && Number.isFinite(b) && !Number.isNaN(error) ? error : Infinity
+}
+
+/** The largest finite magnitude. */
+function largest(values: ArrayLike<number | bigint>): number {
+  let most = 0
+  for (let i = 0; i < values.length; i++) {
+    const size = Math.abs(Number(values[i]))
+    if (Number.isFinite(size) && size > most) most = size
+  }
+  return most
 }

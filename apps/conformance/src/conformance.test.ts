@@ -1,13 +1,13 @@
 // The judge itself: what it lets pass, what it does not, and what it reports.
 
 import { cpu } from '@bp/backend-cpu'
-import { tensor, use } from '@bp/core'
+import { BpError, tensor, use } from '@bp/core'
 import { Parameter } from '@bp/nn'
 import { UnsupportedOperatorError } from '@bp/onnx'
 import { expect, test } from 'vitest'
-import { compare, compareNumbers, Mismatch, Unsupported } from './compare.ts'
+import { compare, compareNumbers, larger, Mismatch, single, Unsupported } from './compare.ts'
 import { toReport, toTable } from './report.ts'
-import { runCase } from './suites/suite.ts'
+import { judge } from './suites/suite.ts'
 import { lossOf, optimizerOf } from './suites/torch.ts'
 
 use(cpu())
@@ -16,6 +16,13 @@ const tolerance = { rtol: 0.1, atol: 0.01 }
 test('numbers pass within the tolerance, and the error is relative to it', () => {
   expect(compareNumbers('y', [1.05], [1], tolerance)).toBeCloseTo(0.05 / 0.11, 6)
   expect(() => compareNumbers('y', [1, 1.2], [1, 1], tolerance)).toThrowErrorMatchingInlineSnapshot('[Error: y[1] is 1.2, expected 1 (1.82 × the tolerance)]')
+})
+
+test('a share of the largest expected magnitude, or of 1, stands for what is allowed where that is more', () => {
+  const scaled = larger({ rtol: 0, atol: 0.01 }, { rtol: 0, atol: 0, share: 0.001 })
+  expect(compareNumbers('y', [0.01, 1], [0, 1], scaled)).toBeCloseTo(1, 6)
+  expect(compareNumbers('y', [0.01, 1000, Infinity], [0, 1000, Infinity], scaled)).toBeCloseTo(0.01, 6)
+  expect(larger({ rtol: 1e-2, atol: 1e-5 }, single)).toEqual({ rtol: 1e-2, atol: 1e-5, share: 1e-4 })
 })
 
 test('NaN and infinities equal only themselves, and integers are exact', () => {
@@ -30,13 +37,20 @@ test('shapes and dtypes must be equal', () => {
   expect(() => compare('y', tensor([1]), tensor([1], { dtype: 'int32' }), tolerance)).toThrow(/float32, expected int32/)
 })
 
-test('a case passes, fails or is unsupported; nothing it throws stops the run', () => {
-  const status = (run: () => { maxError: number }): string => runCase({ name: 'x', run }).status
-  expect(status(() => ({ maxError: 0.5 }))).toBe('pass')
-  expect(status(() => { throw new Mismatch('wrong') })).toBe('fail')
-  expect(status(() => { throw new TypeError('crash') })).toBe('fail')
-  expect(status(() => { throw new Unsupported('loss ctc') })).toBe('unsupported')
-  expect(status(() => { throw new UnsupportedOperatorError('importOnnx', ['Loop'], 'Loop') })).toBe('unsupported')
+test('a case passes, fails or is unsupported; nothing it throws stops the run', async () => {
+  const status = async (run: () => { maxError: number }): Promise<string> => (await judge('x', run)).status
+  expect(await status(() => ({ maxError: 0.5 }))).toBe('pass')
+  expect(await status(() => { throw new Mismatch('wrong') })).toBe('fail')
+  expect(await status(() => { throw new TypeError('crash') })).toBe('fail')
+  expect(await status(() => { throw new Unsupported('loss ctc') })).toBe('unsupported')
+  expect(await status(() => { throw new UnsupportedOperatorError('importOnnx', ['Loop'], 'Loop') })).toBe('unsupported')
+})
+
+test('what a backend says that it has not is unsupported; other errors of types are not', async () => {
+  const result = (code: 'dtype' | 'value', text: string): ReturnType<typeof judge> => judge('x', () => { throw new BpError(code, 'add', text) })
+  expect(await result('dtype', 'the GPU has no float64. Cast to float32')).toEqual({ name: 'x', status: 'unsupported', reason: 'add: the GPU has no float64. Cast to float32' })
+  expect(await result('dtype', 'operands must have one dtype, got f32[2] and i32[2]')).toMatchObject({ status: 'fail' })
+  expect(await result('value', 'the list has no element')).toMatchObject({ status: 'fail' })
 })
 
 test('options of an optimiser that are not known are unsupported, not ignored', () => {

@@ -2,19 +2,26 @@
 
 import { existsSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { cpu } from '@bp/backend-cpu'
-import { use } from '@bp/core'
-import { toReport, toTable } from './report.ts'
-import { onnx } from './suites/onnx.ts'
-import { opinfo } from './suites/opinfo.ts'
-import { optim } from './suites/optim.ts'
-import { parity } from './suites/parity.ts'
-import { runCase, type Suite } from './suites/suite.ts'
+import { inChromium } from './inChromium.ts'
+import { lists } from './list.ts'
+import { here, type Place } from './place.ts'
+import { type CaseResult, toReport, toTable } from './report.ts'
+import type { Setting } from './suites/suite.ts'
+import { type SuiteName, suites } from './suites/suites.ts'
 
-const suites: Readonly<Record<string, Suite>> = { onnx, parity, optim, opinfo }
-const backends = { cpu, 'cpu-compiled': cpu }
+/** Where the cases of a suite run. */
+type Open = (suite: SuiteName, compiled: boolean) => Place | Promise<Place>
 
-const usage = `usage: npm run -s conformance -- SUITE PATH [--backend ${Object.keys(backends).join('|')}] [--filter SUBSTRING] [--json FILE]
+const setting = (compiled: boolean, single: boolean): Setting => ({ compiled, single })
+
+/** By name; each is there with `-compiled` behind it too. */
+const places: Readonly<Record<string, Open>> = {
+  cpu: (suite, compiled) => here(suite, setting(compiled, false)),
+  'cpu-chromium': (suite, compiled) => inChromium({ suite, setting: setting(compiled, false), device: 'cpu', adapters: ['none'] }),
+}
+const backends = Object.keys(places).flatMap(name => [name, `${name}-compiled`])
+
+const usage = `usage: npm run -s conformance -- SUITE PATH [--backend ${backends.join('|')}] [--filter SUBSTRING] [--json FILE]
 suites: ${Object.keys(suites).join(', ')}
 `
 
@@ -24,7 +31,7 @@ function refuse(message: string): number {
   return 2
 }
 
-function main(argv: readonly string[]): number {
+async function main(argv: readonly string[]): Promise<number> {
   const text = { type: 'string' } as const
   let parsed
   try {
@@ -33,22 +40,33 @@ function main(argv: readonly string[]): number {
     return refuse((error as Error).message)
   }
   const { positionals: [name = '', path = '', ...rest], values: { backend = 'cpu', filter = '', json } } = parsed
-  const suite = Object.hasOwn(suites, name) ? suites[name] : undefined
-  if (!suite || path === '' || rest.length > 0) return refuse(name === '' || suite ? 'needs a suite and a path' : `there is no suite ${name}`)
+  const known = Object.hasOwn(suites, name)
+  if (!known || path === '' || rest.length > 0) return refuse(name === '' || known ? 'needs a suite and a path' : `there is no suite ${name}`)
   if (!existsSync(path)) return refuse(`${path} does not exist`)
-  if (!Object.hasOwn(backends, backend)) return refuse(`there is no backend ${backend}`)
-  use(backends[backend as keyof typeof backends]())
+  if (!backends.includes(backend)) return refuse(`there is no backend ${backend}`)
+  const suite = name as SuiteName
+  let place
+  try {
+    place = await places[backend.replace(/-compiled$/, '')]!(suite, backend.endsWith('-compiled'))
+  } catch (error) {
+    process.stderr.write(`${backend}: ${(error as Error).message}\n`)
+    return 2
+  }
   const start = performance.now()
-  const cases = suite(path, backend.endsWith('-compiled')).filter(({ name }) => name.includes(filter))
-  const results = cases.map((one, i) => {
-    if (process.stderr.isTTY) process.stderr.write(`\r\x1b[2K${i + 1}/${cases.length} ${one.name}`)
-    return runCase(one)
-  })
-  if (process.stderr.isTTY) process.stderr.write('\r\x1b[2K')
+  const results: CaseResult[] = []
+  try {
+    const cases = lists[suite](path).filter(one => one.name.includes(filter))
+    for (const one of cases) {
+      if (process.stderr.isTTY) process.stderr.write(`\r\x1b[2K${results.length + 1}/${cases.length} ${one.name}`)
+      results.push(await place.run(one))
+    }
+  } finally {
+    await place.close()
+  }
   const report = toReport(name, backend, results, (performance.now() - start) / 1000)
   process.stdout.write(`${toTable(report)}\n`)
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(report, null, 1)}\n`)
   return report.failed > 0 ? 1 : 0
 }
 
-process.exitCode = main(process.argv.slice(2))
+process.exitCode = await main(process.argv.slice(2))

@@ -1,11 +1,13 @@
 // The backend around a device: handles that are freed by core, by scopes, or in the end by finalisation.
 
 import type { Backend } from '@bp/core'
-import type { Aval, Kernel, Operand } from '@bp/core/extend'
+import { type Aval, fail, type GraphNode, type Kernel, lookUp, type Operand, owned } from '@bp/core/extend'
 import type { Device } from './device/device.ts'
 import { type Claim, encodingOf, Handle, type Value } from './device/storage.ts'
 import { fromHost, hostFor } from './host.ts'
 import { kernelsOf } from './kernels/index.ts'
+import type { Holder } from './program/executable.ts'
+import { lower, memoryPlan } from './program/lower.ts'
 
 /** What {@link WebglBackend.memory} counts. */
 export interface WebglMemory {
@@ -62,6 +64,15 @@ export class Handles {
     if (claim.value !== null) this.let(claim)
   }
 
+  /** The value of a handle that is given up for it; nobody holds the value for this handle any more. */
+  give({ claim }: Handle): Value {
+    const value = claim.value!
+    claim.value = null
+    this.count--
+    value.holders--
+    return value
+  }
+
   private let(claim: Claim): void {
     const value = claim.value!
     claim.value = null
@@ -73,24 +84,31 @@ export class Handles {
 /** The backend on a device. */
 export function backendOn(device: Device, trace: boolean): WebglBackend {
   const handles = new Handles(device, trace)
-  const wrap = (kernel: Kernel<Value, never>): Kernel<Handle, never> => (xs, p, out) => {
+  /** A handle that the innermost open scope frees. */
+  const result = (value: Value): Handle => {
+    const handle = handles.make(value)
+    owned(handle, backend)
+    return handle
+  }
+  const wrap = (kernel: Kernel<Value>): Kernel<Handle> => (xs, p, out) => {
     const operands = new Array<Operand<Value>>(xs.length)
     for (let i = 0; i < xs.length; i++) {
       const { storage, aval, shape, dtype } = xs[i]!
       operands[i] = { storage: storage.value, aval, shape, dtype }
     }
-    return handles.make(kernel(operands, p, out) as Value)
+    return result(kernel(operands, p, out) as Value)
   }
-  const kernels = Object.fromEntries(Object.entries(kernelsOf(device)).map(([name, kernel]) => [name, wrap(kernel)]))
-  return {
+  const table = kernelsOf(device)
+  const kernels = Object.fromEntries(Object.entries(table).map(([name, kernel]) => [name, wrap(kernel)]))
+  const backend: WebglBackend = {
     name: 'webgl',
     get adapter() { return device.adapter },
     get lost() { return device.lost },
     memory: () => ({ ...device.counts, handles: handles.count }),
     write(data, aval) {
-      if (encodingOf(aval.dtype) !== 'none') return handles.make(device.write(data, aval))
+      if (encodingOf(aval.dtype) !== 'none') return result(device.write(data, aval))
       const host = hostFor(device.host, 'tensor', aval.dtype)
-      return handles.make(fromHost(device, host, host.write(data, aval), aval))
+      return result(fromHost(device, host, host.write(data, aval), aval))
     },
     read({ value }, aval) {
       return value.away ? device.host!.read(value.away, aval) : device.read(value)
@@ -99,8 +117,26 @@ export function backendOn(device: Device, trace: boolean): WebglBackend {
       return value.away ? hostFor(device.host, 'dataSync', aval.dtype).readSync(value.away, aval) : device.readNow(value)
     },
     free: handle => { handles.free(handle) },
-    snapshot: ({ value }) => handles.make(value),
+    snapshot: ({ value }) => result(value),
     bytes: ({ value }) => value.away ? device.host!.bytes(value.away) : 4 * value.length,
     kernels,
+    lower: graph => lower({ device, kernel }, holder, graph),
+    plan: memoryPlan,
   }
+  const holder: Holder = { result, lasting: value => handles.make(value), free: handle => { handles.free(handle) } }
+  /** A node's kernel on values; one that is not of this backend works on handles. */
+  const kernel = (node: GraphNode, xs: readonly Operand<Value>[]): Value[] => {
+    const { row, params, avals } = node
+    const own = Object.hasOwn(table, row.name) ? table[row.name]! : null
+    const out = avals.length === 1 ? avals[0]! : avals
+    if (own) return [own(xs, params as never, out as Aval & Aval[])].flat()
+    const other = lookUp(row, backend) ?? fail('backend', row.name, "the webgl backend has no kernel for it, and the op has no decomposition. Add decompose or host to defineOp")
+    const operands = xs.map(({ storage, aval, shape, dtype }) => ({ storage: handles.make(storage), aval, shape, dtype }))
+    try {
+      return [other(operands, params as never, out as Aval & Aval[])].flat().map(made => handles.give(made as Handle))
+    } finally {
+      for (const { storage } of operands) handles.free(storage)
+    }
+  }
+  return backend
 }

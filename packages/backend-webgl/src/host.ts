@@ -3,7 +3,8 @@
 import type { Backend, DType } from '@bp/core'
 import { type Aval, fail, type Kernel, type Operand } from '@bp/core/extend'
 import type { Device } from './device/device.ts'
-import { encodingOf, Value } from './device/storage.ts'
+import type { Value } from './device/storage.ts';
+import { encodingOf } from './device/storage.ts'
 
 /** Whether tensors of a dtype live on the host. */
 const away = (dtype: DType): boolean => encodingOf(dtype) === 'none'
@@ -29,13 +30,13 @@ export function fromHost(device: Device, host: ReturnType<typeof hostFor>, stora
 }
 
 /** A kernel that leaves operands and results of dtypes that the GPU has not to the host's kernel of the same op. */
-export function orOnHost(device: Device, name: string, kernel: Kernel<Value, never>): Kernel<Value, never> {
+export function orOnHost(device: Device, name: string, kernel: Kernel<Value>): Kernel<Value> {
   return (xs, p, out) => {
     let foreign: DType | null = away(out.dtype) ? out.dtype : null
     for (let i = 0; i < xs.length && foreign === null; i++) if (away(xs[i]!.dtype)) foreign = xs[i]!.dtype
     if (foreign === null) return kernel(xs, p, out)
     const host = hostFor(device.host, name, foreign)
     const there = Object.hasOwn(host.kernels, name) ? host.kernels[name]! : fail('backend', name, `the ${host.name} backend, which has ${foreign} for the GPU, has no kernel for it`)
-    return fromHost(device, host, there(xs.map(x => toHost(device, host, x)), p, out) as object, out)
+    return fromHost(device, host, there(xs.map(x => toHost(device, host, x)), p, out), out)
   }
 }

@@ -4,6 +4,7 @@ import { cast, promote, promoteTypes } from './cast.ts'
 import { type DType, isFloat } from './dtype.ts'
 import { fail } from './errors.ts'
 import { type Casting, casting, current, withCasting } from './interpreter.ts'
+import { open } from './ownership.ts'
 import type { AnyRow } from './row.ts'
 import { synchronous } from './synchronous.ts'
 import type { Tensor } from './tensor.ts'
@@ -47,6 +48,7 @@ class Autocast implements Casting {
     if (kept?.version === x.version && kept.recording === current.recording && usable(kept, x)) return kept.y
     const y = cast(x, low)
     this.leaves.set(x, { y, version: x.version, recording: current.recording })
+    if (x.backend.free) open?.atEnd(() => { this.leaves.delete(x) })
     return y
   }
 }

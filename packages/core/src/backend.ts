@@ -18,7 +18,8 @@ export interface HostOperand extends Abstract {
 
 /**
  * Computes one op: operands, the op's parameters, and the inferred result(s) to the result's storage.
- * It may return an operand's own storage (a reshape), for storages are never written again once returned.
+ * It may return an operand's own storage (a reshape), for storages are never written again once returned; on a backend with
+ * `free` each result is a new handle, `owned` by the open scope, also where it is of the same memory.
  * An op with several results gets a list of avals and returns as many storages.
  */
 export type Kernel<S extends object = object, P = never> = KernelMethod<S, P>['run']
@@ -37,13 +38,21 @@ export interface Backend<S extends object = object> {
   readonly name: string
   /** Copies data into a new storage. */
   write(data: TypedArray, aval: Aval): S
-  /** Copies a storage's data out. */
+  /** Copies a storage's data out, as they are at the call: the storage may be freed before the promise settles. */
   read(storage: S, aval: Aval): Promise<TypedArray>
   /** The same at once, on backends that can. */
   readSync?(storage: S, aval: Aval): TypedArray
-  /** Gives a storage back early; the backend frees the rest by itself. */
+  /**
+   * Lets a storage go, which is not used again. A backend that has it gives handles: each belongs to one tensor or variable, and
+   * memory is free when all handles of it are let go. So every result of a kernel, `write`, `snapshot` and every output of a
+   * program is a new handle, told to `owned`. Handles are freed by scopes, by backward passes, and when a variable gets a new one;
+   * the backend frees the rest when their owners are collected. Freeing twice does nothing; any other use of a freed handle throws.
+   */
   free?(storage: S): void
-  /** The storage itself, or a copy where a program will write to it: what may be kept. */
+  /**
+   * What may be kept of a storage by another tensor or variable: the storage itself, or a copy where a program will write to it;
+   * on a backend with `free`, which needs this, a new handle.
+   */
   snapshot?(storage: S): S
   /** Bytes that a storage occupies. */
   bytes(storage: S): number
@@ -71,7 +80,8 @@ export interface MemoryPlan {
 export interface Program<S extends object = object> {
   /**
    * Runs it once: storages of the inputs and the numbers of the graph's `live` scalars in, storages of the outputs out. It
-   * gives variables their new storages itself.
+   * gives variables their new storages itself: on a backend with `free` it frees the old ones, and the new ones are `disowned`.
+   * No two of what it gives, and none of what it was given, are the same storage where the backend has `free`.
    */
   run(inputs: readonly S[], live: readonly number[]): S[]
   /** The most bytes that its values take up at once, known before it runs. */

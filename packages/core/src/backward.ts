@@ -1,9 +1,11 @@
 // PyTorch's surface over the backward pass: backward, gradients, noGrad.
 
 import { fail } from './errors.ts'
+import { freeing, storagesOf } from './freeing.ts'
 import { current, type Interpreter } from './interpreter.ts'
 import type { Node } from './node.ts'
-import { pull } from './pull.ts'
+import { regraded } from './ownership.ts'
+import { pull, type PullResult } from './pull.ts'
 import { describe, sameShape } from './shape.ts'
 import { synchronous } from './synchronous.ts'
 import type { Tensor } from './tensor.ts'
@@ -45,14 +47,24 @@ export function backward(y: Tensor, options: BackwardOptions = {}): void {
   const { createGraph = false, retainGraph = createGraph, inputs = null } = options
   if (y.node === null) notRecorded('backward')
   for (const x of inputs ?? []) if (!x.isLeaf || x.node === null) fail('grad', 'backward', `inputs must be leaves that require grad, got ${describe(x)}. Use gradients(y, [x]) for other tensors`)
-  const ct = seed('backward', y, options.gradient)
-  const { leaves } = pull({ outputs: [y], cts: [ct], inputs, retain: retainGraph, create: createGraph, since: 0 })
+  const run = (): (Tensor | null)[] => {
+    const { leaves } = pull({ outputs: [y], cts: [seed('backward', y, options.gradient)], inputs, retain: retainGraph, create: createGraph, since: 0 })
+    accumulate(leaves, createGraph)
+    return leaves.map(({ node }) => node.grad)
+  }
+  if (createGraph) run()
+  else freeing(y.backend, 'step', run, storagesOf)
+}
+
+function accumulate(leaves: PullResult['leaves'], createGraph: boolean): void {
   const recording = current.recording
   current.recording = createGraph
   try {
     for (const { node, ct } of leaves) {
       if (current.grads) collect(current.grads, node)
-      node.grad = node.grad ? add(node.grad, ct) : ct
+      const before = node.grad
+      node.grad = before ? add(before, ct) : ct
+      if (ct.backend.free) regraded(node, before, node.grad)
     }
   } finally {
     current.recording = recording
@@ -78,8 +90,11 @@ export function gradients(ys: Tensor | readonly Tensor[], xs: readonly Tensor[],
   for (const x of xs) if (x.node === null) fail('grad', 'gradients', `an input ${describe(x)} does not require grad. Set requiresGrad = true before the forward pass`)
   if (outputs.every(y => y.node === null)) notRecorded('gradients')
   if (gradOutputs && gradOutputs.length !== outputs.length) fail('value', 'gradients', `got ${outputs.length} outputs and ${gradOutputs.length} gradOutputs. Give one for each output`)
-  const cts = outputs.map((y, i) => seed('gradients', y, gradOutputs?.[i]))
-  return pull({ outputs, cts, inputs: xs, retain: retainGraph, create: createGraph, since: 0 }).inputs
+  const run = (): (Tensor | null)[] => {
+    const cts = outputs.map((y, i) => seed('gradients', y, gradOutputs?.[i]))
+    return pull({ outputs, cts, inputs: xs, retain: retainGraph, create: createGraph, since: 0 }).inputs
+  }
+  return createGraph ? run() : freeing(outputs[0]?.backend, 'step', run, storagesOf)
 }
 
 function seed(op: string, y: Tensor, given: Tensor | undefined): Tensor {

@@ -25,6 +25,10 @@ class Batched extends Tensor {
     this.batched = batched
     this.level = level
   }
+
+  override parts(): readonly Tensor[] {
+    return [this.value]
+  }
 }
 
 /** The interpreter of one `vmap`. */

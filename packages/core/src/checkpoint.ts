@@ -3,8 +3,10 @@
 import type { Abstract, Aval } from './aval.ts'
 import type { DType } from './dtype.ts'
 import { fail } from './errors.ts'
+import { abandon, leave } from './freeing.ts'
 import { casting, current, type Interpreter, runIn, withCasting } from './interpreter.ts'
 import { isPacked, isTensor, type Packed, type Saver, saver, withSaver } from './node.ts'
+import { enter, innermostPass, lend } from './ownership.ts'
 import { describe, type Shape } from './shape.ts'
 import { synchronous } from './synchronous.ts'
 import type { Tensor, Variable } from './tensor.ts'
@@ -101,15 +103,35 @@ class Frame implements Saver {
   }
 
   get held(): readonly Abstract[] {
-    return [...this.inputs, ...this.values.filter(x => x !== null)]
+    return [...this.inputs, ...this.values.filter(x => x !== null), ...[...this.before.values()].map(({ value }) => value)]
   }
 
   /** The saved tensor of this number, computed again where it is not at hand; it is given out once. */
   fetch(index: number): Tensor {
-    if (!this.values[index]) this.values = this.again()
+    if (!this.values[index]) this.values = this.caught()
     const value = this.values[index]!
     this.values[index] = null
+    lend(value)
     return value
+  }
+
+  /** What {@link again} gives, until the pass or scope in which it runs is over; a pass frees each when it was used, the rest at once. */
+  private caught(): Tensor[] {
+    const around = innermostPass()
+    if (around === null) return this.again()
+    around.atEnd(() => { this.values = [] })
+    if (around.kind !== 'pass') return this.again()
+    const step = enter('step')
+    try {
+      const caught = this.again()
+      around.hold(caught)
+      // what stands for other tensors is not counted, and freed with the pass
+      leave(step, caught.some(x => x.storage === null) ? [...step.handles.keys()] : caught.map(x => x.storage!), around)
+      return caught
+    } catch (error) {
+      abandon(step)
+      throw error
+    }
   }
 
   /** Runs the function again as it ran, random bits and all, and catches what it saves. */
@@ -158,7 +180,7 @@ function opened(x: Abstract): Tensor {
  * `f(...args)`, keeping nothing of it for the backward pass but the arguments: what its ops would save is computed again
  * when backward comes there. Random numbers from a `Generator`, and variables that `f` assigns, are as they were in the
  * second run, and as they are after it. Gradients are the same to the bit; parameters that `f` closes over get theirs.
- * Nests, with itself and with every transform. (Griewank & Walther 2000, "Algorithm 799: Revolve"; Chen et al. 2016,
+ * What `f` leaves elsewhere in the second run is freed with the pass, on backends that free. Nests, with itself and with every transform. (Griewank & Walther 2000, "Algorithm 799: Revolve"; Chen et al. 2016,
  * "Training Deep Nets with Sublinear Memory Cost".)
  *
  * Throws, in the backward pass, where the second run saves other tensors than the first.

@@ -2,6 +2,7 @@
 
 import type { Aval } from './aval.ts'
 import type { Backend, Kernel, Operand } from './backend.ts'
+import { freeing, storagesOf } from './freeing.ts'
 import { shapesOf } from './infer.ts'
 import type { Interpreter } from './interpreter.ts'
 import { record } from './node.ts'
@@ -27,7 +28,7 @@ export function bindComposite(interpreter: Interpreter, row: AnyRow, xs: Tensor[
   interpreter.recording = false
   let ys: Tensor | Tensor[]
   try {
-    ys = kernel === null ? own(decompose(xs, params), xs, interpreter) : run(kernel, xs, params, shapesOf(row, xs, params), xs[0]!.backend)
+    ys = kernel === null ? freeing(xs[0]?.backend, 'step', () => own(decompose(xs, params), xs, interpreter), ys => storagesOf([ys].flat())) : run(kernel, xs, params, shapesOf(row, xs, params), xs[0]!.backend)
   } finally {
     interpreter.recording = recording
   }

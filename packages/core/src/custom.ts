@@ -4,6 +4,7 @@ import { fail } from './errors.ts'
 import { alike } from './grad.ts'
 import { current, type CustomRules } from './interpreter.ts'
 import { connect } from './node.ts'
+import { handingOut } from './ownership.ts'
 import { pullbackOf } from './pull.ts'
 import { defineOp } from './row.ts'
 import type { Tensor } from './tensor.ts'
@@ -21,9 +22,11 @@ const customRow = /* @__PURE__ */ defineOp({
 })
 
 function backwardOf(rules: CustomRules, residuals: Tensor[], cts: Tensor[], want: readonly boolean[]): (Tensor | null)[] {
-  if (rules.backward !== null) return rules.backward(residuals, cts, want)
-  // t ↦ J·t is linear, so its pullback, at any t, is ct ↦ Jᵀ·ct
-  return pullbackOf(ts => rules.pushforward!(residuals, ts), residuals.map(zerosLike)).pullback(cts)
+  return handingOut([...residuals, ...cts], () => {
+    if (rules.backward !== null) return rules.backward(residuals, cts, want)
+    // t ↦ J·t is linear, so its pullback, at any t, is ct ↦ Jᵀ·ct
+    return pullbackOf(ts => rules.pushforward!(residuals, ts), residuals.map(zerosLike)).pullback(cts)
+  })
 }
 
 /** What a forward pass gives: results, and what the rules read. */

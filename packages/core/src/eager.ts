@@ -6,6 +6,7 @@ import { fail } from './errors.ts'
 import { hostKernel } from './host.ts'
 import { current, type Interpreter, switchTo } from './interpreter.ts'
 import { record } from './node.ts'
+import { kept, replaced } from './ownership.ts'
 import type { AnyRow } from './row.ts'
 import { describe } from './shape.ts'
 import { Tensor, type Variable } from './tensor.ts'
@@ -31,17 +32,16 @@ class Eager implements Interpreter {
   }
 
   assign(variable: Variable, value: Tensor): void {
+    const before = variable.storage
     variable.storage = kept(value)
     variable.version++
+    if (variable.backend.free) replaced(before, variable.storage, variable.backend)
   }
 
   read(variable: Variable): Tensor {
     return this.lift(variable)
   }
 }
-
-/** A tensor's storage, which no later run of a compiled function changes. */
-const kept = ({ storage, backend }: Tensor): object | null => storage !== null && backend.snapshot ? backend.snapshot(storage) : storage
 
 function commonBackend(row: AnyRow, xs: Tensor[]): Backend {
   const backend = xs[0]!.backend

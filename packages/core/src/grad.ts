@@ -1,6 +1,7 @@
 // JAX's surface over the backward pass: vjp, grad, valueAndGrad as functions of functions.
 
 import { fail } from './errors.ts'
+import { freeing, storagesOf } from './freeing.ts'
 import { pullbackOf } from './pull.ts'
 import { describe } from './shape.ts'
 import type { Tensor } from './tensor.ts'
@@ -65,7 +66,8 @@ export function valueAndGrad<A extends readonly unknown[], K extends number = 0>
     const { ys, pullback } = pullbackOf(xs => [f(...args.with(argnum, unflatten(by, xs)) as unknown as A)], flatten('grad', by))
     const y = ys[0]!
     if (y.size !== 1) fail('grad', 'grad', `the function must return a scalar, got ${describe(y)}. Reduce it with sum or mean, or use vjp`)
-    return [y, unflatten(by, pullback([onesLike(y)], false))]
+    const run = (): Tensor[] => pullback([onesLike(y)], false)
+    return [y, unflatten(by, y.node === null ? freeing(y.backend, 'step', run, storagesOf) : run())]
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { isFloat } from './dtype.ts'
 import { fail } from './errors.ts'
+import { freeing, storagesOf } from './freeing.ts'
 import { alike } from './grad.ts'
 import { current, withRecording } from './interpreter.ts'
 import { leaf, type Node, type Observer, observer, setObserver } from './node.ts'
@@ -100,9 +101,12 @@ export class GradientTape {
     this.used = true
     if (outputGradients) alike('GradientTape', 'gradient of the target', outputGradients, 'target', target)
     const create = recordingTapes > 0 && current.recording
-    const inputs = flatten('GradientTape', sources).map(x => this.source(x))
-    const ct = outputGradients ?? withRecording(false, () => onesLike(target))
-    const found = target.node === null ? inputs.map(() => null) : pull({ outputs: [target], cts: [ct], inputs, retain: this.persistent || create, create, since: 0 }).inputs
+    const asked = flatten('GradientTape', sources)
+    const run = (): (Tensor | null)[] => {
+      const ct = outputGradients ?? withRecording(false, () => onesLike(target))
+      return pull({ outputs: [target], cts: [ct], inputs: asked.map(x => this.source(x)), retain: this.persistent || create, create, since: 0 }).inputs
+    }
+    const found = target.node === null ? asked.map(() => null) : create ? run() : freeing(target.backend, 'step', run, storagesOf)
     let next = 0
     const build = (node: Tree): unknown => {
       if (node instanceof Tensor) return found[next++] ?? null

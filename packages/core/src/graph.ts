@@ -66,8 +66,14 @@ export function runGraph(graph: Graph, args: readonly Tensor[]): Tensor[] {
     const ys = [current.bind(row, inputs.map(id => values.get(id)!), params)].flat()
     outputs.forEach((id, i) => values.set(id, ys[i]!))
   }
-  const results = graph.outputs.map(id => values.get(id)!)
-  const updates = graph.updates.map(({ variable, id }) => ({ variable, value: values.get(id)! }))
+  // what a variable held before, also where it or another is assigned
+  const assigned = new Map<Tensor, Variable>(graph.updates.map(({ variable }) => [variable, variable]))
+  const before = (x: Tensor): Tensor => {
+    const variable = assigned.get(x)
+    return variable ? current.read(variable) : x
+  }
+  const results = graph.outputs.map(id => before(values.get(id)!))
+  const updates = graph.updates.map(({ variable, id }) => ({ variable, value: before(values.get(id)!) }))
   for (const { variable, value } of updates) variable.assign(value)
   for (const happen of graph.effects) happen()
   return results

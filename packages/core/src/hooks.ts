@@ -34,6 +34,10 @@ class Hooks implements NodeHooks {
     return this.retained.get(slot) ?? null
   }
 
+  retainedGrads(): Tensor[] {
+    return [...this.retained.values()].filter(grad => grad !== null)
+  }
+
   before(cts: (Tensor | null)[]): (Tensor | null)[] {
     let out = cts.map((ct, slot) => {
       for (const hook of ct ? this.tensor.get(slot) ?? [] : []) ct = replaced(ct!, hook(ct!) ?? undefined)

@@ -24,6 +24,10 @@ class Dual extends Tensor {
     this.tangent = tangent
     this.level = level
   }
+
+  override parts(): readonly Tensor[] {
+    return this.tangent ? [this.primal, this.tangent] : [this.primal]
+  }
 }
 
 class Jvp implements Interpreter {

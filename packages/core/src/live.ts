@@ -3,6 +3,7 @@
 import type { DType } from './dtype.ts'
 import { assignments, casting, current, type Interpreter, runIn, type Setting, type Trial } from './interpreter.ts'
 import { observer } from './node.ts'
+import { forGood } from './ownership.ts'
 import type { Tensor } from './tensor.ts'
 
 /**
@@ -85,11 +86,11 @@ export function provisionally<R>(trial: Trial, f: () => R): R {
   }
 }
 
-/** Makes something for good, such as a variable for an optimiser's state, also while a function is being traced. */
+/** Makes something for good, such as a variable for an optimiser's state, also while a function is being traced: no `scope` frees it. */
 export function outside<R>(make: () => R): R {
   let level = current
   while (level.outer !== null) level = level.outer
-  return runIn(level, make)
+  return forGood(() => runIn(level, make))
 }
 
 /** The trace that is being written, if any, also from inside a transform in it. */

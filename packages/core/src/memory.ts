@@ -1,7 +1,7 @@
 // What a graph holds on to: the bytes of every value that its backward pass will read.
 
-import { isPacked, type Node, type Packed } from './node.ts'
-import { Tensor } from './tensor.ts'
+import { isPacked, isTensor, type Node, type Packed } from './node.ts'
+import type { Tensor } from './tensor.ts'
 
 /** Counts of {@link tapeMemory}. */
 export interface TapeMemory {
@@ -48,7 +48,7 @@ export function savedFor(y: Tensor, seen: Set<Node>): Tensor[] {
         packed.add(saved)
         values.push(...saved.held)
       }
-      if (saved instanceof Tensor) found.add(saved)
+      if (isTensor(saved)) found.add(saved)
     }
     for (const edge of node.edges) if (edge) pending.push(edge)
   }

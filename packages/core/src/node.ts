@@ -11,6 +11,8 @@ let clock = 0
 export interface NodeHooks {
   /** The gradient retained for a result. */
   retainedGrad(slot: number): Tensor | null
+  /** All retained gradients. */
+  retainedGrads(): Tensor[]
   /** Before the rule: the cotangents that have arrived, one per result, as the rule shall see them. */
   before(cts: (Tensor | null)[]): (Tensor | null)[]
   /** After the rule: the cotangents of the operands, as they shall go on. */

@@ -3,9 +3,11 @@
 import type { Abstract } from './aval.ts'
 import { isFloat } from './dtype.ts'
 import { fail } from './errors.ts'
+import { freeing, leave, storagesOf } from './freeing.ts'
 import type { Fuser } from './fuser.ts'
 import { current, withCasting, withRecording } from './interpreter.ts'
-import { isPacked, isTensor, leaf, Node, now, observer, versionOf } from './node.ts'
+import { isPacked, isTensor, leaf, Node, type NodeHooks, now, observer, versionOf } from './node.ts'
+import { enter, handingOut, innermostScope, type Region } from './ownership.ts'
 import { type AnyRow, defineOp } from './row.ts'
 import { vjpRule } from './rules.ts'
 import { describe } from './shape.ts'
@@ -112,7 +114,8 @@ export function pull(request: PullRequest): PullResult {
   const graph = order(request.outputs, request.inputs ?? [], request.since)
   const needed = request.inputs === null ? new Uint8Array(graph.count).fill(1) : neededFor(graph)
   check(graph, needed)
-  return withCasting(null, () => withRecording(request.create, () => sweep(request, graph, needed)))
+  const run = (pass: Region | null): PullResult => withCasting(null, () => withRecording(request.create, () => sweep(request, graph, needed, pass)))
+  return request.create ? run(null) : freeing(request.outputs[0]?.backend, 'pass', run, ({ inputs, leaves }) => storagesOf([...inputs, ...leaves.map(({ ct }) => ct)]))
 }
 
 /** Marks every place from which an input asked for can be reached. */
@@ -148,8 +151,8 @@ function check(graph: Order, needed: Uint8Array): void {
   }
 }
 
-/** One visit per node, results before operands: the chain rule. */
-function sweep(request: PullRequest, graph: Order, needed: Uint8Array): PullResult {
+/** One visit per node, results before operands: the chain rule. `pass` frees each cotangent once it has been used, where there is one. */
+function sweep(request: PullRequest, graph: Order, needed: Uint8Array, pass: Region | null): PullResult {
   const { nodes, places, operands } = graph
   const cts = new Array<Tensor | null>(graph.count).fill(null)
   const leaves: PullResult['leaves'] = []
@@ -157,11 +160,16 @@ function sweep(request: PullRequest, graph: Order, needed: Uint8Array): PullResu
   const found = request.inputs?.map((): Tensor | null => null) ?? []
   const accumulate = (place: number, ct: Tensor): void => {
     const sum = cts[place]
-    cts[place] = sum ? add(sum, ct) : ct
+    const total = cts[place] = sum ? add(sum, ct) : ct
+    if (pass === null || !sum) return
+    pass.hold([total])
+    pass.drop([sum, ct])
   }
   graph.outputs.forEach((place, i) => {
     const ct = request.cts[i]
-    if (place >= 0 && ct) accumulate(place, ct)
+    if (place < 0 || !ct) return
+    pass?.hold([ct])
+    accumulate(place, ct)
   })
   const askedAt = new Map<number, number[]>()
   graph.inputs.forEach((place, i) => askedAt.set(place, [...askedAt.get(place) ?? [], i]))
@@ -171,24 +179,48 @@ function sweep(request: PullRequest, graph: Order, needed: Uint8Array): PullResu
     let incoming = cts.slice(first, first + node.results)
     cts.fill(null, first, first + node.results)
     if (!incoming.some(ct => ct !== null)) continue
-    if (node.hooks !== null) incoming = node.hooks.before(incoming)
-    if (askedAt.size > 0) incoming.forEach((ct, slot) => askedAt.get(first + slot)?.forEach(i => { found[i] = ct }))
+    const arrived = incoming
+    if (node.hooks !== null) incoming = hooked(node, arrived, hooks => hooks.before(arrived))
+    if (askedAt.size > 0) {
+      incoming.forEach((ct, slot) => askedAt.get(first + slot)?.forEach(i => {
+        found[i] = ct
+        pass?.hold([ct])
+      }))
+    }
     if (node.row === null) {
+      pass?.hold(incoming)
       leaves.push({ node, ct: incoming[0]! })
     } else if (active(graph, k, needed)) {
       const list = operands[k]!
       const want = list.map(place => place >= 0 && needed[place] === 1)
-      let out = (fuser === undefined ? null : fuseNode(fuser, node, incoming, want)) ?? pullNode(node, incoming, want)
-      if (node.hooks !== null) out = node.hooks.after(out, incoming)
-      if (observer?.pulled) observer.pulled(node, incoming, out)
+      const step = pass && enter('step')
+      const made = (fuser === undefined ? null : fuseNode(fuser, node, incoming, want)) ?? pullNode(node, incoming, want)
+      if (step) keepOnly(made, step, pass)
+      const out = node.hooks === null ? made : hooked(node, [...made, ...incoming], hooks => hooks.after(made, incoming))
+      if (observer?.pulled) handingOut([...out, ...incoming], () => { observer!.pulled!(node, incoming, out) })
+      if (out !== made) pass?.hold(out)
       for (let i = 0; i < out.length; i++) {
         const ct = out[i]
         if (ct && list[i]! >= 0 && needed[list[i]!]) accumulate(list[i]!, ct)
+        else if (ct) pass?.drop([ct])
       }
       if (!request.retain) node.free()
     }
+    pass?.drop(arrived)
   }
   return { inputs: found, leaves }
+}
+
+/** What hooks, which may keep what they are given, make of a node's cotangents. */
+function hooked<R>(node: Node, given: readonly (Tensor | null)[], call: (hooks: NodeHooks) => R): R {
+  innermostScope()?.touched.add(node)
+  return handingOut(given, () => call(node.hooks!))
+}
+
+/** Ends the step of a rule, keeping the cotangents that it made. */
+function keepOnly(made: readonly (Tensor | null)[], step: Region, pass: Region): void {
+  pass.hold(made)
+  leave(step, storagesOf(made))
 }
 
 /** The rule of one node. */

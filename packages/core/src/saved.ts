@@ -4,9 +4,11 @@ import type { Abstract, Aval } from './aval.ts'
 import type { DType } from './dtype.ts'
 import { fail } from './errors.ts'
 import { type Packed, type Saver, saver, withSaver } from './node.ts'
+import { handingOut } from './ownership.ts'
 import { describe, type Shape } from './shape.ts'
 import { synchronous } from './synchronous.ts'
-import { Tensor } from './tensor.ts'
+import type { Tensor } from './tensor.ts'
+import { tensorsIn } from './tree.ts'
 
 /** A saved tensor in the form that `pack` gave it. */
 class Held<P> implements Packed {
@@ -29,11 +31,11 @@ class Held<P> implements Packed {
   }
 
   get held(): readonly Abstract[] {
-    return this.value instanceof Tensor ? [this.value] : []
+    return tensorsIn(this.value)
   }
 
   unpack(): Tensor {
-    const x = this.open(this.value)
+    const x = handingOut([], () => this.open(this.value))
     if (describe(x) !== describe(this.aval)) fail('shape', 'savedTensorsHooks', `unpack returned ${describe(x)} for a tensor saved as ${describe(this.aval)}. Return a tensor alike`)
     return x
   }

@@ -9,6 +9,7 @@ import { format, nest, type Nested } from './format.ts'
 import { fromHalf } from './half.ts'
 import { assignments, current } from './interpreter.ts'
 import { leaf, type Node, saver } from './node.ts'
+import { innermostScope, kept, regraded, replaced } from './ownership.ts'
 import { describe, type Shape, sizeOf } from './shape.ts'
 
 /**
@@ -61,6 +62,11 @@ export class Tensor implements Abstract {
     return this.aval.shape.length
   }
 
+  /** The tensors that this stands for, in a transform; `null` where it has a storage itself. */
+  parts(): readonly Tensor[] | null {
+    return null
+  }
+
   /** Whether ops on this tensor are recorded, so that `backward` reaches it. Set it to `true` to make it a leaf. */
   get requiresGrad(): boolean {
     return this.node !== null
@@ -69,8 +75,11 @@ export class Tensor implements Abstract {
   set requiresGrad(on: boolean) {
     if (on && !isFloat(this.dtype)) fail('dtype', 'requiresGrad', `only floating-point tensors have gradients, got ${describe(this)}. Cast it to float32 first`)
     if (!on && !this.isLeaf) fail('grad', 'requiresGrad', 'this tensor is the result of an op and cannot stop requiring grad. Use detach(x) for a copy that does')
-    if (on) this.node ??= leaf(this)
-    else this.node = null
+    if (!on) this.node = null
+    else if (this.node === null) {
+      this.node = leaf(this)
+      if (this.backend.free) innermostScope()?.leaves.set(this.node, this)
+    }
   }
 
   /** Whether gradients end here: true for tensors that were made by the user, not by an op. */
@@ -85,6 +94,7 @@ export class Tensor implements Abstract {
 
   set grad(value: Tensor | null) {
     if (!this.node) fail('grad', 'grad', 'this tensor does not require grad. Set requiresGrad = true first')
+    if (this.backend.free) regraded(this.node, this.node.grad, value)
     this.node.grad = value
     // what is set while tracing means nothing afterwards
     current.grads?.add(this.node)
@@ -152,7 +162,8 @@ export class Tensor implements Abstract {
  */
 export class Variable extends Tensor {
   constructor(value: Tensor) {
-    super(value.aval, value.storage, value.backend)
+    super(value.aval, kept(value), value.backend)
+    if (this.backend.free) replaced(null, this.storage, this.backend)
   }
 
   /** Gives the variable a new value of the same shape and dtype. A graph that saved the old one then refuses `backward`. */

@@ -8,6 +8,7 @@ import { shapesOf } from './infer.ts'
 import { current, type Interpreter, runIn, type Setting } from './interpreter.ts'
 import { bindComposite } from './composite.ts'
 import { type Node, record } from './node.ts'
+import { disowned, forGood } from './ownership.ts'
 import type { AnyRow } from './row.ts'
 import type { Shape } from './shape.ts'
 import { Tensor, Variable } from './tensor.ts'
@@ -121,6 +122,8 @@ class Trace implements Interpreter {
     symbol.node = x.node
     symbol.slot = x.slot
     this.constants.set(x, symbol)
+    // the graph outlives any scope
+    if (x.storage !== null) disowned(x.storage)
     return symbol
   }
 }
@@ -155,7 +158,7 @@ export function trace(f: (...xs: Tensor[]) => Tree, inputs: readonly InputSpec[]
   const xs = inputs.map(({ shape, dtype }) => level.fresh(new Aval(shape, dtype), defaultBackend()))
   let ys: Symbolic[]
   try {
-    ys = flatten('trace', runIn(level, () => f(...xs))).map(y => level.symbol(y))
+    ys = forGood(() => flatten('trace', runIn(level, () => f(...xs))).map(y => level.symbol(y)))
   } finally {
     for (const leaf of level.grads) leaf.grad = null
   }

@@ -1,4 +1,4 @@
-// Trees: tensors in arrays and objects, flattened for transforms and put back in the same form.
+// Trees: tensors in arrays and objects, flattened for transforms and put back in the same form, or found among other things.
 
 import { fail } from './errors.ts'
 import { Tensor } from './tensor.ts'
@@ -28,4 +28,19 @@ export function unflatten<T extends Tree>(like: T, leaves: readonly Tensor[]): T
     return Object.fromEntries(Object.entries(node).map(([key, child]) => [key, build(child)]))
   }
   return build(like) as T
+}
+
+/** The tensors in arrays, maps, sets and plain objects of anything. */
+export function tensorsIn(tree: unknown): Tensor[] {
+  const found = new Set<Tensor>()
+  const seen = new Set<object>()
+  const walk = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null || seen.has(value)) return
+    seen.add(value)
+    if (value instanceof Tensor) found.add(value)
+    else if (Array.isArray(value) || value instanceof Map || value instanceof Set) for (const child of value as Iterable<unknown>) walk(child)
+    else if ([Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null)) for (const child of Object.values(value)) walk(child)
+  }
+  walk(tree)
+  return [...found]
 }

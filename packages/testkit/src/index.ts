@@ -1,5 +1,9 @@
 // @bp/testkit: laws, samples and a reference backend, for authors of ops and backends.
 
+export { conformance, type Conformance, type ConformanceCase, type ConformanceMode, type ConformanceOptions, type ConformanceReport, type ConformanceReports, type Outcome } from './conformance.ts'
+export type { Lack } from './conformance/check.ts'
+export type { PerfRow } from './conformance/perf.ts'
+export type { OpSupport, Support } from './conformance/support.ts'
 export { LawError } from './error.ts'
 export { type FunctionSample, functionSamples } from './functions.ts'
 export type { Law, LawName } from './laws.ts'
@@ -9,4 +13,4 @@ export { reference } from './reference.ts'
 export { away, defineSamples, distinct, fixed, given, operand, realise, uniform, whole, type AnySample, type Draw, type OperandSpec, type Sample, type SamplesOf } from './sample.ts'
 export { compositeSamples, librarySamples, samples } from './samples.ts'
 export { allLaws, functionLaws, laws, suite, type LawCase, type LawOptions } from './suite.ts'
-export { tolerances, type Tolerance } from './tolerance.ts'
+export { tolerances, type Tolerance, type Tolerances } from './tolerance.ts'

@@ -8,10 +8,10 @@ import { poison, savedBy } from './poison.ts'
 import { reference } from './reference.ts'
 import { type AnySample, realise } from './sample.ts'
 import { type Application, application, applyRow, cotangents, gradientOf, numbers, type Subject, subjectOf, tangents } from './subject.ts'
-import { tolerances } from './tolerance.ts'
+import { type Tolerance, tolerances } from './tolerance.ts'
 
 /** A law: throws, or rejects with, a {@link LawError} that names the element that breaks it. */
-export type Law = (row: AnyRow, sample: AnySample, dtype: DType) => Promise<void>
+export type Law = (row: AnyRow, sample: AnySample, dtype: DType, allowed?: Tolerance) => Promise<void>
 
 const start = (row: AnyRow, sample: AnySample, dtype: DType): Application => application(row.name, row, sample, dtype)
 
@@ -40,18 +40,18 @@ const shapes: Law = async (row, sample, dtype) => {
 const arrays = { float64: Float64Array, float32: Float32Array, float16: Uint16Array, int64: BigInt64Array, int32: Int32Array, uint8: Uint8Array, bool: Uint8Array } as const
 
 /** The kernel's values are those of the reference backend, where that knows the op. */
-const values: Law = async (row, sample, dtype) => {
+const values: Law = async (row, sample, dtype, allowed = tolerances[dtype]) => {
   const plain = reference()
   if (!row.decompose && !(row.name in plain.kernels)) return
   const ys = start(row, sample, dtype)
   const expected = application(row.name, row, sample, dtype, plain)
   const got = ys.apply(ys.operands)
   const want = expected.apply(expected.operands)
-  for (const [i, y] of got.entries()) compare(`result ${i}`, y.shape, await numbers(y), await numbers(want[i]!), tolerances[dtype].value)
+  for (const [i, y] of got.entries()) compare(`result ${i}`, y.shape, await numbers(y), await numbers(want[i]!), allowed.value)
 }
 
 /** ⟨ct, J·t⟩ = ⟨Jᵀ·ct, t⟩ to rounding. */
-async function adjoint(s: Subject, dtype: DType): Promise<void> {
+async function adjoint(s: Subject, tolerance: Tolerance): Promise<void> {
   if (!smooth(s)) return
   const ts = tangents(s)
   const [ys, dys] = jvp((...xs: Tensor[]) => s.f(xs), s.xs, ts)
@@ -67,7 +67,7 @@ async function adjoint(s: Subject, dtype: DType): Promise<void> {
   const left = await dot(cts, dys)
   const right = await dot(dxs, ts)
   const error = Math.abs(left.sum - right.sum)
-  const allowed = tolerances[dtype].adjoint * (1 + left.size + right.size)
+  const allowed = tolerance.adjoint * (1 + left.size + right.size)
   if (!(error <= allowed)) throw new LawError(`⟨ct, jvp(t)⟩ = ${left.sum}, ⟨vjp(ct), t⟩ = ${right.sum} (off by ${error.toExponential(1)}, allowed ${allowed.toExponential(1)})`)
 }
 
@@ -85,14 +85,14 @@ async function dot(as: readonly Tensor[], bs: readonly Tensor[]): Promise<{ sum:
 }
 
 /** jvp ≈ (f(x + h·t) − f(x − h·t)) / 2h. */
-async function finite(s: Subject, dtype: DType): Promise<void> {
+async function finite(s: Subject, dtype: DType, allowed: Tolerance): Promise<void> {
   if (!smooth(s)) return
   const ts = tangents(s)
   const [ys, dys] = jvp((...xs: Tensor[]) => s.f(xs), s.xs, ts)
   // a result or operand of another precision would hide the step
   if ([...s.xs, ...ys].some(x => x.dtype !== dtype)) return
-  const expected = await difference(s, ts, tolerances[dtype].step)
-  for (const [i, dy] of dys.entries()) compare(`the tangent of result ${i} (against a central difference)`, dy.shape, await numbers(dy), expected[i]!, tolerances[dtype].difference)
+  const expected = await difference(s, ts, allowed.step)
+  for (const [i, dy] of dys.entries()) compare(`the tangent of result ${i} (against a central difference)`, dy.shape, await numbers(dy), expected[i]!, allowed.difference)
 }
 
 /** The pullback gives the same with every value that the row does not save replaced by NaN. */
@@ -115,37 +115,37 @@ const saves: Law = async (row, sample, dtype) => {
 }
 
 /** A fused kernel, or a pullback of its own, gives what the decomposition gives, forward and gradient. */
-const decomposition: Law = async (row, sample, dtype) => {
+const decomposition: Law = async (row, sample, dtype, allowed = tolerances[dtype]) => {
   if (!row.decompose) return
   const fused = start(row, sample, dtype)
   const plain: Application = { ...fused, apply: xs => [row.decompose!([...xs], sample.params)].flat() }
   const [ys, zs] = [fused.apply(fused.operands), plain.apply(plain.operands)]
-  for (const [i, y] of ys.entries()) compare(`result ${i} (against the decomposition)`, y.shape, await numbers(y), await numbers(zs[i]!), tolerances[dtype].value)
+  for (const [i, y] of ys.entries()) compare(`result ${i} (against the decomposition)`, y.shape, await numbers(y), await numbers(zs[i]!), allowed.value)
   const [f, g] = [subjectOf(fused), subjectOf(plain)]
   if (!smooth(f)) return
   const [df, dg] = [gradientOf(f), gradientOf(g)]
   const [dx, dz] = [df.f([...df.xs]), dg.f([...dg.xs])]
-  for (const [i, d] of dx.entries()) compare(`the gradient of operand ${i} (against the decomposition)`, d.shape, await numbers(d), await numbers(dz[i]!), tolerances[dtype].fused)
+  for (const [i, d] of dx.entries()) compare(`the gradient of operand ${i} (against the decomposition)`, d.shape, await numbers(d), await numbers(dz[i]!), allowed.fused)
 }
 
 /** Tracing a function and running the graph gives what the function gives, forward and gradient. */
-const tracing: Law = async (row, sample, dtype) => {
+const tracing: Law = async (row, sample, dtype, allowed = tolerances[dtype]) => {
   const operands = realise(row.name, sample, dtype)
   const specs = operands.map(({ shape, dtype }) => ({ shape, dtype }))
   const ys = applyRow(row, operands, sample.params)
   const again = runGraph(trace((...xs) => applyRow(row, xs, sample.params), specs), operands)
-  for (const [i, y] of ys.entries()) compare(`result ${i} of the traced graph`, y.shape, await numbers(again[i]!), await numbers(y), tolerances[dtype].value)
+  for (const [i, y] of ys.entries()) compare(`result ${i} of the traced graph`, y.shape, await numbers(again[i]!), await numbers(y), allowed.value)
   const s = subject(row, sample, dtype)
   if (!smooth(s)) return
   const { xs, f } = gradientOf(s)
   const eager = f([...xs])
   const graph = trace((...both) => f(both), xs.map(({ shape, dtype }) => ({ shape, dtype })))
   const traced = runGraph(graph, xs)
-  for (const [i, d] of eager.entries()) compare(`the gradient of operand ${i} in the traced graph`, d.shape, await numbers(traced[i]!), await numbers(d), tolerances[dtype].fused)
+  for (const [i, d] of eager.entries()) compare(`the gradient of operand ${i} in the traced graph`, d.shape, await numbers(traced[i]!), await numbers(d), allowed.fused)
 }
 
 /** The compiled function gives what the function gives, forward and gradient, the second run what the first gives. */
-const compiling: Law = async (row, sample, dtype) => {
+const compiling: Law = async (row, sample, dtype, allowed = tolerances[dtype]) => {
   const operands = realise(row.name, sample, dtype)
   const ys = applyRow(row, operands, sample.params)
   const forward = compile((...xs: Tensor[]) => applyRow(row, xs, sample.params))
@@ -153,7 +153,7 @@ const compiling: Law = async (row, sample, dtype) => {
     const got = forward(...operands)
     for (const [i, y] of ys.entries()) {
       if (describe(got[i]!) !== describe(y)) throw new LawError(`the ${run} compiled run gives ${describe(got[i]!)} for result ${i}, the function ${describe(y)}`)
-      compare(`result ${i} of the ${run} compiled run`, y.shape, await numbers(got[i]!), await numbers(y), tolerances[dtype].value)
+      compare(`result ${i} of the ${run} compiled run`, y.shape, await numbers(got[i]!), await numbers(y), allowed.value)
     }
   }
   const s = subject(row, sample, dtype)
@@ -161,7 +161,7 @@ const compiling: Law = async (row, sample, dtype) => {
   const { xs, f } = gradientOf(s)
   const eager = f([...xs])
   const compiled = compile((...both: Tensor[]) => f(both))(...xs)
-  for (const [i, d] of eager.entries()) compare(`the compiled gradient of operand ${i}`, d.shape, await numbers(compiled[i]!), await numbers(d), tolerances[dtype].fused)
+  for (const [i, d] of eager.entries()) compare(`the compiled gradient of operand ${i}`, d.shape, await numbers(compiled[i]!), await numbers(d), allowed.fused)
 }
 
 /** Which operands a batch is made of, in turn: all, those that are floating-point, and the first alone. */
@@ -171,7 +171,7 @@ const batches = (operands: readonly Tensor[]): boolean[][] => {
 }
 
 /** vmap on a batch of two gives what the function gives on each entry. */
-const batching: Law = async (row, sample, dtype) => {
+const batching: Law = async (row, sample, dtype, allowed = tolerances[dtype]) => {
   const entries = [realise(row.name, sample, dtype), realise(`${row.name} again`, sample, dtype)] as const
   const both = await Promise.all(entries[0].map((x, i) => together(x, entries[1][i]!)))
   for (const chosen of batches(entries[0])) {
@@ -181,7 +181,7 @@ const batching: Law = async (row, sample, dtype) => {
     for (const [j, y] of got.entries()) {
       const expected = await together(want[0]![j]!, want[1]![j]!)
       if (describe(y) !== describe(expected)) throw new LawError(`vmap over operands ${chosen.flatMap((on, i) => on ? i : []).join(', ')} gives ${describe(y)} for result ${j}, the entries ${describe(expected)}`)
-      compare(`result ${j} of vmap over operands ${chosen.flatMap((on, i) => on ? i : []).join(', ')}`, y.shape, await numbers(y), await numbers(expected), tolerances[dtype].fused)
+      compare(`result ${j} of vmap over operands ${chosen.flatMap((on, i) => on ? i : []).join(', ')}`, y.shape, await numbers(y), await numbers(expected), allowed.fused)
     }
   }
 }
@@ -199,15 +199,15 @@ async function together(a: Tensor, b: Tensor): Promise<Tensor> {
 export const lawsByName = {
   shapes,
   values,
-  adjoint: (row, sample, dtype) => adjoint(subject(row, sample, dtype), dtype),
-  difference: (row, sample, dtype) => finite(subject(row, sample, dtype), dtype),
-  'second-order adjoint': async (row, sample, dtype) => {
+  adjoint: (row, sample, dtype, allowed = tolerances[dtype]) => adjoint(subject(row, sample, dtype), allowed),
+  difference: (row, sample, dtype, allowed = tolerances[dtype]) => finite(subject(row, sample, dtype), dtype, allowed),
+  'second-order adjoint': async (row, sample, dtype, allowed = tolerances[dtype]) => {
     const s = subject(row, sample, dtype)
-    if (smooth(s)) await adjoint(gradientOf(s), dtype)
+    if (smooth(s)) await adjoint(gradientOf(s), allowed)
   },
-  'second-order difference': async (row, sample, dtype) => {
+  'second-order difference': async (row, sample, dtype, allowed = tolerances[dtype]) => {
     const s = subject(row, sample, dtype)
-    if (smooth(s)) await finite(gradientOf(s), dtype)
+    if (smooth(s)) await finite(gradientOf(s), dtype, allowed)
   },
   saves,
   decomposition,

@@ -2,14 +2,12 @@
 
 import type { Backend, TypedArray } from '@bp/core'
 import { convert, type Kernel, throughFloat32 } from '@bp/core/extend'
-import type { KernelTable, MapName } from '@bp/ops/extend'
+import type { KernelTable } from '@bp/ops/extend'
 import { conv, convInput, convWeight, dot } from './reference/contract.ts'
-import { mapKernel, scalars } from './reference/maps.ts'
+import { mapKernels } from './reference/maps.ts'
 import { structural } from './reference/structure.ts'
 
-const maps = Object.fromEntries(Object.entries(scalars).map(([name, scalar]) => [name, mapKernel(scalar)])) as unknown as Pick<KernelTable<TypedArray>, MapName>
-
-const plain: KernelTable<TypedArray> = { ...structural, ...maps, dot, conv, convInput, convWeight }
+const plain: KernelTable<TypedArray> = { ...structural, ...mapKernels, dot, conv, convInput, convWeight }
 
 const kernels = Object.fromEntries(Object.entries<Kernel<TypedArray>>(plain).map(([name, kernel]) => [name, throughFloat32(kernel)])) as unknown as KernelTable<TypedArray>
 

@@ -1,5 +1,6 @@
 // Laws as a list of named cases, for any test runner.
 
+import type { DType } from '@bp/core'
 import { type AnyRow, type Arity, describe, type Row } from '@bp/core/extend'
 import { composites, library, primitives } from '@bp/ops/extend'
 import { LawError } from './error.ts'
@@ -7,10 +8,13 @@ import { asComposite, type FunctionSample, functionSamples } from './functions.t
 import { type LawName, lawsByName } from './laws.ts'
 import type { AnySample, Sample } from './sample.ts'
 import { compositeSamples, librarySamples, samples } from './samples.ts'
+import { type Tolerances, tolerancesWith } from './tolerance.ts'
 
 /** One law, one row, one sample, one dtype. */
 export interface LawCase {
   readonly name: string
+  /** The element types that its operands have. */
+  readonly dtypes: readonly DType[]
   /** Rejects with a {@link LawError} where the law does not hold. */
   readonly run: () => Promise<void>
 }
@@ -21,6 +25,8 @@ export interface LawOptions {
   readonly dtypes?: readonly ('float64' | 'float32')[]
   /** The laws to test; all unless given. */
   readonly only?: readonly LawName[]
+  /** What is allowed instead of {@link tolerances}. */
+  readonly tolerances?: Tolerances
 }
 
 const names = Object.keys(lawsByName) as LawName[]
@@ -42,12 +48,14 @@ export function laws<N extends Arity, P>(row: Row<string, N, P>, rows: readonly 
   return casesOf(row, rows, options)
 }
 
-function casesOf(row: AnyRow, rows: readonly AnySample[], { dtypes = ['float64', 'float32'], only = names }: LawOptions): LawCase[] {
+function casesOf(row: AnyRow, rows: readonly AnySample[], { dtypes = ['float64', 'float32'], only = names, tolerances }: LawOptions): LawCase[] {
+  const allowed = tolerancesWith(tolerances)
   return rows.flatMap((sample, i) => dtypes.flatMap(dtype => only.map(law => ({
     name: `${row.name} ${law} ${dtype} sample ${i}`,
+    dtypes: [...new Set([dtype, ...sample.operands.flatMap(x => x.dtype ?? [])])],
     run: async () => {
       try {
-        await lawsByName[law](row, sample, dtype)
+        await lawsByName[law](row, sample, dtype, allowed[dtype])
       } catch (error) {
         const operands = sample.operands.map(x => describe({ shape: x.shape, dtype: x.dtype ?? dtype })).join(', ')
         throw new LawError(`${row.name}: law '${law}' does not hold in ${dtype} for sample ${i} (${operands}): ${error instanceof Error ? error.message : String(error)}`, { cause: error })
@@ -76,6 +84,6 @@ const tableOf = (rows: Readonly<Record<string, AnyRow>>, samples: Readonly<Recor
 /**
  * Registers cases with a test runner: `suite(test, allLaws())`, with `test` from vitest, node:test or any other.
  */
-export function suite(test: (name: string, run: () => Promise<void>) => unknown, cases: readonly LawCase[]): void {
-  for (const { name, run } of cases) test(name, run)
+export function suite(test: (name: string, run: () => Promise<void>) => unknown, cases: readonly { readonly name: string; readonly run: () => Promise<unknown> }[]): void {
+  for (const { name, run } of cases) test(name, async () => { await run() })
 }

@@ -25,3 +25,10 @@ export const tolerances: Readonly<Record<DType, Tolerance>> = {
   float64: double, float32: single, float16: half,
   int64: double, int32: double, uint8: double, bool: double,
 }
+
+/** Some of them, where a backend is less exact: a graphics card's exponential. */
+export type Tolerances = Readonly<Partial<Record<DType, Partial<Tolerance>>>>
+
+/** {@link tolerances} with those given in their place. */
+export const tolerancesWith = (given: Tolerances = {}): Readonly<Record<DType, Tolerance>> =>
+  Object.fromEntries(Object.entries(tolerances).map(([dtype, tolerance]) => [dtype, { ...tolerance, ...given[dtype as DType] }])) as Record<DType, Tolerance>

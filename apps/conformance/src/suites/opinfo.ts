@@ -2,28 +2,27 @@
 
 import { decodeFloat16, jvp, type Tensor, vjp } from '@bp/core'
 import { isFloat } from '@bp/core/extend'
-import { compareNumbers, Mismatch, Unsupported } from '../compare.ts'
+import { compareNumbers, Mismatch, single, type Tolerance, Unsupported } from '../compare.ts'
 import { adapterOf } from './opinfo/adapters.ts'
 import { type Adapter, Arguments } from './opinfo/arguments.ts'
-import { numbersOf, type Raw, type RawTensor, readVectors, tensorOf, tensorsIn, valueOf, type Vector } from './opinfo/vectors.ts'
-import type { Case, Suite } from './suite.ts'
+import { nameOf, numbersOf, parseSingle, parseVector, type Raw, type RawTensor, tensorOf, tensorsIn, valueOf, type Vector } from './opinfo/vectors.ts'
+import { type Suite, textOf } from './suite.ts'
 
-const tolerance = { rtol: 1e-6, atol: 1e-8 }
+const double: Tolerance = { rtol: 1e-6, atol: 1e-8 }
 
-/** Every line of the file. */
-export const opinfo: Suite = path => readVectors(path).map((vector, i): Case => ({
-  name: `${vector.op}${vector.variant && `/${vector.variant}`}#${i}`,
-  run: () => {
-    const name = `${vector.op}${vector.variant && `/${vector.variant}`}`
-    const adapter = adapterOf(vector.op, vector.variant)
-    if (!adapter) throw new Unsupported(name)
-    try {
-      return { maxError: Math.max(...check(adapter, vector)) }
-    } catch (error) {
-      throw error instanceof Unsupported ? new Unsupported(`${name}: ${error.message}`) : error
-    }
-  },
-}))
+/** A case of one line of the file, `vector.json`. */
+export const opinfo: Suite = (subject, setting) => {
+  const line = textOf(subject, 'vector.json')
+  const vector = setting.single ? parseSingle(line) : parseVector(line)
+  const name = nameOf(vector)
+  const adapter = adapterOf(vector.op, vector.variant)
+  if (!adapter) throw new Unsupported(name)
+  try {
+    return { maxError: Math.max(...check(adapter, vector, setting.single ? single : double)) }
+  } catch (error) {
+    throw error instanceof Unsupported ? new Unsupported(`${name}: ${error.message}`) : error
+  }
+}
 
 /** The function of the tensors that are differentiated by, and those tensors. */
 function subjectOf(adapter: Adapter, vector: Vector): { f: (xs: readonly Tensor[]) => Tensor[]; xs: Tensor[] } {
@@ -43,7 +42,8 @@ function subjectOf(adapter: Adapter, vector: Vector): { f: (xs: readonly Tensor[
 }
 
 /** The largest errors of outputs, gradients, tangents and second gradients. */
-function check(adapter: Adapter, vector: Vector): number[] {
+function check(adapter: Adapter, vector: Vector, tolerance: Tolerance): number[] {
+  const compareRaw = (what: string, got: Tensor, want: RawTensor | null): number => compareWith(tolerance, what, got, want)
   const { f, xs } = subjectOf(adapter, vector)
   const ys = f(xs)
   if (ys.length !== vector.outputs.length) throw new Mismatch(`${ys.length} outputs, expected ${vector.outputs.length}`)
@@ -87,7 +87,7 @@ function secondOrder(vector: Vector, g: (xs: readonly Tensor[]) => Tensor[], xs:
 }
 
 /** Compares with the file's numbers; nothing stands for zeros. Whole numbers may be of another width. */
-function compareRaw(what: string, got: Tensor, want: RawTensor | null): number {
+function compareWith(tolerance: Tolerance, what: string, got: Tensor, want: RawTensor | null): number {
   const data = got.dataSync()
   const values = got.dtype === 'float16' ? decodeFloat16(data as Uint16Array) : data
   if (want === null) return compareNumbers(what, values, new Array<number>(values.length).fill(0), tolerance)

@@ -1,11 +1,10 @@
 // PyTorch's published trajectories: parameters after every step of an optimiser, rates after every step of a schedule.
 
-import { readFileSync } from 'node:fs'
-import { compile, type NestedInput, type Tensor, tensor } from '@bp/core'
+import { compile, type DType, type NestedInput, type Tensor, tensor } from '@bp/core'
 import { Parameter, ReduceLROnPlateau, SGD } from '@bp/nn'
-import { compareNumbers, Mismatch } from '../compare.ts'
+import { compareNumbers, Mismatch, single, type Tolerance } from '../compare.ts'
 import { type ScheduleSpec, scheduleOf } from './schedules.ts'
-import type { Case, Outcome, Suite } from './suite.ts'
+import { type Outcome, type Setting, type Suite, textOf } from './suite.ts'
 import { beforeVersion2, optimizerOf } from './torch.ts'
 
 interface Trajectory extends ScheduleSpec {
@@ -13,27 +12,30 @@ interface Trajectory extends ScheduleSpec {
   readonly [key: string]: unknown
 }
 
-const tolerance = { rtol: 1e-9, atol: 1e-12 }
+const double: Tolerance = { rtol: 1e-9, atol: 1e-12 }
 
-/** Every entry of the list. */
-export const optim: Suite = (path, compiled) => (JSON.parse(readFileSync(path, 'utf8')) as Trajectory[])
-  .map((entry, i): Case => ({ name: `${entry.kind}/${entry.name}#${i}`, run: () => entry.kind === 'optimizer' ? runOptimizer(entry, compiled) : { maxError: runSchedule(entry) } }))
+/** A case of one entry of the list, `entry.json`. */
+export const optim: Suite = (subject, setting) => {
+  const entry = JSON.parse(textOf(subject, 'entry.json')) as Trajectory
+  return entry.kind === 'optimizer' ? runOptimizer(entry, setting) : { maxError: runSchedule(entry) }
+}
 
 /** Files do not tell the version that wrote them, so that either formula may hold. */
-function runOptimizer(entry: Trajectory, compiled: boolean): Outcome {
+function runOptimizer(entry: Trajectory, setting: Setting): Outcome {
   const before = beforeVersion2[entry.name.toLowerCase()]
   try {
-    return { maxError: follow(entry, entry.options, compiled) }
+    return { maxError: follow(entry, entry.options, setting) }
   } catch (error) {
     if (!before || !(error instanceof Mismatch)) throw error
-    return { maxError: follow(entry, { ...entry.options, ...before.options }, compiled), note: before.note }
+    return { maxError: follow(entry, { ...entry.options, ...before.options }, setting), note: before.note }
   }
 }
 
-function follow(entry: Trajectory, options: Trajectory['options'], compiled: boolean): number {
+function follow(entry: Trajectory, options: Trajectory['options'], setting: Setting): number {
   const { start, grads, params: after, lrs } = entry as unknown as { start: NestedInput[]; grads: NestedInput[][]; params: NestedInput[][]; lrs?: number[] }
-  const double = (values: NestedInput): Tensor => tensor(values, { dtype: 'float64' })
-  const params = start.map(values => new Parameter(double(values)))
+  const [dtype, tolerance] = setting.single ? ['float32' as DType, single] : ['float64' as DType, double]
+  const read = (values: NestedInput): Tensor => tensor(values, { dtype })
+  const params = start.map(values => new Parameter(read(values)))
   const optimiser = optimizerOf({ ...options, name: entry.name }, params)
   const step = (...gradients: Tensor[]): Tensor[] => {
     params.forEach((p, i) => { p.grad = gradients[i]! })
@@ -41,11 +43,11 @@ function follow(entry: Trajectory, options: Trajectory['options'], compiled: boo
     optimiser.zeroGrad()
     return []
   }
-  const run = compiled ? compile(step) : step
+  const run = setting.compiled ? compile(step) : step
   return Math.max(...grads.map((gradients, k) => {
     if (lrs) optimiser.groups[0]!.lr = lrs[k]!
-    run(...gradients.map(double))
-    return Math.max(...params.map((p, i) => compareNumbers(`parameter ${i} after step ${k + 1}`, p.dataSync(), double(after[k]![i]!).dataSync(), tolerance)))
+    run(...gradients.map(read))
+    return Math.max(...params.map((p, i) => compareNumbers(`parameter ${i} after step ${k + 1}`, p.dataSync(), read(after[k]![i]!).dataSync(), tolerance)))
   }))
 }
 
@@ -59,6 +61,6 @@ function runSchedule(entry: Trajectory): number {
     else schedule.step()
     return { lr, momentum }
   })
-  if (momenta) compareNumbers('momentum', places.map(({ momentum }) => momentum), momenta, tolerance)
-  return compareNumbers('rate', places.map(({ lr }) => lr), lrs, tolerance)
+  if (momenta) compareNumbers('momentum', places.map(({ momentum }) => momentum), momenta, double)
+  return compareNumbers('rate', places.map(({ lr }) => lr), lrs, double)
 }

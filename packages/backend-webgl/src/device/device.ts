@@ -3,11 +3,12 @@
 /// <reference lib="dom" />
 
 import type { Backend, TypedArray } from '@bp/core'
-import { type Aval, fail, sizeOf } from '@bp/core/extend'
+import { type Aval, convert, fail, sizeOf } from '@bp/core/extend'
 import { fromFloats, toFloats } from './encode.ts'
 import { Launcher, loadGpu, type Pass, type PassCode } from './gpu.ts'
 import { texelsOf } from './layout.ts'
-import { Value } from './storage.ts'
+import { hostFor } from '../host.ts'
+import { encodingOf, Value } from './storage.ts'
 import { type Texture, type TextureCounts, Textures } from './texture.ts'
 import { Reader, upload } from './transfer.ts'
 
@@ -64,7 +65,7 @@ export class Device {
   /** Opens a context of its own; throws where there is no WebGL 2 with float textures. */
   static async open(options: DeviceOptions): Promise<Device> {
     const canvas = typeof OffscreenCanvas !== 'undefined' ? new OffscreenCanvas(1, 1) : typeof document !== 'undefined' ? document.createElement('canvas') : null
-    const gl = canvas?.getContext('webgl2', { alpha: false, antialias: false, depth: false, stencil: false, powerPreference: 'high-performance' }) as WebGL2RenderingContext | null | undefined
+    const gl = canvas?.getContext('webgl2', { alpha: false, antialias: false, depth: false, stencil: false, powerPreference: 'high-performance' })
     if (!gl) return fail('backend', 'webgl', 'there is no WebGL 2 here. Use it in a browser page or worker whose graphics are not turned off; elsewhere use cpu()')
     if (!gl.getExtension('EXT_color_buffer_float')) return fail('backend', 'webgl', 'this adapter cannot draw into float textures (EXT_color_buffer_float). Use cpu()')
     return new Device(gl, await loadGpu(), options)
@@ -104,6 +105,21 @@ export class Device {
     const value = new Value(data.length, dtype)
     value.host = data.slice()
     return value
+  }
+
+  /** A value of one number; its dtype need not be the GPU's. */
+  number(number: number, aval: Aval): Value {
+    const data = convert([number], aval.dtype)
+    if (encodingOf(aval.dtype) !== 'none') return this.write(data, aval)
+    const value = new Value(1, aval.dtype)
+    value.away = hostFor(this.host, 'live', aval.dtype).write(data, aval)
+    return value
+  }
+
+  /** Waits until all that was launched is computed. */
+  finish(): void {
+    const { reader, blank } = this.now
+    reader.now(blank, 1)
   }
 
   /** The numbers of a value, at once. */

@@ -5,7 +5,7 @@ import { fail } from '@bp/core/extend'
 import { encodingOf } from '../device/storage.ts'
 import { scalar } from '../scalar.ts'
 
-/** One op of a chain: its operands by number, operands of the chain first, then steps. */
+/** One op of a chain: its operands by number, in the order operands, numbers, steps of the chain. */
 export interface Step {
   readonly op: string
   readonly args: readonly number[]
@@ -16,13 +16,18 @@ export interface Step {
 export interface Chain {
   /** The dtypes of its operands. */
   readonly inputs: readonly DType[]
+  /** The dtypes of its numbers, which are the same everywhere: uniforms. */
+  readonly numbers: readonly DType[]
   readonly steps: readonly Step[]
   /** Results, by number. */
   readonly outputs: readonly number[]
 }
 
+/** Whether an op of this name can be a step of a chain. */
+export const inChains = (name: string): boolean => name === 'cast' || Object.hasOwn(scalar, name)
+
 /** Whether a dtype is computed on in whole numbers. */
-const isWhole = (dtype: DType): boolean => dtype === 'int32' || dtype === 'uint8'
+export const isWhole = (dtype: DType): boolean => dtype === 'int32' || dtype === 'uint8'
 
 const typeOf = (dtype: DType): string => isWhole(dtype) ? 'ivec4' : 'vec4'
 
@@ -52,23 +57,25 @@ function expression({ op, args, dtype }: Step, types: readonly DType[]): string 
 }
 
 /**
- * GLSL statements that leave the results, encoded, in `o0`, `o1`, …; operands come from `load0()`, `load1()`, …, and a step in float16 is
- * rounded as storing it would.
+ * GLSL statements that leave the results, encoded, in `o0`, `o1`, …; operands come from `load0()`, `load1()`, …, whole numbers from `p` from
+ * `firstInt` on and others from `q`, and a step in float16 is rounded as storing it would.
  */
-export function statements({ inputs, steps, outputs }: Chain): string {
-  const types = [...inputs, ...steps.map(({ dtype }) => dtype)]
+export function statements({ inputs, numbers, steps, outputs }: Chain, firstInt: number): string {
+  const types = [...inputs, ...numbers, ...steps.map(({ dtype }) => dtype)]
   const lines = inputs.map((dtype, i) => `${typeOf(dtype)} v${i} = ${decode(`load${i}()`, dtype)};`)
+  let [int, float] = [firstInt, 0]
+  numbers.forEach((dtype, i) => lines.push(`${typeOf(dtype)} v${inputs.length + i} = ${isWhole(dtype) ? `ivec4(p[${int++}])` : `vec4(q[${float++}])`};`))
   steps.forEach((step, i) => {
     const value = expression(step, types)
     const kept = step.dtype === 'float16' ? `toHalf(${value})` : step.dtype === 'uint8' ? `(${value}) & 255` : value
-    lines.push(`${typeOf(step.dtype)} v${inputs.length + i} = ${kept};`)
+    lines.push(`${typeOf(step.dtype)} v${inputs.length + numbers.length + i} = ${kept};`)
   })
   outputs.forEach((id, k) => lines.push(`vec4 o${k} = ${encode(`v${id}`, types[id]!)};`))
   return lines.join('\n')
 }
 
 /** What is in the GLSL of a chain, for keys. */
-export const chainKey = ({ inputs, steps, outputs }: Chain): string =>
-  `${inputs.map(short).join('')};${steps.map(({ op, args, dtype }) => `${op}(${args.join()})${short(dtype)}`).join('')};${outputs.join()}`
+export const chainKey = ({ inputs, numbers, steps, outputs }: Chain): string =>
+  `${inputs.map(short).join('')};${numbers.map(short).join('')};${steps.map(({ op, args, dtype }) => `${op}(${args.join()})${short(dtype)}`).join('')};${outputs.join()}`
 
 const short = (dtype: DType): string => encodingOf(dtype) === 'float' ? dtype.slice(-2) : dtype[0]!

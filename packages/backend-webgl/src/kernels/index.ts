@@ -15,12 +15,12 @@ import { views } from './views.ts'
 import { windows } from './windows.ts'
 
 /** Kernels on values by the names of their ops. */
-export type ValueKernels = Readonly<Record<string, Kernel<Value, never>>>
+export type ValueKernels = Readonly<Record<string, Kernel<Value>>>
 
 /** All of them; dtypes that the GPU has not go to the host. */
 export function kernelsOf(device: Device): ValueKernels {
   const table = {
     ...maps(device), ...views(device), ...sources(device), ...reductions(device), ...sorting(device), ...contractions(device), ...indexing(device), ...windows(device),
   } satisfies KernelTable<Value>
-  return Object.fromEntries(Object.entries<Kernel<Value, never>>(table).map(([name, kernel]) => [name, orOnHost(device, name, kernel)]))
+  return Object.fromEntries(Object.entries<Kernel<Value>>(table).map(([name, kernel]) => [name, orOnHost(device, name, kernel)]))
 }

@@ -157,6 +157,7 @@ function build<A extends readonly Tree[]>(fn: (...args: A) => Tree, args: A, inp
   verifier?.(constant, 'folded')
   const { graph: simplified, repeated, unused } = simplify(constant)
   verifier?.(simplified, 'simplified')
+  freeUnused(constant.constants, [...once.graph.constants, ...simplified.constants])
   const fitted = maxBytes === undefined ? { graph: simplified, notes: [], changed: false } : fit(simplified, backend, maxBytes)
   const { graph } = fitted
   if (maxBytes !== undefined) verifier?.(graph, 'rematerialised')
@@ -168,6 +169,12 @@ function build<A extends readonly Tree[]>(fn: (...args: A) => Tree, args: A, inp
     `At most ${program.bytes.toLocaleString('en')} bytes at once.`,
   ]
   return { backend, graph, guards: [...written.guards ?? [], ...written.variables.map(frozen)], program, result, notes, passes: [{ pass: 'traced', text: printGraph(traced) }, { pass: 'simplified', text: printGraph(simplified) }, ...fitted.changed ? [{ pass: 'rematerialised', text: printGraph(graph) }] : [], ...program.dump] }
+}
+
+/** Lets go of what was folded on the way to constants that are used. */
+function freeUnused(known: Graph['constants'], constants: Graph['constants']): void {
+  const used = new Set(constants.map(({ value }) => value))
+  for (const { value } of known) if (!used.has(value)) value.backend.free?.(value.storage!)
 }
 
 /** Whether a variable wants a gradient decides what is differentiated. */

@@ -4,8 +4,11 @@ import type { Aval } from '../aval.ts'
 import type { Backend, Kernel, MemoryPlan, Operand, Program } from '../backend.ts'
 import { lookUp } from '../eager.ts'
 import { fail } from '../errors.ts'
+import { freeing } from '../freeing.ts'
 import type { Graph, Id } from '../graph.ts'
+import { replaced } from '../ownership.ts'
 import { sizeOf } from '../shape.ts'
+import type { Tensor } from '../tensor.ts'
 import { bytesPerElement } from '../dtype.ts'
 import { full } from '../vector.ts'
 
@@ -17,7 +20,17 @@ export function interpret(graph: Graph, backend: Backend): Program {
   const avals = new Map<Id, Aval>()
   for (const { id, aval } of [...graph.inputs, ...graph.constants, ...graph.variables, ...graph.live]) avals.set(id, aval)
   for (const { outputs, avals: list } of graph.nodes) outputs.forEach((id, i) => avals.set(id, list[i]!))
-  const run: Program['run'] = (inputs, live) => {
+  const given = new Set([...graph.inputs, ...graph.constants, ...graph.variables].map(({ id }) => id))
+  const ids = new Map<Tensor, Id>(graph.variables.map(({ id, value }) => [value, id]))
+  const updates = graph.updates.filter(({ variable, id }) => ids.get(variable) !== id)
+  /** Storages of these values for holders of their own. */
+  const handOut = (ids: readonly Id[], storages: ReadonlyMap<Id, object>, taken: Set<Id>): object[] => ids.map(id => {
+    const storage = storages.get(id)!
+    const shared = given.has(id) || taken.has(id)
+    taken.add(id)
+    return shared && backend.snapshot ? backend.snapshot(storage) : storage
+  })
+  const run: Program['run'] = (inputs, live) => freeing(backend, 'step', region => {
     const storages = new Map<Id, object>()
     graph.inputs.forEach(({ id }, i) => storages.set(id, inputs[i]!))
     for (const { id, value } of [...graph.constants, ...graph.variables]) storages.set(id, value.storage!)
@@ -30,12 +43,21 @@ export function interpret(graph: Graph, backend: Backend): Program {
       const out = Array.isArray(list) && list.length !== 1 ? list : list[0]!
       const ys = [kernels[i]!(operands, params as never, out as Aval & Aval[])].flat()
       outputs.forEach((id, k) => storages.set(id, ys[k]!))
-      for (const id of last[i]!) storages.delete(id)
+      for (const id of last[i]!) {
+        region?.release(storages.get(id)!)
+        storages.delete(id)
+      }
     })
-    const values = graph.updates.map(({ id }) => storages.get(id)!)
-    graph.updates.forEach(({ variable }, i) => { variable.storage = values[i]! })
-    return graph.outputs.map(id => storages.get(id)!)
-  }
+    const taken = new Set<Id>()
+    const values = handOut(updates.map(({ id }) => id), storages, taken)
+    const results = handOut(graph.outputs, storages, taken)
+    updates.forEach(({ variable }, i) => {
+      const before = variable.storage
+      variable.storage = values[i]!
+      if (backend.free) replaced(before, variable.storage, backend)
+    })
+    return results
+  }, results => results)
   return { run, bytes, notes: ['The backend runs its kernels one by one: nothing is fused.'], dump: [] }
 }
 

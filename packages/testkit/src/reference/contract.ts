@@ -1,7 +1,7 @@
 // The reference backend's contractions: sums of products exactly as their definitions read.
 
 import type { Shape, TypedArray } from '@bp/core'
-import { convert, type Kernel } from '@bp/core/extend'
+import { convert, type Kernel, type Operand } from '@bp/core/extend'
 import type { ConvGeometry, ConvInputParams, ConvWeightParams, DotParams } from '@bp/ops/extend'
 import { eachIndex, flatAt } from './indices.ts'
 
@@ -9,6 +9,7 @@ import { eachIndex, flatAt } from './indices.ts'
 export const dot: Kernel<TypedArray, DotParams> = (xs, { ta, tb }, out) => {
   const [a, b] = xs as [typeof xs[0] & object, typeof xs[0] & object]
   const inner = a.shape.at(ta ? -2 : -1)!
+  if (out.dtype === 'int64') return exactDot(a, b, ta, tb, out.shape)
   const values: number[] = []
   eachIndex(out.shape, index => {
     const [i, j] = index.slice(-2) as [number, number]
@@ -20,6 +21,21 @@ export const dot: Kernel<TypedArray, DotParams> = (xs, { ta, tb }, out) => {
     values.push(sum)
   })
   return convert(values, out.dtype)
+}
+
+/** The same on int64. */
+function exactDot(a: Operand<TypedArray>, b: Operand<TypedArray>, ta: boolean, tb: boolean, out: Shape): TypedArray {
+  const values: bigint[] = []
+  eachIndex(out, index => {
+    const [i, j] = index.slice(-2) as [number, number]
+    const lead = index.slice(0, -2)
+    let sum = 0n
+    for (let k = 0; k < a.shape.at(ta ? -2 : -1)!; k++) {
+      sum += (a.storage[flatAt(a.shape, [...lead, ...ta ? [k, i] : [i, k]])] as bigint) * (b.storage[flatAt(b.shape, [...lead, ...tb ? [j, k] : [k, j]])] as bigint)
+    }
+    values.push(sum)
+  })
+  return convert(values, 'int64')
 }
 
 /** Calls `visit` with the flat places of every product x·w that one element of y = x ∗ w sums. */

@@ -1,7 +1,5 @@
 // Reading PyTorch's OpInfo vectors: one JSON object a line, with tensors, dtypes and slices marked by a dollar sign.
 
-import { readFileSync } from 'node:fs'
-import { gunzipSync } from 'node:zlib'
 import { type DType, tensor, type Tensor } from '@bp/core'
 import { dtypes } from '@bp/core/extend'
 import { Unsupported } from '../../compare.ts'
@@ -33,12 +31,14 @@ export interface Vector {
   readonly gradgrad?: readonly (RawTensor | null)[]
 }
 
-/** Every line of a `.jsonl.gz` (or plain `.jsonl`) file. */
-export function readVectors(path: string): Vector[] {
-  const bytes = readFileSync(path)
-  const text = (bytes[0] === 0x1f ? gunzipSync(bytes) : bytes).toString('utf8')
-  return text.split('\n').filter(line => line !== '').map(line => JSON.parse(strict(line)) as Vector)
-}
+/** A line as what it says. */
+export const parseVector = (line: string): Vector => JSON.parse(strict(line)) as Vector
+
+/** A line as what it says, with its tensors of float64 in float32. */
+export const parseSingle = (line: string): Vector => JSON.parse(strict(line), (key, value: unknown) => key === 'dtype' && value === 'float64' ? 'float32' : value) as Vector
+
+/** What a vector tests: an op, and where it has any a variant of it. */
+export const nameOf = ({ op, variant }: Vector): string => `${op}${variant && `/${variant}`}`
 
 /** Python writes Infinity and NaN as JSON does not; numbers too large to hold become infinite again when parsed. */
 const strict = (line: string): string => line
