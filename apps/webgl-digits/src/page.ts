@@ -4,7 +4,7 @@
 
 import { greys, contextOf, listenToPen, show } from './ink.ts'
 import { openPlace, type Place, type PlaceName } from './place.ts'
-import type { BackendName, Format, Report } from './protocol.ts'
+import type { BackendName, Format, Told } from './protocol.ts'
 import { RunRecord } from './record.ts'
 import { get, judgeSamples, showChances, showRun, showSamples, showTrouble } from './view.ts'
 
@@ -15,6 +15,8 @@ let state: keyof typeof states = 'opening'
 let place: Place | null = null
 let placeName: PlaceName | null = null
 let record = new RunRecord(1)
+/** Counts runs, so that reports of one that was given up are told from those of the present one. */
+let run = 0
 /** The image whose chances are shown; whether it still has to be sent, and whether an answer is on its way. */
 const question = { pixels: null as Float32Array | null, waits: false, asked: false }
 
@@ -24,9 +26,9 @@ const chosen = (name: string): string => document.querySelector<HTMLInputElement
 function enter(next: keyof typeof states): void {
   state = next
   get('state').textContent = states[state]
-  const run = get<HTMLButtonElement>('run')
-  run.textContent = { running: 'Pause', pausing: 'Pause', paused: 'Resume' }[state as string] ?? 'Start'
-  run.disabled = !['ready', 'running', 'paused'].includes(state)
+  const button = get<HTMLButtonElement>('run')
+  button.textContent = { running: 'Pause', pausing: 'Pause', paused: 'Resume' }[state as string] ?? 'Start'
+  button.disabled = !['ready', 'running', 'paused'].includes(state)
   for (const format of ['onnx', 'safetensors']) get<HTMLButtonElement>(format).disabled = !['ready', 'running', 'paused', 'ended'].includes(state)
 }
 
@@ -52,10 +54,12 @@ function begin(): void {
   question.asked = false
   placeName = wanted
   place ??= openPlace(wanted, receive)
-  place.send({ kind: 'begin', backend, epochs: epochs.valueAsNumber })
+  place.send({ kind: 'begin', run: ++run, backend, epochs: epochs.valueAsNumber })
 }
 
-function receive(report: Report): void {
+function receive(told: Told): void {
+  if (told.run !== run) return
+  const { report } = told
   switch (report.kind) {
     case 'begun':
       record = new RunRecord(report.steps)
@@ -66,11 +70,9 @@ function receive(report: Report): void {
       ask(question.pixels)
       break
     case 'step':
-      if (state === 'opening') return
       record.add(report)
       break
     case 'judged':
-      if (state === 'opening') return
       record.accuracies.push([report.step, report.accuracy])
       judgeSamples(report.labels)
       // the network has changed, and with it what it says

@@ -2,7 +2,7 @@
 
 /// <reference lib="dom" />
 
-import type { Command, Report, Tell } from './protocol.ts'
+import type { Command, Tell, Told } from './protocol.ts'
 
 /** Which of the two. */
 export type PlaceName = 'worker' | 'page'
@@ -10,33 +10,30 @@ export type PlaceName = 'worker' | 'page'
 /** A session that takes commands. */
 export interface Place {
   send(command: Command): void
-  /** Nothing is told any more. */
+  /** Nothing more is asked: it shall compute nothing any more. */
   leave(): void
 }
 
 function inWorker(tell: Tell): Place {
+  let run = 0
   const worker = new Worker(new URL('training.js', import.meta.url), { type: 'module' })
-  worker.addEventListener('message', ({ data }: MessageEvent<Report>) => { tell(data) })
-  worker.addEventListener('error', ({ message }) => { tell({ kind: 'failed', reason: 'other', message: message || 'The worker could not be started.' }) })
-  return { send: command => { worker.postMessage(command) }, leave: () => { worker.terminate() } }
+  worker.addEventListener('message', ({ data }: MessageEvent<Told>) => { tell(data) })
+  worker.addEventListener('error', ({ message }) => { tell({ run, report: { kind: 'failed', reason: 'other', message: message || 'The worker could not be started.' } }) })
+  const send = (command: Command): void => {
+    if (command.kind === 'begin') run = command.run
+    worker.postMessage(command)
+  }
+  return { send, leave: () => { worker.terminate() } }
 }
 
 /** The page has one session for its life, and with it one context of the graphics card. */
-let listener: Tell = () => { /* nobody has asked yet */ }
 let here: Promise<{ handle(command: Command): Promise<void> }> | null = null
 
 function inPage(tell: Tell): Place {
-  listener = tell
   // loaded only where it is asked for: with the worker the page needs none of the library
-  here ??= import('./session.ts').then(({ Session }) => new Session(report => { listener(report) }))
+  here ??= import('./session.ts').then(({ Session }) => new Session(tell))
   const send = (command: Command): void => { void here!.then(session => session.handle(command)) }
-  return {
-    send,
-    leave: () => {
-      listener = () => { /* nobody listens */ }
-      send({ kind: 'pause' })
-    },
-  }
+  return { send, leave: () => { send({ kind: 'pause' }) } }
 }
 
 /** Opens a place. */

@@ -10,7 +10,8 @@ export type Format = 'onnx' | 'safetensors'
 
 /** What the page asks. */
 export type Command =
-  | { readonly kind: 'begin'; readonly backend: BackendName; readonly epochs: number }
+  /** `run` numbers runs: what is told of one carries its number. */
+  | { readonly kind: 'begin'; readonly run: number; readonly backend: BackendName; readonly epochs: number }
   | { readonly kind: 'run' }
   | { readonly kind: 'pause' }
   | { readonly kind: 'predict'; readonly pixels: Float32Array }
@@ -39,5 +40,11 @@ export type Report =
   /** Nothing more comes of this run. */
   | { readonly kind: 'failed'; readonly reason: 'no-webgl' | 'lost' | 'other'; readonly message: string }
 
+/** A report, and which run it is of. */
+export interface Told {
+  readonly run: number
+  readonly report: Report
+}
+
 /** Where reports go. */
-export type Tell = (report: Report, transfer?: Transferable[]) => void
+export type Tell = (told: Told, transfer?: Transferable[]) => void

@@ -7,7 +7,7 @@ import { webgl, type WebglBackend } from '@bp/backend-webgl'
 import { type Backend, use } from '@bp/core'
 import { type Images, pick, type Split, split } from '@bp/digits/data'
 import { unpack } from './packed.ts'
-import type { BackendName, Command, Tell } from './protocol.ts'
+import type { Command, Report, Tell } from './protocol.ts'
 import { Trainer } from './trainer.ts'
 
 /** Those of apps/digits; the epochs are given. */
@@ -17,6 +17,7 @@ const judgeEvery = 50
 const shownCount = 40
 
 interface Run {
+  readonly number: number
   readonly trainer: Trainer
   readonly backend: Backend | WebglBackend
   /** Whether it shall go on, and whether it does. */
@@ -46,10 +47,11 @@ async function load(): Promise<Images> {
 export class Session {
   private readonly tell: Tell
   private run: Run | null = null
+  /** The run that was asked for last; what is begun for another is given up. */
+  private newest = 0
   private images: Promise<Images> | null = null
   private parts: Split | null = null
   private gpu: Promise<WebglBackend> | null = null
-  private backend: BackendName = 'webgl'
 
   constructor(tell: Tell) {
     this.tell = tell
@@ -57,20 +59,24 @@ export class Session {
 
   /** Does what is asked; never rejects. */
   async handle(command: Command): Promise<void> {
+    const number = this.newest = command.kind === 'begin' ? command.run : this.newest
     try {
-      await this.obey(command)
+      if (command.kind === 'begin') await this.begin(command)
+      else if (this.run) await this.obey(this.run, command)
     } catch (error) {
+      if (number !== this.newest) return
       const lost = this.run !== null && 'lost' in this.run.backend && this.run.backend.lost
-      const reason = lost ? 'lost' : this.backend === 'webgl' && this.gpu === null ? 'no-webgl' : 'other'
-      this.run = null
-      this.tell({ kind: 'failed', reason, message: error instanceof Error ? error.stack! : String(error) })
+      const reason = lost ? 'lost' : command.kind === 'begin' && command.backend === 'webgl' && this.gpu === null ? 'no-webgl' : 'other'
+      this.end()
+      this.report(number, { kind: 'failed', reason, message: error instanceof Error ? error.message : String(error) })
     }
   }
 
-  private async obey(command: Command): Promise<void> {
-    if (command.kind === 'begin') return this.begin(command.backend, command.epochs)
-    const { run } = this
-    if (!run) return
+  private report(number: number, report: Report, transfer: Transferable[] = []): void {
+    if (number === this.newest) this.tell({ run: number, report }, transfer)
+  }
+
+  private async obey(run: Run, command: Exclude<Command, { kind: 'begin' }>): Promise<void> {
     switch (command.kind) {
       case 'run': return this.go(run)
       case 'pause':
@@ -78,26 +84,33 @@ export class Session {
         return
       case 'predict': {
         const chances = await run.trainer.predict({ pixels: command.pixels, labels: new Int32Array(1) })
-        return this.tell({ kind: 'predicted', chances: [...chances] })
+        return this.report(run.number, { kind: 'predicted', chances: [...chances] })
       }
       case 'save': {
         const bytes = new Uint8Array(run.trainer.save(command.format))
-        return this.tell({ kind: 'saved', format: command.format, bytes }, [bytes.buffer])
+        return this.report(run.number, { kind: 'saved', format: command.format, bytes }, [bytes.buffer])
       }
     }
   }
 
-  private async begin(name: BackendName, epochs: number): Promise<void> {
-    if (this.run) this.run.wanted = false
+  /** Lets the present run go: nothing of it is computed any more. */
+  private end(): void {
+    if (!this.run) return
+    this.run.wanted = false
+    this.run.trainer.abandoned = true
     this.run = null
-    this.backend = name
+  }
+
+  private async begin({ run: number, backend: name, epochs }: Command & { kind: 'begin' }): Promise<void> {
+    this.end()
     const [backend, images] = await Promise.all([name === 'cpu' ? cpu() : this.openGpu(), this.load()])
+    if (number !== this.newest) return
     use(backend)
     const { train, test } = this.parts ??= split(images)
     const trainer = new Trainer({ ...options, epochs }, { train, test })
-    const run: Run = this.run = { trainer, backend, wanted: false, going: false, ready: Promise.resolve() }
+    const run: Run = this.run = { number, trainer, backend, wanted: false, going: false, ready: Promise.resolve() }
     const shown = pick(test, Array.from({ length: shownCount }, (_, i) => i))
-    this.tell({ kind: 'begun', device: 'adapter' in backend ? backend.adapter : 'CPU, WebAssembly', steps: trainer.steps, tests: test.labels.length, shown })
+    this.report(number, { kind: 'begun', device: 'adapter' in backend ? backend.adapter : 'CPU, WebAssembly', steps: trainer.steps, tests: test.labels.length, shown })
     await (run.ready = this.judge(run))
   }
 
@@ -125,20 +138,19 @@ export class Session {
     if (run.going) return
     run.going = true
     await run.ready
-    const { trainer } = run
+    const { number, trainer, backend } = run
     while (run.wanted && trainer.taken < trainer.steps) {
       const loss = await trainer.step()
-      if (this.run !== run) return
-      this.tell({ kind: 'step', step: trainer.taken, loss, at: performance.now(), held: 'memory' in run.backend ? run.backend.memory() : null })
-      if (trainer.taken % judgeEvery === 0 || trainer.taken === trainer.steps) await this.judge(run)
+      this.report(number, { kind: 'step', step: trainer.taken, loss, at: performance.now(), held: 'memory' in backend ? backend.memory() : null })
+      if (run.wanted && (trainer.taken % judgeEvery === 0 || trainer.taken === trainer.steps)) await this.judge(run)
       await breathe()
     }
     run.going = false
-    this.tell({ kind: trainer.taken < trainer.steps ? 'paused' : 'ended' })
+    this.report(number, { kind: trainer.taken < trainer.steps ? 'paused' : 'ended' })
   }
 
-  private async judge(run: Run): Promise<void> {
-    const { accuracy, labels } = await run.trainer.judge(shownCount)
-    if (this.run === run) this.tell({ kind: 'judged', step: run.trainer.taken, accuracy, labels })
+  private async judge({ number, trainer }: Run): Promise<void> {
+    const { accuracy, labels } = await trainer.judge(shownCount)
+    if (!trainer.abandoned) this.report(number, { kind: 'judged', step: trainer.taken, accuracy, labels })
   }
 }

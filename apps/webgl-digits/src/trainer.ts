@@ -1,6 +1,6 @@
 // Training as any page would write it: a network, an optimiser, a compiled step, and a scope around whatever makes tensors.
 
-import { compile, noGrad, type Tensor, type TypedArray } from '@bp/core'
+import { compile, noGrad, scope, type Tensor, type TypedArray } from '@bp/core'
 import { type Images, inBatches, type Split, toBatch } from '@bp/digits/data'
 import { accuracy, type Batch, begin, falling, shuffled, type TrainOptions } from '@bp/digits/train'
 import { crossEntropy, encodeSafetensors, type Module } from '@bp/nn'
@@ -8,7 +8,6 @@ import { exportOnnx } from '@bp/onnx'
 import { softmax } from '@bp/ops'
 import { trainStep } from '@bp/train'
 import type { Format } from './protocol.ts'
-import { scope } from './scope.ts'
 
 /** Images that are predicted at once. */
 const atOnce = 100
@@ -23,6 +22,8 @@ export class Trainer {
   /** How many steps the run has in all, and has taken. */
   readonly steps: number
   taken = 0
+  /** Set where nobody waits for its answers any more. */
+  abandoned = false
   private readonly model: ReturnType<typeof begin>['model']
   private readonly test: Images
   private readonly batches: Iterator<Batch, never>
@@ -63,6 +64,7 @@ export class Trainer {
     const all = new Float32Array(images.labels.length * 10)
     let at = 0
     for (const part of inBatches(images, atOnce)) {
+      if (this.abandoned) break
       const chances = await this.predictBatch(part)
       all.set(chances, at)
       at += chances.length

@@ -87,7 +87,7 @@ export function showChances(chances: readonly number[] | null): void {
   [...list.children].forEach((item, digit) => {
     const chance = chances?.[digit]
     item.classList.toggle('most', digit === best);
-    (item.children[1] as HTMLElement).style.setProperty('--share', percent(chance ?? 0))
+    (item.children[1] as HTMLElement).style.setProperty('--share', `${100 * (chance ?? 0)}%`)
     item.children[2]!.textContent = chance === undefined ? '' : percent(chance)
   })
 }
