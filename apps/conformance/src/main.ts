@@ -18,6 +18,7 @@ const setting = (compiled: boolean, single: boolean): Setting => ({ compiled, si
 const places: Readonly<Record<string, Open>> = {
   cpu: (suite, compiled) => here(suite, setting(compiled, false)),
   'cpu-chromium': (suite, compiled) => inChromium({ suite, setting: setting(compiled, false), device: 'cpu', adapters: ['none'] }),
+  webgl: (suite, compiled) => inChromium({ suite, setting: setting(compiled, true), device: 'webgl', adapters: ['llvmpipe', 'swiftshader'] }),
 }
 const backends = Object.keys(places).flatMap(name => [name, `${name}-compiled`])
 

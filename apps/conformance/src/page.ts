@@ -1,6 +1,7 @@
 // What the page of a headless run does: takes the files of a case from its server, runs the case, and says how it ended.
 
 import { cpu } from '@bp/backend-cpu'
+import { webgl } from '@bp/backend-webgl'
 import { add, type Backend, tensor, use } from '@bp/core'
 import type { CaseResult } from './report.ts'
 import { judge, type Setting } from './suites/suite.ts'
@@ -9,6 +10,7 @@ import { type SuiteName, suites } from './suites/suites.ts'
 /** The backends that a page can compute on. */
 const devices = {
   cpu: () => Promise.resolve(cpu()),
+  webgl: () => webgl({ host: cpu() }),
 } as const satisfies Readonly<Record<string, () => Promise<Backend>>>
 
 /** The name of one. */

@@ -1,7 +1,7 @@
 // Backends that are wrong on purpose, each in a way that a backend's author gets wrong: conformance must name the op.
 
 import type { Backend, TypedArray } from '@bp/core'
-import { type Aval, convert, type Kernel, type Operand, sizeOf } from '@bp/core/extend'
+import { type Aval, convert, type Operand, sizeOf } from '@bp/core/extend'
 import { describe, expect, test } from 'vitest'
 import { conformance, type ConformanceOptions, reference } from './index.ts'
 

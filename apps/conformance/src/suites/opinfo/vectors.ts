@@ -34,8 +34,9 @@ export interface Vector {
 /** A line as what it says. */
 export const parseVector = (line: string): Vector => JSON.parse(strict(line)) as Vector
 
-/** A line as what it says, with its tensors of float64 in float32. */
-export const parseSingle = (line: string): Vector => JSON.parse(strict(line), (key, value: unknown) => key === 'dtype' && value === 'float64' ? 'float32' : value) as Vector
+/** A line as what it says, with float32 in place of float64: of tensors, and of dtypes among the arguments. */
+export const parseSingle = (line: string): Vector =>
+  JSON.parse(strict(line), (key, value: unknown) => (key === 'dtype' || key === '$dtype') && typeof value === 'string' ? value.replace('float64', 'float32') : value) as Vector
 
 /** What a vector tests: an op, and where it has any a variant of it. */
 export const nameOf = ({ op, variant }: Vector): string => `${op}${variant && `/${variant}`}`
