@@ -83,7 +83,9 @@ function receive(told: Told): void {
       if (question.pixels) showChances(report.chances)
       if (question.waits) ask(question.pixels)
       break
-    case 'saved': return save(report.format, report.bytes)
+    case 'saved':
+      save(report.format, report.bytes)
+      break
     case 'paused':
     case 'ended':
       record.rest()

@@ -84,11 +84,12 @@ export class Session {
         return
       case 'predict': {
         const chances = await run.trainer.predict({ pixels: command.pixels, labels: new Int32Array(1) })
-        return this.report(run.number, { kind: 'predicted', chances: [...chances] })
+        this.report(run.number, { kind: 'predicted', chances: [...chances] })
+        return
       }
       case 'save': {
         const bytes = new Uint8Array(run.trainer.save(command.format))
-        return this.report(run.number, { kind: 'saved', format: command.format, bytes }, [bytes.buffer])
+        this.report(run.number, { kind: 'saved', format: command.format, bytes }, [bytes.buffer])
       }
     }
   }
@@ -134,15 +135,16 @@ export class Session {
   }
 
   private async go(run: Run): Promise<void> {
+    const { number, trainer, backend } = run
+    const goesOn = (): boolean => run.wanted && trainer.taken < trainer.steps
     run.wanted = true
     if (run.going) return
     run.going = true
     await run.ready
-    const { number, trainer, backend } = run
-    while (run.wanted && trainer.taken < trainer.steps) {
+    while (goesOn()) {
       const loss = await trainer.step()
       this.report(number, { kind: 'step', step: trainer.taken, loss, at: performance.now(), held: 'memory' in backend ? backend.memory() : null })
-      if (run.wanted && (trainer.taken % judgeEvery === 0 || trainer.taken === trainer.steps)) await this.judge(run)
+      if (trainer.taken % judgeEvery === 0 || trainer.taken === trainer.steps) await this.judge(run)
       await breathe()
     }
     run.going = false

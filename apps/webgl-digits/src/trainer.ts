@@ -72,9 +72,9 @@ export class Trainer {
     return all
   }
 
-  private predictBatch(images: Images): Promise<TypedArray> {
+  private predictBatch(images: Images): Promise<Float32Array> {
     using _ = scope()
-    return noGrad(() => this.chances(toBatch(images)[0])).data()
+    return noGrad(() => this.chances(toBatch(images)[0])).data() as Promise<Float32Array>
   }
 
   /** The share of all test images that the network tells right, and what it takes the first `count` for. */
