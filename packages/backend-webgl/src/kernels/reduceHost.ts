@@ -1,6 +1,6 @@
 // The composites that have kernels here, made of the host's kernels: for dtypes that the GPU has not.
 
-import type { Backend, DType, Shape, TypedArray } from '@bp/core'
+import type { Backend, DType, Shape } from '@bp/core'
 import { Aval, convert, type Kernel, type Operand } from '@bp/core/extend'
 import type { AxisParams, StandardiseParams } from '@bp/ops/extend'
 
@@ -22,7 +22,7 @@ class Calls {
 
   number(x: number): Operand {
     const aval = new Aval([], this.dtype)
-    return { storage: this.host.write(convert([x], this.dtype) as TypedArray, aval), aval, shape: [], dtype: this.dtype }
+    return { storage: this.host.write(convert([x], this.dtype), aval), aval, shape: [], dtype: this.dtype }
   }
 
   sum(x: Operand, shape: Shape): Operand {
