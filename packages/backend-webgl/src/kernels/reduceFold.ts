@@ -84,15 +84,16 @@ const bodies: Readonly<Record<Form, (fold: Fold, from: DType, to: DType, aligned
   },
   texels: (fold, from, to) => {
     const type = lanesOf(from)
-    const read = (i: number): string => decode(`fetch0(at + (i + ${i}) * step)`, from)
-    const tree = (first: number, n: number): string => n === 1 ? read(first) : `join(${tree(first, n / 2)}, ${tree(first + n / 2, n / 2)})`
+    const read = decode('fetch0(at)', from)
+    const tree = (first: number, n: number): string => n === 1 ? `x${first}` : `join(${tree(first, n / 2)}, ${tree(first + n / 2, n / 2)})`
+    const eight = Array.from({ length: 8 }, (_, i) => `${type} x${i} = ${read}; at += step;`).join(' ')
     return `vec4 compute() {
   int t = texel(), width = p[3] >> 2, step = p[2] * width;
   int o = quotient(t, step), c = t - o * step, k = quotient(c, width);
   int at = o * p[1] * width + c, n = quotient(p[1] - k + p[2] - 1, p[2]), i = 0;
   ${type} y = ${fold.neutral(from)};
-  for (; i + 7 < n; i += 8) y = join(y, ${tree(0, 8)});
-  for (; i < n; i++) y = join(y, ${read(0)});
+  for (; i + 7 < n; i += 8) { ${eight} y = join(y, ${tree(0, 8)}); }
+  for (; i < n; i++) { y = join(y, ${read}); at += step; }
   return ${encode('y', to)};
 }`
   },

@@ -18,7 +18,8 @@ import { partsOfLines, type Statistic, statisticsOf } from './reduceLines.ts'
 const exponentials: Statistic = {
   name: 'exp', first: maxima,
   settled: 'pick(lessThan(abs(a), vec4(infinity())), a, vec4(0.0))',
-  term: 'exp(x - a)', none: 'vec4(-infinity())',
+  // of NaN some adapters' exp is infinite
+  term: 'pick(isNan(x), x, exp(x - a))', none: 'vec4(-infinity())',
   merge: {
     first: 'a = max(a, pick(equal(y, vec4(0.0)), vec4(-infinity()), x));',
     term: 'c += pick(equal(y, vec4(0.0)), vec4(0.0), y * exp(x - a));',

@@ -150,10 +150,10 @@ const cases: Readonly<Record<string, (d: Draw) => Case>> = {
 function run({ row, xs, p }: Case, data: readonly TypedArray[], backend: typeof host | typeof gpu): readonly [numbers: ArrayLike<number>, dtype: DType] {
   use(backend)
   const operands = xs.map(({ shape, dtype }, i) => tensor(data[i]!, { shape, dtype, backend }))
-  const y = bind(row as never, operands as never, p as never) as unknown as Tensor
+  const y: Tensor = bind(row as never, operands as never, p as never)
   const read = y.dataSync()
   for (const { storage } of [...operands, y]) backend.free?.(storage as never)
-  return [(read instanceof Uint16Array ? decodeFloat16(read) : read) as ArrayLike<number>, y.dtype]
+  return [read instanceof Uint16Array ? decodeFloat16(read) : read as ArrayLike<number>, y.dtype]
 }
 
 const near = (a: number, b: number, tolerance: number): boolean => Object.is(a, b) || a === b || Math.abs(a - b) <= tolerance * Math.max(1, Math.abs(a), Math.abs(b))
