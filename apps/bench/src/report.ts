@@ -27,6 +27,8 @@ export interface JobReport {
 export interface Report {
   readonly machine: string
   readonly node: string
+  /** What drew, by its own name, where the jobs ran on a GPU. */
+  readonly adapter?: string
   readonly date: string
   readonly versions: Readonly<Record<string, string>>
   readonly jobs: readonly JobReport[]
@@ -82,7 +84,7 @@ export function failures({ jobs }: Report): string[] {
 }
 
 /** By Observable's categorical palette, a colour for each peer. */
-const colours: Readonly<Record<string, string>> = { 'torch': '#ff725c', 'jax': '#efb118', 'jax-js': '#4269d0', 'tfjs-wasm': '#6cc5b0', 'tfjs-cpu': '#97bbf5', 'onnxruntime-node': '#9c6b4e', 'onnxruntime-web': '#a463f2' }
+const colours: Readonly<Record<string, string>> = { 'torch': '#ff725c', 'jax': '#efb118', 'jax-js': '#4269d0', 'tfjs-wasm': '#6cc5b0', 'tfjs-cpu': '#97bbf5', 'onnxruntime-node': '#9c6b4e', 'onnxruntime-web': '#a463f2', 'tfjs-webgl': '#6cc5b0' }
 
 /** A bar chart of ratios, on a logarithmic scale: right of the line at 1, ours is faster. */
 export function chart(title: string, jobs: readonly JobReport[]): string {

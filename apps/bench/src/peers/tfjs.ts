@@ -5,19 +5,13 @@ import { dirname, join } from 'node:path'
 import '@tensorflow/tfjs-backend-cpu'
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm'
 import * as tf from '@tensorflow/tfjs'
-import { chain, gpt, type Inputs } from '../data.ts'
+import { chain, gpt } from '../data.ts'
 import type { Peer, Prepare, Prepared } from '../peer.ts'
-
-type Tf = tf.Tensor
-
-const toTensor = (data: Inputs, name: string): Tf => {
-  const { values, shape } = data[name]!
-  return tf.tensor(values, [...shape], values instanceof Int32Array ? 'int32' : 'float32')
-}
+import { cnnForward, cnnLoss, type Conv, crossEntropy, mlpLoss, plainConv, targets, type Tf, toTensor, variables } from './tfjsModels.ts'
 
 const first = (x: Tf): number[] => [...x.dataSync().slice(0, 4)]
 
-/** A training step by tf.train; PyTorch's layouts are transposed once, outside of what is timed. */
+/** A training step by tf.train. */
 const training = (optimiser: tf.Optimizer, loss: () => tf.Scalar): Prepared => {
   const step = (): number => {
     const value = optimiser.minimize(loss, true)!
@@ -27,25 +21,6 @@ const training = (optimiser: tf.Optimizer, loss: () => tf.Scalar): Prepared => {
   }
   return { values: [step()], run: step }
 }
-
-const variables = (data: Inputs, layout: (name: string, x: Tf) => Tf): Record<string, Tf> =>
-  Object.fromEntries(Object.keys(data).flatMap(name => name === 'x' || name === 'y' ? [] : [[name, tf.variable(layout(name, toTensor(data, name)))]]))
-
-const targets = (data: Inputs, classes: number): Tf => tf.oneHot(toTensor(data, 'y').flatten<tf.Tensor1D>(), classes).toFloat()
-
-const crossEntropy = (y: Tf, logits: Tf): tf.Scalar => tf.losses.softmaxCrossEntropy(y, logits)
-
-const mlp: Prepare = data => {
-  const p = variables(data, (_, x) => x.rank === 2 ? x.transpose() : x)
-  const x = toTensor(data, 'x'), y = targets(data, 10)
-  return training(tf.train.adam(1e-3), () => {
-    const h = x.matMul(p.w1!).add(p.b1!).relu().matMul(p.w2!).add(p.b2!).relu()
-    return crossEntropy(y, h.matMul(p.w3!).add(p.b3!))
-  })
-}
-
-type Conv = (x: tf.Tensor4D, k: tf.Tensor4D) => tf.Tensor4D
-const plainConv: Conv = (x, k) => tf.conv2d(x, k, 1, 'same')
 
 /** The WebAssembly backend has no kernel for a convolution's gradient by its filter: one made of another convolution stands in. */
 const ownGradient: Conv = (x, k) => tf.customGrad((a, b, save) => {
@@ -63,22 +38,6 @@ const ownGradient: Conv = (x, k) => tf.customGrad((a, b, save) => {
     },
   }
 })(x, k)
-
-function cnnForward(data: Inputs, conv: Conv): () => Tf {
-  const p = variables(data, (name, x) => {
-    if (x.rank === 4) return x.transpose([2, 3, 1, 0])
-    return name === 'w3' ? x.reshape([10, 16, 7, 7]).transpose([2, 3, 1, 0]).reshape([784, 10]) : x
-  })
-  const x = toTensor(data, 'x').transpose<tf.Tensor4D>([0, 2, 3, 1])
-  const layer = (h: tf.Tensor4D, w: string, b: string): tf.Tensor4D => tf.maxPool(conv(h, p[w] as tf.Tensor4D).add(p[b]!).relu<tf.Tensor4D>(), 2, 2, 'valid')
-  return () => layer(layer(x, 'w1', 'b1'), 'w2', 'b2').reshape([x.shape[0], 784]).matMul(p.w3!).add(p.b3!)
-}
-
-const cnn = (conv: Conv): Prepare => data => {
-  const forward = cnnForward(data, conv)
-  const y = targets(data, 10)
-  return training(tf.train.momentum(0.01, 0.9), () => crossEntropy(y, forward()))
-}
 
 /** With the embedding looked up, or, where the backend cannot add up its gradient, as a product with one-hot rows; tfjs has no AdamW, so Adam. */
 const transformer = (oneHot: boolean): Prepare => data => {
@@ -151,7 +110,9 @@ export async function tfjs(backend: 'wasm' | 'cpu'): Promise<Peer> {
   const product = { tidy: op((a, b) => tf.matMul(a, b)) }
   const gelu = (x: Tf): Tf => x.mul(0.5).mul(x.mul(Math.SQRT1_2).erf().add(1))
   return {
-    'mlp': { train: mlp }, 'cnn': { train: cnn(backend === 'wasm' ? ownGradient : plainConv) }, 'gpt': { train: transformer(backend === 'wasm') }, 'overhead': { grad: overhead },
+    'mlp': { train: data => training(tf.train.adam(1e-3), mlpLoss(data)) },
+    'cnn': { train: data => training(tf.train.momentum(0.01, 0.9), cnnLoss(data, backend === 'wasm' ? ownGradient : plainConv)) },
+    'gpt': { train: transformer(backend === 'wasm') }, 'overhead': { grad: overhead },
     'gemm-64': product, 'gemm-256': product, 'gemm-512': product, 'gemm-1024': product,
     'exp': { tidy: op(x => x.exp()) }, 'gelu': { tidy: op(x => gelu(x)) }, 'sum': { tidy: op(x => x.sum()) }, 'softmax': { tidy: op(x => tf.softmax(x)) },
     'infer-cnn-1': { tidy: infer }, 'infer-cnn-64': { tidy: infer },
