@@ -8,6 +8,7 @@ const fences = {
   core: [],
   ops: ['@bp/core'],
   'backend-cpu': ['@bp/core', 'type:@bp/ops'],
+  'backend-webgl': ['@bp/core', 'type:@bp/ops'],
   nn: ['@bp/core', '@bp/ops'],
   onnx: ['@bp/core', '@bp/ops', '@bp/nn'],
   data: ['@bp/core', '@bp/ops', '@bp/nn'],

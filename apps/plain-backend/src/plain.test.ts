@@ -13,16 +13,15 @@ afterAll(() => { use(cpu()) })
 const dtypes = ['float32', 'int32', 'uint8', 'bool'] as const
 
 describe('conformance', () => {
-  suite(test, conformance(plain(), { dtypes, filter: 'float32' }).cases)
+  suite(test, conformance(plain(), { dtypes, filter: ' float32' }).cases)
   suite(test, conformance(plain(), { dtypes, mode: 'grad' }).cases)
 })
 
-test.each([
-  ['plain', plain(), ['float64', 'int32', 'uint8', 'bool'] as const, ['float64', 'int32', 'uint8', 'bool']],
-  ['cpu, profiled', profiled(cpu()), ['float32', 'int32', 'bool'] as const, ['float32']],
-])('conformance of %s in its other element types', async (_name, backend, dtypes, filters) => {
-  for (const filter of filters) expect((await conformance(backend, { dtypes, filter: ` ${filter}` }).run()).failed).toEqual([])
-})
+test.each(['float64', 'int32', 'uint8', 'bool'] as const)('conformance in %s', async dtype => {
+  const { passed, failed } = await conformance(plain(), { dtypes: [...dtypes, 'float64'], filter: ` ${dtype}` }).run()
+  expect(failed).toEqual([])
+  expect(passed).toBeGreaterThan(10)
+}, 120_000)
 
 test('what it has not is refused with the way out, and counts as unsupported', async () => {
   expect(() => tensor([1n], { backend: plain() })).toThrowErrorMatchingInlineSnapshot(`[BpError: plain: the plain backend has no int64. Convert with cast(x, 'float32') before you move the tensor here]`)
@@ -48,9 +47,13 @@ test('the digits network learns on it', async () => {
   expect(await accuracy(model, digits.test.slice(0, 200))).toBeGreaterThan(0.7)
   const calls = Object.fromEntries(backend.tallies().map(({ name, calls }) => [name, calls]))
   expect(calls).toMatchObject({ conv: 62, convInput: 30, convWeight: 60, randomBits: expect.any(Number) as number })
-})
+}, 120_000)
 
 describe('profiled', () => {
+  test.each(['special values float32', 'variable', 'compiling float32 sample 0'])('changes nothing of its backend: %s', async filter => {
+    expect((await conformance(profiled(cpu()), { dtypes: ['float32', 'int32', 'bool'], filter }).run()).failed).toEqual([])
+  }, 120_000)
+
   test('counts calls, elements and milliseconds, the slowest first', () => {
     const backend = profiled(plain())
     const x = tensor([[1, 2], [3, 4]], { backend })

@@ -1,12 +1,13 @@
 // The backend around a device: handles that are freed by core, by scopes, or in the end by finalisation.
 
 import type { Backend } from '@bp/core'
-import { type Aval, fail, type GraphNode, type Kernel, lookUp, type Operand, owned } from '@bp/core/extend'
+import { type Aval, fail, type Graph, type GraphNode, type Kernel, lookUp, type Operand, owned, type Program } from '@bp/core/extend'
 import type { Device } from './device/device.ts'
 import { type Claim, encodingOf, Handle, type Value } from './device/storage.ts'
 import { fromHost, hostFor } from './host.ts'
 import { kernelsOf } from './kernels/index.ts'
 import type { Holder } from './program/executable.ts'
+import { fuserOf } from './program/fused.ts'
 import { lower, memoryPlan } from './program/lower.ts'
 
 /** What {@link WebglBackend.memory} counts. */
@@ -27,6 +28,8 @@ export interface WebglMemory {
 export interface WebglBackend extends Backend<Handle> {
   /** What the adapter calls itself. */
   readonly adapter: string
+  /** The `WebGL2RenderingContext`, for what is not done here. Bindings of it are not restored. */
+  readonly context: object
   /** Whether the context is lost at this moment. */
   readonly lost: boolean
   /** What is held now. */
@@ -102,7 +105,8 @@ export function backendOn(device: Device, trace: boolean): WebglBackend {
   const kernels = Object.fromEntries(Object.entries(table).map(([name, kernel]) => [name, wrap(kernel)]))
   const backend: WebglBackend = {
     name: 'webgl',
-    get adapter() { return device.adapter },
+    adapter: device.adapter,
+    context: device.gl,
     get lost() { return device.lost },
     memory: () => ({ ...device.counts, handles: handles.count }),
     write(data, aval) {
@@ -120,8 +124,9 @@ export function backendOn(device: Device, trace: boolean): WebglBackend {
     snapshot: ({ value }) => result(value),
     bytes: ({ value }) => value.away ? device.host!.bytes(value.away) : 4 * value.length,
     kernels,
-    lower: graph => lower({ device, kernel }, holder, graph),
+    lower: graph => program(graph),
     plan: memoryPlan,
+    fuser: fuserOf(graph => program(graph)),
   }
   const holder: Holder = { result, lasting: value => handles.make(value), free: handle => { handles.free(handle) } }
   /** A node's kernel on values; one that is not of this backend works on handles. */
@@ -138,5 +143,6 @@ export function backendOn(device: Device, trace: boolean): WebglBackend {
       for (const { storage } of operands) handles.free(storage)
     }
   }
+  const program = (graph: Graph): Program<Handle> => lower({ device, kernel }, holder, graph)
   return backend
 }

@@ -3,8 +3,8 @@
 import type { Backend, DType } from '@bp/core'
 import { type Aval, fail, type Kernel, type Operand } from '@bp/core/extend'
 import type { Device } from './device/device.ts'
-import type { Value } from './device/storage.ts';
-import { encodingOf } from './device/storage.ts'
+import { encodingOf, type Value } from './device/storage.ts'
+import { madeOnHost } from './kernels/reduceHost.ts'
 
 /** Whether tensors of a dtype live on the host. */
 const away = (dtype: DType): boolean => encodingOf(dtype) === 'none'
@@ -36,7 +36,7 @@ export function orOnHost(device: Device, name: string, kernel: Kernel<Value>): K
     for (let i = 0; i < xs.length && foreign === null; i++) if (away(xs[i]!.dtype)) foreign = xs[i]!.dtype
     if (foreign === null) return kernel(xs, p, out)
     const host = hostFor(device.host, name, foreign)
-    const there = Object.hasOwn(host.kernels, name) ? host.kernels[name]! : fail('backend', name, `the ${host.name} backend, which has ${foreign} for the GPU, has no kernel for it`)
+    const there = Object.hasOwn(host.kernels, name) ? host.kernels[name]! : madeOnHost(host, name) ?? fail('backend', name, `the ${host.name} backend, which has ${foreign} for the GPU, has no kernel for it`)
     return fromHost(device, host, there(xs.map(x => toHost(device, host, x)), p, out), out)
   }
 }

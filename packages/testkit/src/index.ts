@@ -4,6 +4,7 @@ export { conformance, type Conformance, type ConformanceCase, type ConformanceMo
 export type { Lack } from './conformance/check.ts'
 export type { PerfRow } from './conformance/perf.ts'
 export type { OpSupport, Support } from './conformance/support.ts'
+export { supportTable, type SupportReport } from './conformance/table.ts'
 export { LawError } from './error.ts'
 export { type FunctionSample, functionSamples } from './functions.ts'
 export type { Law, LawName } from './laws.ts'

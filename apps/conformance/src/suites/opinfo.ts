@@ -2,6 +2,7 @@
 
 import { decodeFloat16, jvp, type Tensor, vjp } from '@bp/core'
 import { isFloat } from '@bp/core/extend'
+import { cast } from '@bp/ops'
 import { compareNumbers, Mismatch, single, type Tolerance, Unsupported } from '../compare.ts'
 import { adapterOf } from './opinfo/adapters.ts'
 import { type Adapter, Arguments } from './opinfo/arguments.ts'
@@ -50,7 +51,9 @@ function check(adapter: Adapter, vector: Vector, tolerance: Tolerance): number[]
   const errors = [0, ...ys.map((y, i) => compareRaw(`output ${i}`, y, vector.outputs[i]!))]
   if (xs.length === 0 || vector.cotangents.length === 0) return errors
   const smooth = differentiable(f, xs, vector.cotangents.length)
-  const cts = vector.cotangents.map((ct, i) => ct ? tensorOf(ct) : tensorOf({ $t: { ...vector.outputs[smooth[i]!]!.$t, data: numbersOf(vector.outputs[smooth[i]!]!).map(() => 0) } }))
+  const given = vector.cotangents.map((ct, i) => ct ? tensorOf(ct) : tensorOf({ $t: { ...vector.outputs[smooth[i]!]!.$t, data: numbersOf(vector.outputs[smooth[i]!]!).map(() => 0) } }))
+  // some results are float64 whatever they are of
+  const cts = tolerance === single ? given.map((ct, i) => cast(ct, ys[smooth[i]!]!.dtype)) : given
   const g = (zs: readonly Tensor[]): Tensor[] => smooth.map(i => f(zs)[i]!)
   const [, pullback] = vjp((...zs: Tensor[]) => g(zs), xs)
   pullback(cts).forEach((dx, i) => errors.push(compareRaw(`gradient ${i}`, dx, vector.grads[i] ?? null)))

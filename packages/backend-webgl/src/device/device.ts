@@ -34,11 +34,13 @@ const lostText = 'the WebGL context was lost, and the values on the GPU with it.
 export class Device {
   readonly host: Backend | null
   readonly largestSide: number
+  /** Render targets that a pass may have, at most 8. */
+  readonly mostTargets: number
   /** What the adapter calls itself. */
   readonly adapter: string
   /** Passes that ran. */
   launches = 0
-  private readonly gl: WebGL2RenderingContext
+  readonly gl: WebGL2RenderingContext
   private readonly maxBytes: number
   private readonly Gpu: Awaited<ReturnType<typeof loadGpu>>
   private parts: Parts | null
@@ -49,6 +51,7 @@ export class Device {
     this.maxBytes = maxBytes
     this.host = host
     this.largestSide = gl.getParameter(gl.MAX_TEXTURE_SIZE) as number
+    this.mostTargets = Math.min(8, gl.getParameter(gl.MAX_DRAW_BUFFERS) as number, gl.getParameter(gl.MAX_COLOR_ATTACHMENTS) as number)
     const info = gl.getExtension('WEBGL_debug_renderer_info')
     this.adapter = String(gl.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : gl.RENDERER))
     this.parts = this.prepare()
@@ -68,7 +71,20 @@ export class Device {
     const gl = canvas?.getContext('webgl2', { alpha: false, antialias: false, depth: false, stencil: false, powerPreference: 'high-performance' })
     if (!gl) return fail('backend', 'webgl', 'there is no WebGL 2 here. Use it in a browser page or worker whose graphics are not turned off; elsewhere use cpu()')
     if (!gl.getExtension('EXT_color_buffer_float')) return fail('backend', 'webgl', 'this adapter cannot draw into float textures (EXT_color_buffer_float). Use cpu()')
-    return new Device(gl, await loadGpu(), options)
+    const device = new Device(gl, await loadGpu(), options)
+    if (!device.keepsBits()) return fail('backend', 'webgl', 'this adapter changes the bits of whole numbers that it moves as floats. Use cpu()')
+    return device
+  }
+
+  /** Whether a pass leaves 32 bits as they are, also those of subnormal floats and of NaN: int32 depends on it. */
+  private keepsBits(): boolean {
+    const data = Int32Array.of(1, -1, 0x7fffff, 0x7f800001, 0x7fc12345, -0x7fffff, -(2 ** 31), 0x12345678)
+    const [x, y] = [this.write(data, { dtype: 'int32' }), new Value(data.length, 'int32')]
+    this.compute('keepsBits', () => ({ inputs: 1, outputs: 1, ints: 1, floats: 0, code: 'vec4 compute() { return same0(); }' }), [y], [x])
+    const kept = this.readNow(y).every((value, i) => value === data[i])
+    this.discard(x)
+    this.discard(y)
+    return kept
   }
 
   private prepare(): Parts {

@@ -39,10 +39,11 @@ export function collapse(shape: Shape, strides: readonly (readonly number[])[]):
 }
 
 /**
- * How four neighbouring outputs read an operand. `same`: the texel at their own place. `one`: one number. `row`: a texel that
- * strides lead to, for axes and strides go by fours. `repeat`: one element for all four. `lanes`: an element each.
+ * How four neighbouring outputs read an operand. `same`: the texel at their own place. `one`: one number. Where the last axis goes by
+ * fours, `row`: a texel that strides lead to; `shifted`: four neighbours in two texels; `repeat`: one element for all four; `even`: an
+ * element each, at one stride. Else `bend`: the same, but part of them may stand in the next row; `lanes`: each by itself.
  */
-export type Mode = 'same' | 'one' | 'row' | 'repeat' | 'lanes'
+export type Mode = 'same' | 'one' | 'row' | 'shifted' | 'repeat' | 'even' | 'bend' | 'lanes'
 
 /** An operand as a pass reads it: from `offset` on, by strides over the pass's axes. */
 export interface Access {
@@ -57,9 +58,11 @@ export function accessOf(n: number, sizes: readonly number[], strides: readonly 
   const dense = stridesOf(sizes)
   const mode = n === 1 ? 'one'
     : offset === 0 && n === sizeOf(sizes) && strides.every((stride, axis) => stride === dense[axis]) ? 'same'
-      : sizes[last]! % 4 !== 0 ? 'lanes'
-        : strides[last] === 0 ? 'repeat'
-          : strides[last] === 1 && offset % 4 === 0 && strides.every((stride, axis) => axis === last || stride % 4 === 0) ? 'row' : 'lanes'
+      : sizes.length === 1 ? strides[0] === 0 ? 'repeat' : strides[0] === 1 ? offset % 4 === 0 ? 'row' : 'shifted' : 'even'
+        : sizes[last]! % 4 !== 0 ? sizes[last]! < 4 ? 'lanes' : 'bend'
+          : strides[last] === 0 ? 'repeat'
+            : strides[last] !== 1 ? 'even'
+              : offset % 4 === 0 && strides.every((stride, axis) => axis === last || stride % 4 === 0) ? 'row' : 'shifted'
   return { mode, offset, strides }
 }
 
@@ -88,12 +91,28 @@ export function loads(rank: number, accesses: readonly Access[], first = 1): str
     next += 1 + rank
     const place = `int place${k}(int e) { ${walk(rank, first, base)} }`
     const e = 'int e = texel() * 4;'
-    const body = access.mode === 'row' ? `${e} return fetch${k}(place${k}(e) >> 2);`
-      : access.mode === 'repeat' ? `${e} return vec4(elem${k}(place${k}(e)));`
-        : `${e} int i = place${k}(e), j = place${k}(e + 1), k = place${k}(e + 2), l = place${k}(e + 3); return vec4(elem${k}(i), elem${k}(j), elem${k}(k), elem${k}(l));`
-    return `${place}\nvec4 load${k}() { ${body} }`
+    return `${place}\nvec4 load${k}() { ${e} ${reads[access.mode](k, first + rank - 1, base + rank)} }`
   })
   return bodies.join('\n')
+}
+
+const each = (k: number): string => `return vec4(elem${k}(i.x), elem${k}(i.y), elem${k}(i.z), elem${k}(i.w));`
+
+/* By mode, of operand k: `size` and `stride` are where those of the last axis stand in p. */
+const reads: Readonly<Record<Exclude<Mode, 'same' | 'one'>, (k: number, size: number, stride: number) => string>> = {
+  row: k => `return fetch${k}(place${k}(e) >> 2);`,
+  shifted: k => `int y = place${k}(e), t = y >> 2, s = y & 3;
+  vec4 a = fetch${k}(t);
+  if (s == 0) return a;
+  vec4 b = fetch${k}(t + 1);
+  return s == 1 ? vec4(a.yzw, b.x) : s == 2 ? vec4(a.zw, b.xy) : vec4(a.w, b.xyz);`,
+  repeat: k => `return vec4(elem${k}(place${k}(e)));`,
+  even: (k, _size, stride) => `ivec4 i = place${k}(e) + ivec4(0, 1, 2, 3) * p[${stride}]; ${each(k)}`,
+  bend: (k, size, stride) => `int c = e - quotient(e, p[${size}]) * p[${size}], y = place${k}(e), left = p[${size}] - c;
+  int z = left < 4 ? place${k}(e + left) : y;
+  ivec4 l = ivec4(0, 1, 2, 3), next = ivec4(greaterThanEqual(l, ivec4(left)));
+  ivec4 i = next * (z + (l - left) * p[${stride}]) + (1 - next) * (y + l * p[${stride}]); ${each(k)}`,
+  lanes: k => `ivec4 i = ivec4(place${k}(e), place${k}(e + 1), place${k}(e + 2), place${k}(e + 3)); ${each(k)}`,
 }
 
 /** GLSL from a flat output e to offset + Σ coordinate · stride. */

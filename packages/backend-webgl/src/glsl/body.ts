@@ -39,7 +39,7 @@ export const encode = (value: string, dtype: DType): string =>
   dtype === 'int32' ? `intBitsToFloat(${value})` : dtype === 'uint8' ? `vec4(${value} & 255)` : dtype === 'float16' ? `toHalf(${value})` : value
 
 function cast(x: string, from: DType, to: DType): string {
-  if (to === 'bool') return isWhole(from) ? `vec4(notEqual(${x}, ivec4(0)))` : `vec4(notEqual(${x}, vec4(0.0)))`
+  if (to === 'bool') return isWhole(from) ? `vec4(notEqual(${x}, ivec4(0)))` : `vec4(isTrue(${x}))`
   if (isWhole(to)) return isWhole(from) ? x : `toInt(${x})`
   return isWhole(from) ? `vec4(${x})` : x
 }

@@ -1,4 +1,4 @@
-// The kernels, one for each primitive.
+// The kernels, one for each primitive, and those of composites that are better computed as one.
 
 import type { Kernel } from '@bp/core/extend'
 import type { KernelTable } from '@bp/ops/extend'
@@ -9,6 +9,7 @@ import { contractions } from './contract.ts'
 import { indexing } from './indexing.ts'
 import { maps } from './maps.ts'
 import { reductions } from './reduce.ts'
+import { softmaxes } from './reduceSoftmax.ts'
 import { sorting } from './sort.ts'
 import { sources } from './source.ts'
 import { views } from './views.ts'
@@ -20,7 +21,7 @@ export type ValueKernels = Readonly<Record<string, Kernel<Value>>>
 /** All of them; dtypes that the GPU has not go to the host. */
 export function kernelsOf(device: Device): ValueKernels {
   const table = {
-    ...maps(device), ...views(device), ...sources(device), ...reductions(device), ...sorting(device), ...contractions(device), ...indexing(device), ...windows(device),
+    ...maps(device), ...views(device), ...sources(device), ...reductions(device), ...sorting(device), ...contractions(device), ...indexing(device), ...windows(device), ...softmaxes(device),
   } satisfies KernelTable<Value>
   return Object.fromEntries(Object.entries<Kernel<Value>>(table).map(([name, kernel]) => [name, orOnHost(device, name, kernel)]))
 }

@@ -5,9 +5,11 @@ import type { PoolGeometry } from '@bp/ops/extend'
 import type { Device } from '../device/device.ts'
 import type { Value } from '../device/storage.ts'
 import { byElement } from './lanes.ts'
+import { PoolSource } from './windowsScatter.ts'
 
 const poolArgMax = (device: Device): Kernel<Value, PoolGeometry> => ([x], p, out) => {
   const value = device.empty(out)
+  value.known = new PoolSource(p, x!.shape, out.shape)
   const rank = p.kernel.length
   const strides = stridesOf(x!.shape)
   const whole = x!.dtype === 'int32'

@@ -22,6 +22,9 @@ export interface PerfJob {
   readonly time: () => Promise<PerfRow>
 }
 
+/** Every engine has it; no type of this package's names where it runs. */
+declare const performance: { now(): number }
+
 /** One element of the result, read: work that is put off is done by then, and the transfer does not count. */
 async function finish(y: Tensor): Promise<void> {
   await slice(y, y.shape.map(() => 0), y.shape.map(() => 1)).data()

@@ -1,0 +1,117 @@
+// Folding one axis by an associative operation, in stages: each fragment folds some elements, and later stages what they left.
+
+import type { DType } from '@bp/core'
+import type { Device } from '../device/device.ts'
+import { Value } from '../device/storage.ts'
+import { decode, encode } from '../glsl/body.ts'
+import { withHelpers } from '../glsl/helpers.ts'
+import { eachLane, lanes, lanesOf, leastOf, overRow } from './lanes.ts'
+
+/** An associative operation: `a` and `b` in GLSL are four numbers of a dtype. */
+export interface Fold {
+  readonly name: string
+  /** What changes nothing. */
+  readonly neutral: (dtype: DType) => string
+  readonly join: (dtype: DType) => string
+}
+
+export const sums: Fold = { name: 'sum', neutral: dtype => `${lanesOf(dtype)}(0)`, join: () => 'a + b' }
+
+/** The largest, NaN above all. */
+export const maxima: Fold = { name: 'max', neutral: leastOf, join: dtype => lanesOf(dtype) === 'ivec4' ? 'max(a, b)' : 'pick(isNan(b), b, pick(lessThan(a, b), b, a))' }
+
+/** An axis with what stands before and after it. */
+export interface Span {
+  readonly outer: number
+  readonly size: number
+  readonly inner: number
+}
+
+/** Fragments that keep a GPU busy. */
+const enough = 4096
+
+/** Fetches one after the other that a fragment makes without being split, at first and in later stages. */
+const alone = { first: 128, later: 1024 }
+
+/** How many parts an axis is folded in, where so many fragments would each make so many fetches. */
+export function partsOf(fragments: number, fetches: number, most = alone.first): number {
+  if (fetches <= most || fragments >= enough) return 1
+  return Math.max(1, Math.min(Math.ceil(fetches / 32), Math.ceil(enough / fragments)))
+}
+
+/** What stages pass on: float16 in full precision. */
+export const wide = (dtype: DType): DType => dtype === 'float16' ? 'float32' : dtype
+
+type Form = 'rows' | 'texels' | 'lanes'
+
+/** Folds the axis of `x`, whose shape is outer × size × inner, into a value of `dtype`; `size` is at least 1. */
+export function foldAxis(device: Device, fold: Fold, x: Value, { outer, size, inner }: Span, dtype: DType, most = alone.first): Value {
+  // so many rows of elements make whole texels
+  const together = inner % 4 === 0 ? 1 : inner % 2 === 0 ? 2 : 4
+  const blocks = inner > 1 && together > 1 && size % together === 0 && size >= 4 * together
+  const form: Form = inner === 1 ? 'rows' : inner % 4 === 0 || blocks ? 'texels' : 'lanes'
+  const length = blocks ? size / together : size
+  const width = blocks ? inner * together : inner
+  const parts = form === 'rows' ? partsOf(Math.ceil(outer / 4), Math.ceil(size / 4), most) : partsOf(Math.ceil(outer * width / 4), length, most)
+  const left = blocks ? parts * together : parts
+  const next = left === 1 ? dtype : wide(x.dtype)
+  const y = new Value(outer * left * inner, next)
+  device.compute(`fold ${fold.name} ${form} ${form === 'rows' && size % 4 === 0} ${x.dtype} ${next}`, () => ({
+    inputs: 1, outputs: 1, ints: 4, floats: 0, code: withHelpers(`${joinOf(fold, x.dtype)}\n${bodies[form](fold, x.dtype, next, size % 4 === 0)}`),
+  }), [y], [x], [length, parts, width])
+  if (left === 1) return y
+  const z = foldAxis(device, fold, y, { outer, size: left, inner }, dtype, alone.later)
+  device.discard(y)
+  return z
+}
+
+const joinOf = (fold: Fold, dtype: DType): string => `${lanesOf(dtype)} join(${lanesOf(dtype)} a, ${lanesOf(dtype)} b) { return ${fold.join(dtype)}; }`
+
+/* p: the axis's length, the parts it is folded in, the elements after it. Part k folds the entries k, k + parts, … */
+const bodies: Readonly<Record<Form, (fold: Fold, from: DType, to: DType, aligned: boolean) => string>> = {
+  rows: (fold, from, to, aligned) => {
+    const type = lanesOf(from)
+    return `vec4 compute() {
+  ${type} all;
+  ${eachLane({ all: [type, 'y.x'] }, `int parts = p[2], r = quotient(e, parts), k = e - r * parts, begin = r * p[1], end = begin + p[1];
+  ${type} y = ${fold.neutral(from)};
+  ${overRow({ dtype: from, aligned, outside: fold.neutral(from), unroll: 4 }, 'y = join(y, x);')}
+  y = join(y, y.zwxy);
+  y = join(y, y.yxwz);`)}
+  return ${encode('all', to)};
+}`
+  },
+  texels: (fold, from, to) => {
+    const type = lanesOf(from)
+    const read = (i: string): string => decode(`fetch0(at + (${i}) * step)`, from)
+    return `vec4 compute() {
+  int t = texel(), width = p[3] >> 2, step = p[2] * width;
+  int o = quotient(t, step), c = t - o * step, k = quotient(c, width);
+  int at = o * p[1] * width + c, n = quotient(p[1] - k + p[2] - 1, p[2]), i = 0;
+  ${type} y = ${fold.neutral(from)};
+  for (; i + 3 < n; i += 4) y = join(y, join(join(${read('i')}, ${read('i + 1')}), join(${read('i + 2')}, ${read('i + 3')})));
+  for (; i < n; i++) y = join(y, ${read('i')});
+  return ${encode('y', to)};
+}`
+  },
+  lanes: (fold, from, to) => {
+    const type = lanesOf(from)
+    return `void place(int e, out int at, out int n) {
+  int step = p[2] * p[3], o = quotient(e, step), c = e - o * step;
+  at = o * p[1] * p[3] + c;
+  n = p[2] == 1 ? p[1] : quotient(p[1] - quotient(c, p[3]) + p[2] - 1, p[2]);
+}
+vec4 compute() {
+  int e = texel() * 4, step = p[2] * p[3];
+  ivec4 at, n;
+  place(e, at.x, n.x); place(e + 1, at.y, n.y); place(e + 2, at.z, n.z); place(e + 3, at.w, n.w);
+  int most = max(max(n.x, n.y), max(n.z, n.w));
+  ${type} y = ${fold.neutral(from)};
+  for (int i = 0; i < most; i++) {
+    y = join(y, pick(lessThan(ivec4(i), n), ${lanes(from, 'at')}, ${fold.neutral(from)}));
+    at += step;
+  }
+  return ${encode('y', to)};
+}`
+  },
+}
