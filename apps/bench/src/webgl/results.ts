@@ -1,6 +1,6 @@
 // The page about the WebGL backend, and its chart.
 
-import { chart, failures, type Report, table } from '../report.ts'
+import { chart, failures, type Report, singlesTable, table } from '../report.ts'
 
 /** The chart, by its file's name. */
 export const webglCharts = ({ jobs }: Report): Record<string, string> => ({ 'webgl.svg': chart("On WebGL: a peer's time over ours", jobs.filter(({ ratios }) => Object.keys(ratios).length > 0)) })
@@ -21,6 +21,10 @@ fastest counts, on both sides.
 ${table(report)}
 
 ![ratios](figures/webgl.svg)
+
+A run by itself, medians of 9: for how long the call keeps the page, and after how long an element of its result is there.
+
+${singlesTable(report)}
 
 | job | work (float32) |
 | --- | --- |
