@@ -57,7 +57,7 @@ function pairs<A extends Float32Array | Int32Array | Uint8Array>(values: A): [A,
 }
 
 describe('floats', () => {
-  it.each(Object.entries({ neg, abs, sign, floor, round, relu, sqrt }))('%s is the CPU’s', (_name, f) => { expect(differences(f, [values])).toEqual([]) })
+  it.each(Object.entries<Op>({ neg, abs, sign, floor, round: x => round(x), relu, sqrt }))('%s is the CPU’s', (_name, f) => { expect(differences(f, [values])).toEqual([]) })
 
   it.each(Object.entries({ add, sub, mul, div, maximum, minimum, equal, less, lessEqual }))('%s is the CPU’s', (_name, f) => { expect(differences(f, pairs(values))).toEqual([]) })
 
@@ -69,7 +69,7 @@ describe('floats', () => {
 
   it('select passes bits on, and NaN as a condition is true', () => {
     const [a, b] = pairs(values)
-    expect(differences((a, b) => select(cast(a!, 'bool'), a!, b!), [a, b])).toEqual([])
+    expect(differences((a, b) => select(cast(a, 'bool'), a, b), [a, b])).toEqual([])
   })
 
   it('says what this adapter does with subnormal numbers: all of it, or none', () => {
@@ -133,14 +133,14 @@ function halves(): Float32Array {
 
 describe('casts', () => {
   it.each(dtypes)('to %s are the CPU’s, from each dtype', to => {
-    for (const x of [values, whole, bytes]) expect(differences(x => cast(x!, to), [x])).toEqual([])
-    for (const from of ['float16', 'bool'] as const) expect(differences(x => cast(cast(x!, from), to), [values])).toEqual([])
+    for (const x of [values, whole, bytes]) expect(differences(x => cast(x, to), [x])).toEqual([])
+    for (const from of ['float16', 'bool'] as const) expect(differences(x => cast(cast(x, from), to), [values])).toEqual([])
   })
 
   it.each(dtypes)('of floats of every exponent to %s are the CPU’s', to => {
     const x = Float32Array.from({ length: 40000 }, (_, i) => 2 ** (i % 277 - 149) * (1 + (i * 0.6180339887) % 1) * (i % 2 ? 1 : -1))
-    expect(differences(x => cast(x!, to), [x])).toEqual([])
+    expect(differences(x => cast(x, to), [x])).toEqual([])
   })
 
-  it('round to float16 as encodeFloat16 does', () => { expect(differences(x => cast(x!, 'float16'), [halves()])).toEqual([]) })
+  it('round to float16 as encodeFloat16 does', () => { expect(differences(x => cast(x, 'float16'), [halves()])).toEqual([]) })
 })

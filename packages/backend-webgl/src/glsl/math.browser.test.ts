@@ -31,7 +31,7 @@ function samples(): Float32Array {
     const middle = bits[0]!
     for (let i = -reach; i <= reach; i++) {
       bits[0] = middle + i
-      out.push(float[0]!)
+      out.push(float[0])
     }
   }
   for (const x of [1, -1, 0.5, 0.55, 0.925, 3.95, 10, Math.SQRT1_2, Math.SQRT2, 88.72284, -87.33655, -103.97208, 1600, least, 3.4e38]) around(x, 300)

@@ -37,12 +37,14 @@ return o0;
   }
 }
 
-function runOp(device: Device, chain: Chain, xs: readonly Operand<Value>[], out: Aval): Value {
-  const value = device.empty(out)
-  const nest = collapse(out.shape, xs.map(x => broadcastStrides(x.shape, out.shape)))
+/** Runs a chain without numbers over the shape of its results, to which its operands broadcast. */
+export function runChain(device: Device, chain: Chain, xs: readonly Pick<Operand<Value>, 'storage' | 'shape'>[], outs: readonly Pick<Aval, 'shape' | 'dtype'>[]): Value[] {
+  const values = outs.map(out => device.empty(out))
+  const { shape } = outs[0]!
+  const nest = collapse(shape, xs.map(x => broadcastStrides(x.shape, shape)))
   const { key, code, walk } = chainPass(chain, nest.sizes, xs.map((x, i) => accessOf(x.storage.length, nest.sizes, nest.strides[i]!)))
-  device.compute(key, code, [value], xs.map(x => x.storage), walk)
-  return value
+  device.compute(key, code, values, xs.map(x => x.storage), walk)
+  return values
 }
 
 /** One op as a chain, by dtypes. */
@@ -59,6 +61,6 @@ type MapTable = Readonly<Record<MapName, Kernel<Value, unknown>>>
 
 /** The kernels of the scalar table. */
 export const maps = (device: Device): MapTable => Object.fromEntries([...Object.keys(scalar), 'cast'].map(name => {
-  const kernel: Kernel<Value, unknown> = (xs, _p, out) => runOp(device, chainOf(name, xs.map(x => x.dtype), out.dtype), xs, out)
+  const kernel: Kernel<Value, unknown> = (xs, _p, out) => runChain(device, chainOf(name, xs.map(x => x.dtype), out.dtype), xs, [out])[0]!
   return [name, kernel]
 })) as unknown as MapTable

@@ -22,7 +22,7 @@ class Calls {
 
   number(x: number): Operand {
     const aval = new Aval([], this.dtype)
-    return { storage: this.host.write(convert([x], this.dtype) as TypedArray, aval), aval, shape: [], dtype: this.dtype }
+    return { storage: this.host.write(convert([x], this.dtype), aval), aval, shape: [], dtype: this.dtype }
   }
 
   sum(x: Operand, shape: Shape): Operand {
@@ -72,5 +72,5 @@ const made = {
 
 /** The kernel of a composite on a host that has none. */
 export const madeOnHost = (host: Backend, name: string): Kernel | null => Object.hasOwn(made, name)
-  ? (xs, p, out) => (made as unknown as Readonly<Record<string, (xs: readonly Operand[], p: never, out: Aval, host: Backend) => object>>)[name]!(xs, p, out as Aval, host)
+  ? (xs, p, out) => (made as unknown as Readonly<Record<string, (xs: readonly Operand[], p: never, out: Aval, host: Backend) => object>>)[name]!(xs, p, out, host)
   : null

@@ -1,14 +1,14 @@
 // Softmax, its logarithm, log Σ e^x and standardising: two statistics of each line, then one pass over the elements.
 
 import type { DType, Shape } from '@bp/core'
-import { type Aval, fail, type Kernel, type Operand, sizeOf } from '@bp/core/extend'
+import { fail, type Kernel, type Operand, sizeOf } from '@bp/core/extend'
 import type { AxisParams, StandardiseParams } from '@bp/ops/extend'
 import type { Device } from '../device/device.ts'
 import { encodingOf, type Value } from '../device/storage.ts'
 import type { Step } from '../glsl/body.ts'
 import { runChain } from './maps.ts'
 import { foldAxes, oneSpan } from './reduce.ts'
-import { maxima, type Span, sums } from './reduceFold.ts'
+import { maxima, sums } from './reduceFold.ts'
 import { partsOfLines, type Statistic, statisticsOf } from './reduceLines.ts'
 
 /*
@@ -36,7 +36,7 @@ function along(device: Device, steps: Steps, xs: readonly (readonly [Value, Shap
   const list: Step[] = steps.map(([op, ...args]) => ({ op, args, dtype: 'float32' }))
   const last = (): number => xs.length + list.length - 1
   if (dtype !== 'float32') list.push({ op: 'cast', args: [last()], dtype })
-  return runChain(device, { inputs: xs.map(([{ dtype }]) => dtype), steps: list, outputs: [last()] }, xs.map(([storage, shape]) => ({ storage, shape })), [{ shape, dtype } as Aval])[0]!
+  return runChain(device, { inputs: xs.map(([{ dtype }]) => dtype), numbers: [], steps: list, outputs: [last()] }, xs.map(([storage, shape]) => ({ storage, shape })), [{ shape, dtype }])[0]!
 }
 
 /** A number as an operand; it stays on this side until a pass reads it. */
