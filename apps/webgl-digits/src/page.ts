@@ -64,6 +64,7 @@ function receive(told: Told): void {
     case 'begun':
       record = new RunRecord(report.steps)
       Object.assign(globalThis, { record })
+      showRun(record)
       get('device').textContent = report.device
       showSamples(report.shown, pixels => { ask(pixels, true) })
       enter('ready')

@@ -21,7 +21,7 @@ const text = (id: string, value: string): void => {
   if (element.textContent !== value) element.textContent = value
 }
 const percent = (share: number, digits = 1): string => `${(100 * share).toFixed(digits)} %`
-const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`
+const size = (bytes: number): string => bytes < 2 ** 20 ? `${(bytes / 2 ** 10).toFixed(0)} KiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`
 
 /** Figures and charts of a run. */
 export function showRun(record: RunRecord): void {
@@ -34,9 +34,9 @@ export function showRun(record: RunRecord): void {
   get<HTMLProgressElement>('progress').value = losses.length / steps
   const now = held.at(-1)
   text('textures', now ? String(now.textures) : '–')
-  text('bytes', now ? megabytes(now.bytes) : '–')
+  text('bytes', now ? size(now.bytes) : '–')
   text('pooled', now ? `and ${now.pooled} pooled` : '')
-  text('pooledBytes', now ? `and ${megabytes(now.pooledBytes)} pooled` : '')
+  text('pooledBytes', now ? `and ${size(now.pooledBytes)} pooled` : '')
   lossChart.draw(steps, means, losses)
   accuracyChart.draw(steps, accuracies)
 }

@@ -1,5 +1,6 @@
 // The page in Chromium on llvmpipe: it learns what the CPU learns, stays responsive, holds its memory, and says what goes wrong.
 
+import { readFileSync } from 'node:fs'
 import { cpu } from '@bp/backend-cpu'
 import { findChromium, whyNot } from '@bp/browser'
 import { use } from '@bp/core'
@@ -8,7 +9,6 @@ import { readDigits } from '@bp/digits/files'
 import { decodeSafetensors } from '@bp/nn'
 import { importOnnx } from '@bp/onnx'
 import type { Browser } from 'playwright-core'
-import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { open, range, start, Visit, type VisitOptions } from './drive.ts'
 import { pack, unpack } from './packed.ts'
@@ -18,7 +18,9 @@ use(cpu())
 const digits = readDigits()
 
 test('packed digits are the digits, to the bit', () => {
-  expect(unpack(pack(digits).buffer as ArrayBuffer)).toEqual(digits)
+  const { pixels, labels } = unpack(pack(digits).buffer as ArrayBuffer)
+  expect(labels).toEqual(digits.labels)
+  expect(Buffer.compare(Buffer.from(pixels.buffer), Buffer.from(digits.pixels.buffer))).toBe(0)
 })
 
 const chromium = findChromium()
@@ -69,13 +71,14 @@ describe.runIf(reason === null)('the page', () => {
     expect(textures[1] - textures[0]).toBeLessThanOrEqual(1)
     expect(bytes[1] - bytes[0]).toBeLessThanOrEqual(bytes[0] / textures[0])
 
-    const [onnx, safetensors] = await Promise.all(['onnx', 'safetensors'].map(async id => {
-      const download = visited.page.waitForEvent('download', one => one.suggestedFilename().endsWith(id))
+    const download = async (id: string): Promise<Uint8Array> => {
+      const begun = visited.page.waitForEvent('download')
       await press(visited, id)
-      return readFileSync(await (await download).path())
-    }))
-    expect(importOnnx(onnx!).parameters()).toHaveLength(6)
-    expect(decodeSafetensors(safetensors!).tensors.size).toBe(6)
+      return readFileSync(await (await begun).path())
+    }
+    const onnx = await download('onnx'), safetensors = await download('safetensors')
+    expect(importOnnx(onnx).parameters()).toHaveLength(6)
+    expect(decodeSafetensors(safetensors).tensors.size).toBe(6)
     expect(visited.troubles).toEqual([])
     await visited.close()
   }, 120_000)
