@@ -9,6 +9,7 @@ import { groupsOf, tiled, type Tiling } from './gather.ts'
 import { interleave } from './interleave.ts'
 import { padded } from './padded.ts'
 import { letGo } from './rows.ts'
+import { sampling, sides } from './sampling.ts'
 import { forwardSpace, inputSpace, type Space, Taps } from './space.ts'
 import { convTile } from './tiles.ts'
 import { packedWeights, type Weights, weightTexels } from './weights.ts'
@@ -66,7 +67,8 @@ function code(lead: number, rowTile: number, columnTile: number, taps: Taps): st
     return `y${k} += ${Array.from({ length: taps.kernel }, (_, tap) => `${weight(tap, r)} * t${tap}_${u}`).join(' + ')};\n`
   })
   const shifted = list(taps.kernel, tap => list(columnTile, u => `vec4 t${tap}_${u} = ${taps.texel(tap, u)};`))
-  return `vec4 compute() {
+  return `${sampling(2)}vec4 compute() {
+  ${sides(2)}
   int f = texel(), a = quotient(f, p[3]), j = f - a * p[3], b = quotient(a, p[2]), m = a - b * p[2], s = quotient(b, p[1]), i = b - s * p[1];
   int x = s * p[4] * p[7] + j * ${columnTile}, w = ((s - quotient(s, p[5]) * p[5]) * p[1] + i) * p[8];
   ${place}
@@ -76,7 +78,7 @@ function code(lead: number, rowTile: number, columnTile: number, taps: Taps): st
   ${axes.map(i => `for (int k${i} = 0; k${i} < ${of(i, 1)}; k${i}++) { int x${i + 1} = x${i} + k${i} * ${of(i, 3)};`).join(' ')}
     ${taps.declare(`x${lead}`, 'p[6]')}
     ${shifted}
-    ${list(weightTexels(rowTile, taps.kernel), v => `vec4 w${v} = fetch1(w + ${v});`)}
+    ${list(weightTexels(rowTile, taps.kernel), v => `vec4 w${v} = load1(w + ${v});`)}
     ${sums}
     w += ${weightTexels(rowTile, taps.kernel)};
   ${'}'.repeat(lead)}

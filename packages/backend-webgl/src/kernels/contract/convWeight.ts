@@ -8,6 +8,7 @@ import { withHelpers } from '../../glsl/helpers.ts'
 import { fragmentsOf, groupsOf, tiled, type Tiling } from './gather.ts'
 import { padded } from './padded.ts'
 import { alignedRows, letGo } from './rows.ts'
+import { sampling, sides } from './sampling.ts'
 import { forwardSpace, Taps } from './space.ts'
 import { partsFor, rowTileFor } from './tiles.ts'
 
@@ -51,7 +52,7 @@ function code(lead: number, rowTile: number, columnTile: number, crossed: boolea
   const list = (count: number, f: (i: number) => string): string => Array.from({ length: count }, (_, i) => f(i)).join(' ')
   const walk = (e: string, size: number, step: number): string => axes.map(i => `{ int rest = quotient(${e}, ${of(i, size)}); at += (${e} - rest * ${of(i, size)}) * ${of(i, step)}; ${e} = rest; }`).join(' ')
   const targets = rowTile * columnTile
-  const planes = crossed ? list(4, c => `vec4 c${c} = fetch0(at${c > 0 ? ` + ${c} * p[7]` : ''} + q);`) : taps.declare('at + q', 'p[6]')
+  const planes = crossed ? list(4, c => `vec4 c${c} = load0(at${c > 0 ? ` + ${c} * p[7]` : ''} + q);`) : taps.declare('at + q', 'p[6]')
   const sums = list(targets, k => {
     const [r, u] = [Math.floor(k / columnTile), k % columnTile]
     const lanes = [0, 1, 2, 3].map(lane => {
@@ -60,7 +61,8 @@ function code(lead: number, rowTile: number, columnTile: number, crossed: boolea
     })
     return `y${k} += vec4(${lanes.join(', ')});\n`
   })
-  return `vec4 compute() {
+  return `${sampling(2)}vec4 compute() {
+  ${sides(2)}
   int f = texel(), a = quotient(f, p[2]), j = f - a * p[2];
   ${crossed ? 'int m = 0, c = j * 4;' : 'int b = quotient(a, p[3] * p[4]), m = a - b * p[3] * p[4], c = quotient(m, p[3]); m -= c * p[3]; a = b;'}
   int d = quotient(a, p[1]), i = a - d * p[1], part = quotient(d, p[5]), s = d - part * p[5];
@@ -77,7 +79,7 @@ function code(lead: number, rowTile: number, columnTile: number, crossed: boolea
     for (int q = 0; q < p[10]; q++) {
       ${planes}
       ${crossed ? '' : list(taps.kernel, tap => `vec4 t${tap} = ${taps.texel(tap, 0)};`)}
-      ${list(rowTile, r => `vec4 g${r} = fetch1(y + q${r > 0 ? ` + ${r} * p[9] * p[10]` : ''});`)}
+      ${list(rowTile, r => `vec4 g${r} = load1(y + q${r > 0 ? ` + ${r} * p[9] * p[10]` : ''});`)}
       ${sums}
     }
   }

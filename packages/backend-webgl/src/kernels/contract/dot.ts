@@ -8,6 +8,7 @@ import type { Value } from '../../device/storage.ts'
 import { withHelpers } from '../../glsl/helpers.ts'
 import { fragmentsOf, groupsOf, tiled, type Tiling } from './gather.ts'
 import { alignedRows, letGo } from './rows.ts'
+import { sampling, sides } from './sampling.ts'
 import { partsFor, rowTileFor } from './tiles.ts'
 
 /** The tiled product; for floats, and sizes above 0. */
@@ -41,15 +42,16 @@ function code(rowTile: number, ta: boolean, tb: boolean, rest: number, summed: b
   const rows = (f: (r: number) => string): string => list(rowTile, f)
   const step = (width: number): string => {
     const loadLeft = ta
-      ? list(width, l => list(Math.ceil(rowTile / 4), u => `vec4 a${l}_${u} = fetch0(a + (4 * k + ${l}) * p[4] + ${u});`))
-      : rows(r => `vec4 a${r} = fetch0(a + ${r} * p[4] + k);`)
+      ? list(width, l => list(Math.ceil(rowTile / 4), u => `vec4 a${l}_${u} = load0(a + (4 * k + ${l}) * p[4] + ${u});`))
+      : rows(r => `vec4 a${r} = load0(a + ${r} * p[4] + k);`)
     const loadRight = tb
-      ? `${list(4, c => `vec4 t${c} = fetch1(b + ${c} * p[5] + k);`)} ${list(width, l => `vec4 b${l} = vec4(t0.${lanes[l]!}, t1.${lanes[l]!}, t2.${lanes[l]!}, t3.${lanes[l]!});`)}`
-      : list(width, l => `vec4 b${l} = fetch1(b + (4 * k + ${l}) * p[5]);`)
+      ? `${list(4, c => `vec4 t${c} = load1(b + ${c} * p[5] + k);`)} ${list(width, l => `vec4 b${l} = vec4(t0.${lanes[l]!}, t1.${lanes[l]!}, t2.${lanes[l]!}, t3.${lanes[l]!});`)}`
+      : list(width, l => `vec4 b${l} = load1(b + (4 * k + ${l}) * p[5]);`)
     const left = (r: number, l: number): string => ta ? `a${l}_${r >> 2}.${lanes[r & 3]!}` : `a${r}.${lanes[l]!}`
     return `${loadLeft}\n${loadRight}\n${rows(r => `y${r} += ${Array.from({ length: width }, (_, l) => `${left(r, l)} * b${l}`).join(' + ')};`)}`
   }
-  return `vec4 compute() {
+  return `${sampling(2)}vec4 compute() {
+  ${sides(2)}
   int f = texel(), g = quotient(f, p[2]), j = f - g * p[2], s = quotient(g, p[1]), i = g - s * p[1];
   ${summed ? 'int part = quotient(s, p[9]); s -= part * p[9];' : ''}
   int a = s * p[6] + i * ${ta ? rowTile >> 2 : `${rowTile} * p[4]`}, b = s * p[7] + j${tb ? ' * 4 * p[5]' : ''};

@@ -7,6 +7,7 @@ import type { Value } from '../../device/storage.ts'
 import type { Texture } from '../../device/texture.ts'
 import { encode } from '../../glsl/body.ts'
 import { withHelpers } from '../../glsl/helpers.ts'
+import { sampling, sides } from './sampling.ts'
 
 /**
  * How a tiled pass cut a result of shape [outer, rows, mid, columns]. A fragment has `rowTile` rows and `columnTile` texels of columns,
@@ -60,7 +61,7 @@ export function tiled(device: Device, tiling: Tiling, out: Aval, run: (targets: 
 
 /** GLSL that picks one of `n` targets. */
 function pick(n: number): string {
-  const choose = (low: number, high: number): string => high - low === 1 ? `return fetch${low}(t);`
+  const choose = (low: number, high: number): string => high - low === 1 ? `return load${low}(t);`
     : `if (k < ${low + high >> 1}) { ${choose(low, low + high >> 1)} } else { ${choose(low + high >> 1, high)} }`
   return `vec4 target(int k, int t) { ${choose(0, n)} }`
 }
@@ -68,7 +69,7 @@ function pick(n: number): string {
 function code(rowTile: number, columnTile: number, together: 1 | 2 | 4, summed: boolean, out: Aval): string {
   const read = summed ? 'vec4 y = target(k, t); for (int part = 1; part < p[6]; part++) { t += p[7]; y += target(k, t); } return y;' : 'return target(k, t);'
   const result = (y: string): string => `return ${encode(y, out.dtype)};`
-  return `${pick(rowTile * columnTile)}
+  return `${sampling(rowTile * columnTile)}${pick(rowTile * columnTile)}
 vec4 read(int k, int t) { ${read} }
 vec4 texelAt(int column, int rest) {
   int row = quotient(rest, p[2]), m = rest - row * p[2], o = quotient(row, p[1]);
@@ -83,5 +84,5 @@ ${together === 2
       ? 'vec2 at(int e) { int lane; vec4 y = texelOf(e, lane); return lane == 0 ? y.xy : y.zw; }'
       : 'float at(int e) { int lane; vec4 y = texelOf(e, lane); return y[lane]; }'}
 vec4 value(int t) { int e = t * 4; return vec4(${together === 2 ? 'at(e), at(e + 2)' : 'at(e), at(e + 1), at(e + 2), at(e + 3)'}); }`}
-vec4 compute() { vec4 y = value(texel()); ${result('y')} }`
+vec4 compute() { ${sides(rowTile * columnTile)} vec4 y = value(texel()); ${result('y')} }`
 }

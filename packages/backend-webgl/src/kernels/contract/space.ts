@@ -108,9 +108,9 @@ export class Taps {
     return four.every((text, lane) => text === `${name}.${'xyzw'[lane]!}`) ? name : `vec4(${four.join(', ')})`
   }
 
-  /** GLSL that loads them from the texel `x` of input 0 on, where a phase has `phase` texels. */
+  /** GLSL that loads them by `load0` from the texel `x` on, where a phase has `phase` texels. */
   declare(x: string, phase: string): string {
-    return [...this.loads].map(([name, [f, i]]) => `vec4 ${name} = fetch0(${x}${f > 0 ? ` + ${f} * ${phase}` : ''}${i > 0 ? ` + ${i}` : ''});`).join(' ')
+    return [...this.loads].map(([name, [f, i]]) => `vec4 ${name} = load0(${x}${f > 0 ? ` + ${f} * ${phase}` : ''}${i > 0 ? ` + ${i}` : ''});`).join(' ')
   }
 
   /** What is in the GLSL, for keys. */

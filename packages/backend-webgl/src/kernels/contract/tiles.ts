@@ -21,7 +21,7 @@ export function rowTileFor(rows: number, most: number, whole: boolean): number {
 }
 
 /** What fetching a texel costs, in multiply-adds of four lanes. */
-const fetchCost = 12
+const fetchCost = 20
 
 /** Output channels, and texels of outputs, of a fragment of a convolution: those that cost least over all channels and outputs. */
 export function convTile(most: number, channels: number, last: Axis): readonly [rowTile: number, columnTile: number] {
