@@ -59,7 +59,7 @@ const list = (n: number, name: (i: number) => string): string[] => Array.from({ 
 const accessors = (inputs: number): string => list(inputs, i => `
 #define at${i}(t) ivec2((t) & user_x${i}Dim.y, (t) >> user_x${i}Dim.x)
 #define fetch${i}(t) texelFetch(user_x${i}, at${i}(t), 0)
-#define same${i}() texelFetch(user_x${i}, ivec2(gl_FragCoord.xy), 0)
+#define same${i}() texture(user_x${i}, vTexCoord)
 #define elem${i}(e) (fetch${i}((e) >> 2)[(e) & 3])`).join('')
 
 /** What stands before the GLSL of every pass. */

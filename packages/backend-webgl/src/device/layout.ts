@@ -7,10 +7,16 @@ export interface Layout {
   readonly shift: number
 }
 
-/** The rectangle of so many texels: about a square, so that neighbours share blocks of pixels; `null` where none is large enough. */
+/* Renderers share out work by blocks of pixels, of 64 × 64 where there are few threads: so few texels lie in a strip of four rows, which
+   has many blocks, and is as high as the smallest groups of pixels that are computed together. */
+const rows = 4, widest = 11
+
+/** The rectangle of so many texels; `null` where none is large enough. */
 export function layoutOf(texels: number, largestSide: number): Layout | null {
-  const widest = Math.floor(Math.log2(largestSide))
-  const shift = Math.min(widest, Math.max(0, Math.ceil(Math.log2(Math.max(1, texels)) / 2)))
+  const most = Math.floor(Math.log2(largestSide))
+  const strip = Math.ceil(Math.log2(Math.max(1, texels / rows)))
+  const needed = Math.ceil(Math.log2(Math.max(1, texels / largestSide)))
+  const shift = Math.min(most, Math.max(Math.min(strip, widest), needed))
   const width = 2 ** shift
   const height = Math.max(1, Math.ceil(texels / width))
   return height > largestSide ? null : { width, height, shift }
