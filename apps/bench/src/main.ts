@@ -8,7 +8,7 @@ import { footprint } from './footprint.ts'
 import { help, type Options, parseOptions, type PeerName, UsageError } from './options.ts'
 import { peak } from './peak.ts'
 import { profile } from './profile.ts'
-import { charts, failures, type JobReport, machine, memoryTable, page, type Report, table } from './report.ts'
+import { charts, failures, type JobReport, machine, memoryTable, page, type Report, singlesTable, table } from './report.ts'
 import { agree, median } from './statistics.ts'
 import { trainings } from './training.ts'
 import { NoBrowserError } from './webgl/browser.ts'
@@ -158,7 +158,7 @@ async function onCpu(options: Options): Promise<Report> {
 /** Prints a report and writes what was asked for. */
 function publish(report: Report, { json, writeResults }: Options): number {
   process.stdout.write(`${table(report)}\n`)
-  if (report.adapter !== undefined) process.stdout.write(`\n${report.adapter}\n`)
+  if (report.adapter !== undefined) process.stdout.write(`\n${singlesTable(report)}\n\n${report.adapter}\n`)
   if (Object.keys(report.memory).length > 0) process.stdout.write(`\n${memoryTable(report)}\n`)
   for (const line of failures(report)) process.stdout.write(`${line}\n`)
   if (json !== null) writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`)

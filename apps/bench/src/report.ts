@@ -4,6 +4,12 @@ import { cpus } from 'node:os'
 import type { Footprint } from './footprint.ts'
 import { peerNames } from './options.ts'
 
+/** Milliseconds of a run by itself: until the call returned, and until an element of its result was read. */
+export interface Single {
+  readonly busy: number
+  readonly total: number
+}
+
 /** One job's result; times in its unit. */
 export interface JobReport {
   readonly job: string
@@ -17,6 +23,8 @@ export interface JobReport {
   /** Of training steps: our time op by op, and how many times that of the compiled step it is. */
   readonly opByOp?: number
   readonly compiledGain?: number
+  /** On a GPU, of calls that do not wait for it: a run by itself, by contender, ours as `ours`. */
+  readonly singles?: Readonly<Record<string, Single>>
   /** Of matrix products: GFLOP/s, the machine's peak at 128 bits measured in the same run, and our share of it. */
   readonly gflops?: number
   readonly peak?: number
@@ -61,6 +69,15 @@ export function table({ jobs }: Report): string {
     `${job}, ${unit}`, cell(ours, undefined), ...opByOp ? [cell(eager, compiledGain)] : [], ...peers.map(peer => cell(times[peer], ratios[peer])),
     `${oursVariant}${peakShare === undefined ? '' : `; ${(100 * peakShare).toFixed(0)} % of peak`}`,
   ]))
+}
+
+/** A Markdown table of runs by themselves: for how long each contender's call keeps the page, and after how long its result is there. */
+export function singlesTable({ jobs }: Report): string {
+  const rows = jobs.flatMap(({ job, unit, singles = {} }) => {
+    const { ours, ...peers } = singles
+    return ours ? [[`${job}, ${unit}`, short(ours.busy), short(ours.total), ...peersOf(jobs).flatMap(name => (['busy', 'total'] as const).map(part => cell(peers[name]?.[part], peers[name] && peers[name][part] / ours[part])))]] : []
+  })
+  return rows.length === 0 ? '' : markdown(['a run by itself', 'ours, call', 'ours, until read', ...peersOf(jobs).flatMap(name => [`${name}, call`, `${name}, until read`])], rows)
 }
 
 /** A Markdown table of first calls and peak memory. */

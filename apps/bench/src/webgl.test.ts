@@ -24,7 +24,7 @@ test.skipIf(missing)('every job computes what the peer computes', async () => {
   }
   const page = webglPage({ machine: 'a machine', node: '24.9.0', adapter, date: '2026-01-01', versions: { Chromium: chromium }, jobs: reports, memory: {} })
   for (const job of jobs) expect(page).toContain(`| ${job}, `)
-})
+}, 120_000)
 
 test('options of the backend', () => {
   expect(parseOptions(['--backend', 'webgl', '--jobs', 'launch,gemm-512'])).toMatchObject({ backend: 'webgl', adapter: 'llvmpipe', jobs: ['launch', 'gemm-512'], peers: ['tfjs-webgl'] })

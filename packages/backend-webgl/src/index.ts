@@ -27,7 +27,7 @@ const defaultBytes = 2 ** 31
  * Rejects where there is no WebGL 2 that draws into float textures.
  *
  * @example
- * ```ts no-run
+ * ```js
  * import { tensor, use } from '@bp/core'
  * import { cpu } from '@bp/backend-cpu'
  * import { webgl } from '@bp/backend-webgl'

@@ -3,6 +3,7 @@
 import { cpu } from '@bp/backend-cpu'
 import { webgl } from '@bp/backend-webgl'
 import { use } from '@bp/core'
+import type { Single } from '../report.ts'
 import { difference, median } from '../statistics.ts'
 import type { Contender, Ready } from './contender.ts'
 import { inputsOf } from './data.ts'
@@ -19,8 +20,8 @@ export interface Settings {
   readonly warmUp: number
 }
 
-/** A contender's median in milliseconds and the way that was fastest, or why there is none. */
-export type Outcome = { readonly time: number; readonly variant: string } | { readonly fail: string }
+/** A contender's medians in milliseconds and the way that was fastest, or why there is none. */
+export type Outcome = { readonly time: number; readonly single: Single; readonly variant: string } | { readonly fail: string }
 
 /** What the page can do. */
 export interface Bench {
@@ -41,6 +42,16 @@ async function time(ready: Ready, way: string, count: number): Promise<number> {
   return (performance.now() - begin) / count
 }
 
+/** Milliseconds of a run by itself. */
+async function alone(ready: Ready, way: string): Promise<Single> {
+  const begin = performance.now()
+  const result = ready.ways[way]!()
+  const busy = performance.now() - begin
+  if (result instanceof Promise) await result
+  await ready.done()
+  return { busy, total: performance.now() - begin }
+}
+
 /** Warms one way up, and says how many runs fill a repetition. */
 async function warm(ready: Ready, way: string, { shortest, warmUp }: Settings): Promise<number> {
   const begin = performance.now()
@@ -59,6 +70,7 @@ interface Racer {
   readonly way: string
   readonly count: number
   readonly times: number[]
+  readonly singles: Single[]
 }
 
 async function enter(name: string, start: Contender[string] | undefined, job: string, expected: ArrayLike<number> | null, settings: Settings): Promise<Racer | string> {
@@ -75,7 +87,7 @@ async function enter(name: string, start: Contender[string] | undefined, job: st
     const spent = await time(ready, way, count)
     if (!best || spent < best.spent) best = { way, count, spent }
   }
-  return { name, ready, way: best!.way, count: best!.count, times: [] }
+  return { name, ready, way: best!.way, count: best!.count, times: [], singles: [] }
 }
 
 const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split('\n')[0]!.slice(0, 160)
@@ -96,13 +108,14 @@ async function open(): Promise<Bench> {
           else racers.push(entered)
         }
         for (let i = 0; i < settings.repetitions; i++) {
-          for (const { ready, way, count, times } of racers) {
+          for (const { ready, way, count, times, singles } of racers) {
             // contexts take turns: the first run pays for it
             await time(ready, way, 1)
             times.push(await time(ready, way, count))
+            singles.push(await alone(ready, way))
           }
         }
-        for (const { name, way, times } of racers) outcomes[name] = { time: median(times), variant: way }
+        for (const { name, way, times, singles } of racers) outcomes[name] = { time: median(times), single: { busy: median(singles.map(({ busy }) => busy)), total: median(singles.map(({ total }) => total)) }, variant: way }
         return outcomes
       } finally {
         for (const { ready } of racers) ready.close()

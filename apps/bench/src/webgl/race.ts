@@ -2,6 +2,7 @@
 
 import type { Options } from '../options.ts'
 import type { JobReport } from '../report.ts'
+import { trainings } from '../training.ts'
 import { type OpenPage, openPage } from './browser.ts'
 import type { Outcome, Settings } from './page.ts'
 
@@ -23,6 +24,7 @@ async function runJob(page: OpenPage, job: string, peers: readonly string[], set
   return {
     job, unit, ours: own.time, oursVariant: own.variant, peers: results, variants,
     ratios: Object.fromEntries(Object.entries(results).flatMap(([name, value]) => typeof value === 'number' ? [[name, value / own.time]] : [])),
+    ...!(job in trainings) && { singles: Object.fromEntries(Object.entries({ ours: own, ...others }).flatMap(([name, outcome]) => 'fail' in outcome ? [] : [[name, outcome.single]])) },
     ...'time' in opByOp && { opByOp: opByOp.time, compiledGain: opByOp.time / own.time },
   }
 }

@@ -1,6 +1,6 @@
 // The page about the WebGL backend, and its chart.
 
-import { chart, failures, type Report, table } from '../report.ts'
+import { chart, failures, type Report, singlesTable, table } from '../report.ts'
 
 /** The chart, by its file's name. */
 export const webglCharts = ({ jobs }: Report): Record<string, string> => ({ 'webgl.svg': chart("On WebGL: a peer's time over ours", jobs.filter(({ ratios }) => Object.keys(ratios).length > 0)) })
@@ -12,15 +12,19 @@ export function webglPage(report: Report): string {
   return `# Benchmark results on WebGL
 
 Made by \`npm run -s bench -- --backend webgl --write-results\` on ${report.date}: ${report.machine}, Node ${report.node}. ${versions}.
-Drawn by ${report.adapter ?? 'nothing'}: without a graphics card the adapter computes on the CPU, so no time here is that of a
-GPU, and only ratios count. Ours and the peer's run in one page with a context each, in turns: medians of 9 repetitions of at
-least 50 ms; in brackets a time over that of ours, so above 1 we are faster. A repetition ends when one element of the last
-result has been read. Every job first checks that all results agree to 1e-3. Where there are several ways to do a job, the
+Drawn by ${report.adapter ?? 'nothing'}.
+Without a graphics card the adapter computes on the CPU, so no time here is that of a GPU, and only ratios count. Ours and the
+peer's run in one page with a context each, in turns: medians of 9 repetitions of at least 50 ms; in brackets a time over that
+of ours, so above 1 we are faster. A repetition ends when one element of the last result has been read. Every job first checks that all results agree to 1e-3. Where there are several ways to do a job, the
 fastest counts, on both sides.
 
 ${table(report)}
 
 ![ratios](figures/webgl.svg)
+
+A run by itself, medians of 9: for how long the call keeps the page, and after how long an element of its result is there.
+
+${singlesTable(report)}
 
 | job | work (float32) |
 | --- | --- |

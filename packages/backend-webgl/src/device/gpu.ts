@@ -135,7 +135,8 @@ export class Launcher {
     kernel.texture = first
     kernel._textureSwitched = true
     // the viewport is the result itself, so that gpu.js scales nothing
-    kernel.texSize = kernel.maxTexSize = kernel.threadDim = first.size
+    kernel.texSize = kernel.maxTexSize = first.size
+    kernel.threadDim = first.threads
     gl.viewport(0, 0, first.size[0], first.size[1])
     if (outs.length > 1) {
       gl.bindFramebuffer(gl.FRAMEBUFFER, kernel.framebuffer)

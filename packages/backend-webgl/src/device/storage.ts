@@ -16,7 +16,7 @@ export class Value {
   away: object | null = null
   /** How many handles, or steps of a program, hold it. */
   holders = 0
-  /** What is known of its numbers that lets a kernel do less; see pool.ts. */
+  /** What is known of its numbers that lets a kernel do less; see windowsScatter.ts. */
   known: object | null = null
 
   constructor(length: number, dtype: DType) {

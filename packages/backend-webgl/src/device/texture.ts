@@ -11,7 +11,9 @@ export class Texture {
   readonly texture: WebGLTexture
   /** What counts it: textures of a context that was lost have another. */
   readonly owner: Textures
-  readonly size: readonly [width: number, height: number, depth: number]
+  readonly size: readonly [width: number, height: number]
+  /** The same with a depth, as gpu.js counts threads. */
+  readonly threads: readonly [width: number, height: number, depth: number]
   /** What passes address it by: shift, mask. */
   readonly dimensions: readonly [number, number, number]
 
@@ -19,7 +21,8 @@ export class Texture {
     this.context = context
     this.owner = owner
     this.texture = texture
-    this.size = [width, height, 1]
+    this.size = [width, height]
+    this.threads = [width, height, 1]
     this.dimensions = [shift, width - 1, 0]
   }
 

@@ -115,7 +115,7 @@ const reads: Readonly<Record<Exclude<Mode, 'same' | 'one'>, (k: number, size: nu
   lanes: k => `ivec4 i = ivec4(place${k}(e), place${k}(e + 1), place${k}(e + 2), place${k}(e + 3)); ${each(k)}`,
 }
 
-/** GLSL from a flat output e to offset + Σ coordinate · stride. */
+/** GLSL of a function's body, from a flat output e to offset + Σ coordinate · stride: sizes stand in `p` from `sizes` on, the others from `base` on. */
 function walk(rank: number, sizes: number, base: number): string {
   const steps: string[] = [`int y = p[${base}];`]
   for (let axis = rank - 1; axis >= 1; axis--) steps.push(`{ int o = quotient(e, p[${sizes + axis}]); y += (e - o * p[${sizes + axis}]) * p[${base + 1 + axis}]; e = o; }`)

@@ -39,13 +39,15 @@ export interface RowRun {
   readonly outside: string
   /** Texels to a turn of the loop. */
   readonly unroll: number
+  /** A statement after each turn, and at the end. */
+  readonly after?: string
 }
 
 /**
  * GLSL that runs over part `k` of `parts` of the row of elements [begin, end): the texels k, k + parts, … of those that are wholly the row's;
  * the first part also takes what is left at both ends. `visit` is a statement that reads `x`, four numbers, and `i`, their texel.
  */
-export function overRow({ dtype, aligned, outside, unroll }: RowRun, visit: string): string {
+export function overRow({ dtype, aligned, outside, unroll, after = '' }: RowRun, visit: string): string {
   const type = lanesOf(dtype)
   const read = `${type} x = ${decode('fetch0(i)', dtype)};`
   const turn = `{ ${read} ${visit} } i += parts;`
@@ -59,8 +61,9 @@ export function overRow({ dtype, aligned, outside, unroll }: RowRun, visit: stri
   }`
   return `{
   int whole = ${aligned ? 'begin >> 2' : '(begin + 3) >> 2'}, stop = end >> 2, i = whole + k;
-  ${unroll > 1 ? `while (i + ${unroll - 1} * parts < stop) { ${turn.repeat(unroll)} }` : ''}
+  ${unroll > 1 ? `while (i + ${unroll - 1} * parts < stop) { ${turn.repeat(unroll)} ${after} }` : ''}
   while (i < stop) { ${turn} }
   ${aligned ? '' : ends}
+  ${after}
 }`
 }

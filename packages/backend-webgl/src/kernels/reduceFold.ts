@@ -27,8 +27,8 @@ export interface Span {
   readonly inner: number
 }
 
-/** Fragments that keep a GPU busy. */
-const enough = 4096
+/** Fragments that keep a GPU busy, and leave the next stage little to do. */
+const enough = 512
 
 /** Fetches one after the other that a fragment makes without being split, at first and in later stages. */
 const alone = { first: 128, later: 1024 }
@@ -44,15 +44,16 @@ export const wide = (dtype: DType): DType => dtype === 'float16' ? 'float32' : d
 
 type Form = 'rows' | 'texels' | 'lanes'
 
-/** Folds the axis of `x`, whose shape is outer × size × inner, into a value of `dtype`; `size` is at least 1. */
+/** Folds the axis of `x`, by eights so that rounding grows slowly; its shape is outer × size × inner, and `size` at least 1. */
 export function foldAxis(device: Device, fold: Fold, x: Value, { outer, size, inner }: Span, dtype: DType, most = alone.first): Value {
-  // so many rows of elements make whole texels
+  // so many entries of the axis make whole texels
   const together = inner % 4 === 0 ? 1 : inner % 2 === 0 ? 2 : 4
-  const blocks = inner > 1 && together > 1 && size % together === 0 && size >= 4 * together
-  const form: Form = inner === 1 ? 'rows' : inner % 4 === 0 || blocks ? 'texels' : 'lanes'
+  const split = partsOf(Math.ceil(outer / 4), Math.ceil(size / 4), most)
+  const blocks = together > 1 && size % together === 0 && (inner === 1 ? split > 1 : size >= 4 * together)
+  const form: Form = inner % 4 === 0 || blocks ? 'texels' : inner === 1 ? 'rows' : 'lanes'
   const length = blocks ? size / together : size
   const width = blocks ? inner * together : inner
-  const parts = form === 'rows' ? partsOf(Math.ceil(outer / 4), Math.ceil(size / 4), most) : partsOf(Math.ceil(outer * width / 4), length, most)
+  const parts = form === 'rows' ? split : partsOf(Math.ceil(outer * width / 4), length, most)
   const left = blocks ? parts * together : parts
   const next = left === 1 ? dtype : wide(x.dtype)
   const y = new Value(outer * left * inner, next)
@@ -74,8 +75,8 @@ const bodies: Readonly<Record<Form, (fold: Fold, from: DType, to: DType, aligned
     return `vec4 compute() {
   ${type} all;
   ${eachLane({ all: [type, 'y.x'] }, `int parts = p[2], r = quotient(e, parts), k = e - r * parts, begin = r * p[1], end = begin + p[1];
-  ${type} y = ${fold.neutral(from)};
-  ${overRow({ dtype: from, aligned, outside: fold.neutral(from), unroll: 4 }, 'y = join(y, x);')}
+  ${type} y = ${fold.neutral(from)}, z = y;
+  ${overRow({ dtype: from, aligned, outside: fold.neutral(from), unroll: 8, after: `y = join(y, z); z = ${fold.neutral(from)};` }, 'z = join(z, x);')}
   y = join(y, y.zwxy);
   y = join(y, y.yxwz);`)}
   return ${encode('all', to)};
@@ -83,14 +84,16 @@ const bodies: Readonly<Record<Form, (fold: Fold, from: DType, to: DType, aligned
   },
   texels: (fold, from, to) => {
     const type = lanesOf(from)
-    const read = (i: string): string => decode(`fetch0(at + (${i}) * step)`, from)
+    const read = decode('fetch0(at)', from)
+    const tree = (first: number, n: number): string => n === 1 ? `x${first}` : `join(${tree(first, n / 2)}, ${tree(first + n / 2, n / 2)})`
+    const eight = Array.from({ length: 8 }, (_, i) => `${type} x${i} = ${read}; at += step;`).join(' ')
     return `vec4 compute() {
   int t = texel(), width = p[3] >> 2, step = p[2] * width;
   int o = quotient(t, step), c = t - o * step, k = quotient(c, width);
   int at = o * p[1] * width + c, n = quotient(p[1] - k + p[2] - 1, p[2]), i = 0;
   ${type} y = ${fold.neutral(from)};
-  for (; i + 3 < n; i += 4) y = join(y, join(join(${read('i')}, ${read('i + 1')}), join(${read('i + 2')}, ${read('i + 3')})));
-  for (; i < n; i++) y = join(y, ${read('i')});
+  for (; i + 7 < n; i += 8) { ${eight} y = join(y, ${tree(0, 8)}); }
+  for (; i < n; i++) { y = join(y, ${read}); at += step; }
   return ${encode('y', to)};
 }`
   },

@@ -1,6 +1,6 @@
 // The composites that have kernels here, made of the host's kernels: for dtypes that the GPU has not.
 
-import type { Backend, DType, Shape, TypedArray } from '@bp/core'
+import type { Backend, DType, Shape } from '@bp/core'
 import { Aval, convert, type Kernel, type Operand } from '@bp/core/extend'
 import type { AxisParams, StandardiseParams } from '@bp/ops/extend'
 
@@ -42,7 +42,9 @@ class Calls {
 
 const keep = (shape: Shape, axes: readonly number[]): Shape => shape.map((size, axis) => axes.includes(axis) ? 1 : size)
 
-const made = {
+type Made = (xs: readonly Operand[], p: never, out: Aval, host: Backend) => object
+
+const made: Readonly<Record<string, Made>> = {
   softmax: ([x], { axis }: AxisParams, out, host) => {
     const on = new Calls(host, out.dtype)
     const kept = keep(x!.shape, [axis])
@@ -68,9 +70,7 @@ const made = {
     const variance = mean(on.call('mul', [centred, centred], x!.shape))
     return on.call('div', [centred, on.call('sqrt', [on.call('add', [variance, on.number(eps)], kept)], kept)], x!.shape).storage
   },
-} as const satisfies Readonly<Record<string, (xs: readonly Operand[], p: never, out: Aval, host: Backend) => object>>
+}
 
 /** The kernel of a composite on a host that has none. */
-export const madeOnHost = (host: Backend, name: string): Kernel | null => Object.hasOwn(made, name)
-  ? (xs, p, out) => (made as unknown as Readonly<Record<string, (xs: readonly Operand[], p: never, out: Aval, host: Backend) => object>>)[name]!(xs, p, out, host)
-  : null
+export const madeOnHost = (host: Backend, name: string): Kernel | null => Object.hasOwn(made, name) ? (xs, p, out) => made[name]!(xs, p, out, host) : null

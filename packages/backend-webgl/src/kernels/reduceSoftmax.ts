@@ -1,7 +1,7 @@
 // Softmax, its logarithm, log Σ e^x and standardising: two statistics of each line, then one pass over the elements.
 
 import type { DType, Shape } from '@bp/core'
-import { fail, type Kernel, type Operand, sizeOf } from '@bp/core/extend'
+import { Aval, fail, type Kernel, type Operand, sizeOf } from '@bp/core/extend'
 import type { AxisParams, StandardiseParams } from '@bp/ops/extend'
 import type { Device } from '../device/device.ts'
 import { encodingOf, type Value } from '../device/storage.ts'
@@ -18,7 +18,8 @@ import { partsOfLines, type Statistic, statisticsOf } from './reduceLines.ts'
 const exponentials: Statistic = {
   name: 'exp', first: maxima,
   settled: 'pick(lessThan(abs(a), vec4(infinity())), a, vec4(0.0))',
-  term: 'exp(x - a)', none: 'vec4(-infinity())',
+  // of NaN some adapters' exp is infinite
+  term: 'pick(isNan(x), x, exp(x - a))', none: 'vec4(-infinity())',
   merge: {
     first: 'a = max(a, pick(equal(y, vec4(0.0)), vec4(-infinity()), x));',
     term: 'c += pick(equal(y, vec4(0.0)), vec4(0.0), y * exp(x - a));',
@@ -36,7 +37,7 @@ function along(device: Device, steps: Steps, xs: readonly (readonly [Value, Shap
   const list: Step[] = steps.map(([op, ...args]) => ({ op, args, dtype: 'float32' }))
   const last = (): number => xs.length + list.length - 1
   if (dtype !== 'float32') list.push({ op: 'cast', args: [last()], dtype })
-  return runChain(device, { inputs: xs.map(([{ dtype }]) => dtype), numbers: [], steps: list, outputs: [last()] }, xs.map(([storage, shape]) => ({ storage, shape })), [{ shape, dtype }])[0]!
+  return runChain(device, { inputs: xs.map(([{ dtype }]) => dtype), numbers: [], steps: list, outputs: [last()] }, xs.map(([storage, shape]) => ({ storage, shape })), [new Aval(shape, dtype)])[0]!
 }
 
 /** A number as an operand; it stays on this side until a pass reads it. */

@@ -2,31 +2,42 @@
 
 import { type Helper, literal, polynomial } from '../polynomial.ts'
 
-/* (atanh √z/√z − 1)/z for √½ ≤ (1 + √z)/(1 − √z) ≤ √2, with the least largest error relative to atanh (Remez 1934), computed
-   with 300 bits: 2⁻³⁷. */
-const atanhTail = [0.33333332877101646, 0.20000169926006525, 0.14267993330540066, 0.11809362559063458]
+/* (atanh √z/√z − 1)/z for √z ≤ 0.072, by its series: 2⁻³⁵. */
+const atanhTail = [1 / 3, 1 / 5, 1 / 7]
 
-/* 2/ln 2 in two parts, the first of 12 bits. */
-const factor = 2 * Math.LOG2E
-const factorHigh = Math.round(factor * 2 ** 10) / 2 ** 10
+/* 2/ln 2, and log₂ of ¾ and 1¼, in two parts, the first of at most 12 bits. */
+const factor = inTwo(2 * Math.LOG2E, 10)
+const below = inTwo(Math.log2(0.75), 12)
+const above = inTwo(Math.log2(1.25), 12)
+
+function inTwo(x: number, bits: number): { readonly all: string; readonly high: string; readonly low: string } {
+  const high = Math.round(x * 2 ** bits) / 2 ** bits
+  return { all: literal(x), high: literal(high), low: literal(x - high) }
+}
 
 /** Powers by name. */
 export const power: Readonly<Record<string, Helper>> = {
   // the first 12 bits: products of two such are exact
   firstBits: { source: 'vec4 firstBits(vec4 x) { return intBitsToFloat(floatBitsToInt(x) & ~0xfff); }' },
-  // log₂ x = high + low for x > 0: e + 2/ln 2·(s + s³·P(s²)) with s = (m − 1)/(m + 1) and its first bits (after fdlibm, Sun 1993, e_pow.c)
+  // log₂ x = high + low for x > 0: e + log₂ c + 2/ln 2·(s + s³·P(s²)) with c next to m and s = (m − c)/(m + c), of which the first bits
+  // are apart (after fdlibm, Sun 1993, e_pow.c)
   binaryLogarithm: {
     source: `vec4 binaryLogarithm(vec4 x, out vec4 low) {
   vec4 e;
-  vec4 m = mantissaOf(x, e), f = m - 1.0, d = m + 1.0;
-  vec4 dHigh = firstBits(d), dLow = m - (dHigh - 1.0);
+  vec4 m = mantissaOf(x, e);
+  bvec4 isBelow = lessThan(m, vec4(0.866)), isAbove = greaterThan(m, vec4(1.118));
+  vec4 c = pick(isBelow, vec4(0.75), pick(isAbove, vec4(1.25), vec4(1.0)));
+  vec4 whole = e + pick(isBelow, vec4(${below.high}), pick(isAbove, vec4(${above.high}), vec4(0.0)));
+  vec4 part = pick(isBelow, vec4(${below.low}), pick(isAbove, vec4(${above.low}), vec4(0.0)));
+  vec4 f = m - c, d = m + c;
+  vec4 dHigh = firstBits(d), dLow = m - (dHigh - c);
   vec4 s = f / d, sHigh = firstBits(s);
   vec4 sLow = ((f - sHigh * dHigh) - sHigh * dLow) / d;
   vec4 z = s * s;
-  vec4 fine = ${literal(factor)} * (sLow + s * z * ${polynomial('z', atanhTail)}) + ${literal(factor - factorHigh)} * sHigh;
-  vec4 coarse = ${literal(factorHigh)} * sHigh;
-  vec4 high = firstBits(e + (coarse + fine));
-  low = ((e - high) + coarse) + fine;
+  vec4 coarse = ${factor.high} * sHigh;
+  vec4 fine = ${factor.all} * (sLow + s * z * ${polynomial('z', atanhTail)}) + (${factor.low} * sHigh + part);
+  vec4 high = firstBits(whole + (coarse + fine));
+  low = ((whole - high) + coarse) + fine;
   return high;
 }`,
   },

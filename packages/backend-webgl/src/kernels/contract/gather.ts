@@ -47,8 +47,10 @@ export function tiled(device: Device, tiling: Tiling, out: Aval, run: (targets: 
   const [rowGroups, columnGroups] = groupsOf(tiling)
   const { outer, rows, mid, columns, rowTile, columnTile, parts } = tiling
   const whole = columns % 4 === 0
-  const pass = device.pass(`gather ${rowTile} ${columnTile} ${whole} ${parts > 1} ${out.dtype}`, () => ({
-    inputs: count, outputs: 1, ints: 8, floats: 0, code: withHelpers(code(rowTile, columnTile, whole, parts > 1, out)),
+  // neighbours that lie in one texel wherever a row begins
+  const together = whole ? 4 : columns % 2 === 0 ? 2 : 1
+  const pass = device.pass(`gather ${rowTile} ${columnTile} ${together} ${parts > 1} ${out.dtype}`, () => ({
+    inputs: count, outputs: 1, ints: 8, floats: 0, code: withHelpers(code(rowTile, columnTile, together, parts > 1, out)),
   }))
   value.texture = device.scratch(texelsOf(value.length))
   device.launch(pass, [value.texture], targets, [rows, mid, whole ? columns / 4 : columns, rowGroups, columnGroups, parts, outer * rowGroups * mid * columnGroups])
@@ -63,7 +65,7 @@ function pick(n: number): string {
   return `vec4 target(int k, int t) { ${choose(0, n)} }`
 }
 
-function code(rowTile: number, columnTile: number, whole: boolean, summed: boolean, out: Aval): string {
+function code(rowTile: number, columnTile: number, together: 1 | 2 | 4, summed: boolean, out: Aval): string {
   const read = summed ? 'vec4 y = target(k, t); for (int part = 1; part < p[6]; part++) { t += p[7]; y += target(k, t); } return y;' : 'return target(k, t);'
   const result = (y: string): string => `return ${encode(y, out.dtype)};`
   return `${pick(rowTile * columnTile)}
@@ -74,8 +76,12 @@ vec4 texelAt(int column, int rest) {
   int group = row / ${rowTile}, c = column / ${columnTile};
   return read((row - group * ${rowTile}) * ${columnTile} + column - c * ${columnTile}, ((o * p[4] + group) * p[2] + m) * p[5] + c);
 }
-${whole
-    ? `vec4 compute() { int t = texel(), rest = quotient(t, p[3]); vec4 y = texelAt(t - rest * p[3], rest); ${result('y')} }`
-    : `float at(int e) { int rest = quotient(e, p[3]), c = e - rest * p[3]; return texelAt(c >> 2, rest)[c & 3]; }
-vec4 compute() { int e = texel() * 4; vec4 y = vec4(at(e), at(e + 1), at(e + 2), at(e + 3)); ${result('y')} }`}`
+${together === 4
+    ? 'vec4 value(int t) { int rest = quotient(t, p[3]); return texelAt(t - rest * p[3], rest); }'
+    : `vec4 texelOf(int e, out int lane) { int rest = quotient(e, p[3]), c = e - rest * p[3]; lane = c & 3; return texelAt(c >> 2, rest); }
+${together === 2
+      ? 'vec2 at(int e) { int lane; vec4 y = texelOf(e, lane); return lane == 0 ? y.xy : y.zw; }'
+      : 'float at(int e) { int lane; vec4 y = texelOf(e, lane); return y[lane]; }'}
+vec4 value(int t) { int e = t * 4; return vec4(${together === 2 ? 'at(e), at(e + 2)' : 'at(e), at(e + 1), at(e + 2), at(e + 3)'}); }`}
+vec4 compute() { vec4 y = value(texel()); ${result('y')} }`
 }

@@ -33,16 +33,18 @@ export function padded(device: Device, x: Value, planes: number, space: Space, o
   const phaseTexels = outTexels + Math.floor((Math.floor((last.kernel - 1) * last.dilation / stride) + 3) / 4)
   const rowTexels = stride * phaseTexels
   const spread = axes.some(({ gap }) => gap > 1)
+  // lanes by which whole texels are moved, where rows begin with texels
+  const shift = stride === 1 && !spread && last.size % 4 === 0 ? ((-last.low % 4) + 4) % 4 : -1
   const from = device.textureOf(x)
   const texture = device.scratch(planes * rows * rowTexels)
-  const pass = device.pass(`padded ${axes.length} ${stride} ${spread}`, () => ({
-    inputs: 1, outputs: 1, ints: 2 + 4 * axes.length, floats: 0, code: withHelpers(code(lead.length, stride, spread)),
+  const pass = device.pass(`padded ${axes.length} ${stride} ${spread} ${shift}`, () => ({
+    inputs: 1, outputs: 1, ints: 2 + 4 * axes.length, floats: 0, code: withHelpers(code(lead.length, stride, spread, shift)),
   }))
   device.launch(pass, [texture], [from], [phaseTexels, ...axes.flatMap(({ size, low, gap, padded }) => [size, low, gap, padded])])
   return { source: { texture, passing: true }, phaseTexels, rowTexels, rowSteps, rows }
 }
 
-function code(lead: number, stride: number, spread: boolean): string {
+function code(lead: number, stride: number, spread: boolean, shift: number): string {
   const of = (axis: number, field: number): string => `p[${2 + 4 * axis + field}]`
   const undo = (axis: number): string => spread ? `{ int d = quotient(max(c, 0), ${of(axis, 2)}); there = there && d * ${of(axis, 2)} == c; c = d; }` : ''
   const coordinates = Array.from({ length: lead }, (_, i) => lead - 1 - i).map(axis => `{
@@ -51,17 +53,25 @@ function code(lead: number, stride: number, spread: boolean): string {
     there = there && c >= 0 && c < ${of(axis, 0)};
     base += c * step; step *= ${of(axis, 0)}; row = rest;
   }`)
-  return `float at(bool there, int base, int c) {
+  const fours = ['t0', 't0.yzw, t1.x', 't0.zw, t1.xy', 't0.w, t1.xyz']
+  return `${shift >= 0 ? '' : `float at(bool there, int base, int c) {
   c -= ${of(lead, 1)};
   ${undo(lead)}
   return there && c >= 0 && c < ${of(lead, 0)} ? elem0(base + c) : 0.0;
-}
+}`}
 vec4 compute() {
   int t = texel(), row = quotient(t, p[1]), first = (t - row * p[1]) * ${4 * stride}, base = 0, step = ${of(lead, 0)};
   ${stride > 1 ? `{ int rest = quotient(row, ${stride}); first += row - rest * ${stride}; row = rest; }` : ''}
   bool there = true;
   ${coordinates.join('\n')}
   base += row * step;
-  return vec4(${[0, 1, 2, 3].map(i => `at(there, base, first + ${i * stride})`).join(', ')});
+  ${shift < 0
+    ? `return vec4(${[0, 1, 2, 3].map(i => `at(there, base, first + ${i * stride})`).join(', ')});`
+    : `first -= ${of(lead, 1)};
+  int from = (base + first - ${shift}) >> 2;
+  vec4 t0 = fetch0(from)${shift === 0 ? '' : ', t1 = fetch0(from + 1)'};
+  ivec4 c = first + ivec4(0, 1, 2, 3);
+  uvec4 inside = uvec4(greaterThanEqual(c, ivec4(0))) & uvec4(lessThan(c, ivec4(${of(lead, 0)}))) & uvec4(there);
+  return mix(vec4(0.0), vec4(${fours[shift]!}), notEqual(inside, uvec4(0u)));`}
 }`
 }
