@@ -24,7 +24,7 @@ export const shares: Scale = { ticks: [0, 0.25, 0.5, 0.75, 1], place: value => v
 const left = 42, right = 12, top = 8, bottom = 24
 
 /** At most so many points of a line are drawn, each the mean of its neighbours. */
-const most = 400
+const most = 300
 
 function thinned(points: readonly Point[]): readonly Point[] {
   const size = Math.ceil(points.length / most)
@@ -37,23 +37,25 @@ function thinned(points: readonly Point[]): readonly Point[] {
 
 /** Draws into an SVG element as large as its box. */
 export class Chart {
-  private readonly svg: SVGSVGElement
   private readonly scale: Scale
   private readonly grid = element('g')
   private readonly faint = element('path', { class: 'faint' })
   private readonly bold = element('path', { class: 'bold' })
   private readonly last = element('circle', { r: 4 })
   private drawn = ''
+  /** Kept, for asking in the middle of a change makes the browser lay everything out. */
+  private box = { width: 0, height: 0 }
 
   constructor(svg: SVGSVGElement, scale: Scale) {
-    this.svg = svg
     this.scale = scale
     svg.append(this.grid, this.faint, this.bold, this.last)
+    this.box = svg.getBoundingClientRect()
+    new ResizeObserver(() => { this.box = svg.getBoundingClientRect() }).observe(svg)
   }
 
   /** Draws the lines of a run of so many steps. */
   draw(steps: number, bold: readonly Point[], faint: readonly Point[] = []): void {
-    const { width, height } = this.svg.getBoundingClientRect()
+    const { width, height } = this.box
     const x = (step: number): number => left + step / steps * (width - left - right)
     const y = (value: number): number => top + (1 - this.scale.place(value)) * (height - top - bottom)
     const path = (points: readonly Point[]): string => thinned(points).map(([step, value], i) => `${i ? 'L' : 'M'}${x(step).toFixed(1)} ${y(value).toFixed(1)}`).join('')

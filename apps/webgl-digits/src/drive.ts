@@ -45,7 +45,10 @@ export class Visit {
       globalThis.longTasks = []
       new PerformanceObserver(list => { for (const { duration, startTime } of list.getEntries()) longTasks.push([Math.round(startTime), Math.round(duration)]) }).observe({ type: 'longtask' })`)
     await visit.page.goto(address)
-    if (epochs !== 4) await visit.page.fill('#epochs', String(epochs))
+    if (epochs !== 4) {
+      await visit.page.fill('#epochs', String(epochs))
+      await visit.page.locator('#epochs').press('Tab')
+    }
     if (place !== 'worker') await visit.page.locator(`[value=${place}]`).check({ force: true })
     if (backend !== 'webgl') await visit.page.locator(`[value=${backend}]`).check({ force: true })
     await visit.state('Ready', 'Stopped')
@@ -58,9 +61,12 @@ export class Visit {
     return await handle.jsonValue() ?? ''
   }
 
-  /** Waits until a run has taken so many steps. */
+  /** Waits until a run has taken so many steps, or is over; for ever where `timeout` is 0. */
   async steps(count: number, timeout = 120_000): Promise<void> {
-    await this.page.waitForFunction(wanted => (globalThis as unknown as { record?: RunRecord }).record!.losses.length >= wanted, count, { timeout, polling: 100 })
+    await this.page.waitForFunction(wanted => {
+      const { record } = globalThis as unknown as { record: RunRecord }
+      return record.losses.length >= wanted || ['Done', 'Stopped'].includes(document.getElementById('state')!.textContent)
+    }, count, { timeout, polling: 100 })
   }
 
   /** What the page remembers of its run. */
@@ -108,4 +114,10 @@ export function range(held: readonly Held[], from: number): Readonly<Record<keyo
     return [Math.min(...values), Math.max(...values)]
   }
   return { textures: of('textures'), bytes: of('bytes'), pooled: of('pooled'), pooledBytes: of('pooledBytes') }
+}
+
+/** From which steps on a count was what: `20 from step 1, 23 from step 266`, at most the last eight. */
+export function changes(held: readonly Held[], name: keyof Held): string {
+  const found = held.flatMap((one, i) => i > 0 && held[i - 1]![name] === one[name] ? [] : [`${one[name].toLocaleString('en')} from step ${i + 1}`])
+  return `${found.length > 8 ? `${found.length - 8} changes, then ` : ''}${found.slice(-8).join(', ')}`
 }

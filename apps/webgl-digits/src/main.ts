@@ -2,7 +2,7 @@
 
 import { findChromium } from '@bp/browser'
 import { choice, flag, readOptions, text, UsageError, whole } from '@bp/kit'
-import { open, range, start, Visit } from './drive.ts'
+import { changes, open, start, Visit } from './drive.ts'
 
 const specs = {
   check: flag('train once in a Chromium without a window, say how it went, and end'),
@@ -12,9 +12,6 @@ const specs = {
   place: choice(['worker', 'page'], 'of the check: worker or page', 'P'),
   screenshot: text('', 'where the check leaves a picture of the page', 'FILE'),
 }
-
-/** From this step on textures must neither grow nor shrink: before it, optimisers make their states. */
-const settled = 20
 
 async function main(argv: readonly string[]): Promise<number> {
   const given = readOptions(argv, specs, 'Serves a page that trains the digits network in the browser, on WebGL or the CPU.', 'npm run webgl')
@@ -46,7 +43,7 @@ async function check(visit: Visit, { steps: wanted, screenshot }: { readonly ste
     const last = wanted > 0 ? Math.min(wanted, steps) : steps
     for (let step = 0; step < last && await visit.text('state') === 'Training';) {
       step = Math.min(last, step + Math.max(1, Math.ceil(last / 20)))
-      await Promise.race([visit.steps(step, 0), visit.state('Stopped', 'Done')])
+      await visit.steps(step, 0)
       const { losses } = await visit.record()
       process.stdout.write(`step ${String(losses.length).padStart(5)}   loss ${losses.at(-1)?.toFixed(4) ?? '–'}   ${await visit.text('accuracy')}   ${await visit.text('speed')} steps/s\n`)
     }
@@ -61,7 +58,7 @@ async function check(visit: Visit, { steps: wanted, screenshot }: { readonly ste
   say('first losses', losses.slice(0, 10).map(loss => loss.toFixed(6)).join(' '))
   say('test accuracy', accuracies.map(([step, accuracy]) => `${(100 * accuracy).toFixed(2)} % (${step})`).slice(-3).join(', '))
   say('long tasks', longTasks.length ? longTasks.map(([, duration]) => `${duration} ms`).join(', ') : 'none over 50 ms on the page’s thread')
-  if (held.length > settled) for (const [name, [least, most]] of Object.entries(range(held, settled))) say(name, `${least} to ${most} from step ${settled} on`)
+  for (const name of held.length > 0 ? ['textures', 'bytes', 'pooled', 'pooledBytes'] as const : []) say(name, changes(held, name))
   for (const trouble of visit.troubles) say('console', trouble)
   if (alert) say('failed', alert)
   return alert || visit.troubles.length ? 1 : 0

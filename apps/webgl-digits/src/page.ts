@@ -17,6 +17,8 @@ let placeName: PlaceName | null = null
 let record = new RunRecord(1)
 /** Counts runs, so that reports of one that was given up are told from those of the present one. */
 let run = 0
+/** Whether to start as soon as the run is ready. */
+let soon = false
 /** The image whose chances are shown; whether it still has to be sent, and whether an answer is on its way. */
 const question = { pixels: null as Float32Array | null, waits: false, asked: false }
 
@@ -28,7 +30,7 @@ function enter(next: keyof typeof states): void {
   get('state').textContent = states[state]
   const button = get<HTMLButtonElement>('run')
   button.textContent = { running: 'Pause', pausing: 'Pause', paused: 'Resume' }[state as string] ?? 'Start'
-  button.disabled = !['ready', 'running', 'paused'].includes(state)
+  button.disabled = ['pausing', 'ended', 'failed'].includes(state)
   for (const format of ['onnx', 'safetensors']) get<HTMLButtonElement>(format).disabled = !['ready', 'running', 'paused', 'ended'].includes(state)
 }
 
@@ -46,6 +48,7 @@ function begin(): void {
     place = null
   }
   const backend = chosen('backend') as BackendName
+  soon = false
   enter('opening')
   showTrouble(null)
   document.body.dataset.backend = backend
@@ -68,6 +71,7 @@ function receive(told: Told): void {
       get('device').textContent = report.device
       showSamples(report.shown, pixels => { ask(pixels, true) })
       enter('ready')
+      if (soon) start()
       ask(question.pixels)
       break
     case 'step':
@@ -100,6 +104,16 @@ function receive(told: Told): void {
   drawSoon()
 }
 
+function start(): void {
+  place?.send({ kind: 'run' })
+  enter('running')
+}
+
+function pause(): void {
+  place?.send({ kind: 'pause' })
+  enter('pausing')
+}
+
 let due = false
 /** A few times a second is enough for the eye, and leaves the page its time. */
 function drawSoon(): void {
@@ -108,7 +122,7 @@ function drawSoon(): void {
   setTimeout(() => {
     due = false
     showRun(record)
-  }, 120)
+  }, 250)
 }
 
 /** Asks what the network takes an image for: one question at a time, the newest. */
@@ -154,10 +168,9 @@ get('clear').addEventListener('click', () => {
 })
 get('samples').addEventListener('click', () => { strokes = false })
 get('run').addEventListener('click', () => {
-  if (!place) return
-  const pause = state === 'running'
-  place.send({ kind: pause ? 'pause' : 'run' })
-  enter(pause ? 'pausing' : 'running')
+  if (state === 'opening') soon = true
+  else if (state === 'running') pause()
+  else start()
 })
 get('reset').addEventListener('click', begin)
 for (const input of document.querySelectorAll('.controls input')) input.addEventListener('change', begin)
