@@ -44,6 +44,8 @@ type GpuConstructor = new (settings: object) => Gpu
 export interface Pass {
   readonly kernel: Kernel
   readonly ints: WebGLUniformLocation | null
+  /** What they are set to. */
+  lastInts: readonly number[]
   readonly floats: WebGLUniformLocation | null
 }
 
@@ -76,8 +78,9 @@ export class Launcher {
   private readonly gpu: Gpu
   private readonly blank: Texture
   private readonly passes = new Map<string, Pass>()
-  /** One for each number of render targets: what stays attached to one cannot be deleted. */
+  /** Of passes of several render targets, one for each number of them: what stays attached to one cannot be deleted. */
   private readonly framebuffers: WebGLFramebuffer[] = []
+  private viewport: readonly [number, number] = [0, 0]
 
   /** `blank` is any texture; passes are built on it. */
   constructor(Gpu: GpuConstructor, gl: WebGL2RenderingContext, blank: Texture) {
@@ -119,30 +122,46 @@ export class Launcher {
     }
     // what gpu.js allocated to build with; results go to textures of ours
     for (const own of [kernel.texture, ...kernel.mappedTextures ?? []] as { readonly texture: WebGLTexture }[]) this.gl.deleteTexture(own.texture)
+    // gpu.js sets the viewport while it builds
+    this.viewport = [0, 0]
     const shared = this.framebuffers[code.outputs] ??= kernel.framebuffer
     if (shared !== kernel.framebuffer) this.gl.deleteFramebuffer(kernel.framebuffer)
     kernel.framebuffer = shared
-    return { kernel, ints: kernel.getUniformLocation('p'), floats: kernel.getUniformLocation('q') }
+    return { kernel, ints: kernel.getUniformLocation('p'), lastInts: [], floats: kernel.getUniformLocation('q') }
   }
 
   /** Runs a pass: `outs` are its render targets, alike in layout and none of them read. */
-  launch({ kernel, ints, floats }: Pass, outs: readonly Texture[], ins: readonly Texture[], p: readonly number[], q: readonly number[]): void {
+  launch(pass: Pass, outs: readonly Texture[], ins: readonly Texture[], p: readonly number[], q: readonly number[]): void {
     const { gl } = this
+    const { kernel } = pass
     const [first] = outs as readonly [Texture]
     gl.useProgram(kernel.program)
-    if (ints) gl.uniform1iv(ints, [first.shift, ...p])
-    if (floats) gl.uniform1fv(floats, q)
+    if (pass.ints && !alike(pass.lastInts, p, first.shift)) gl.uniform1iv(pass.ints, pass.lastInts = [first.shift, ...p])
+    if (pass.floats) gl.uniform1fv(pass.floats, q)
     kernel.texture = first
-    kernel._textureSwitched = true
     // the viewport is the result itself, so that gpu.js scales nothing
     kernel.texSize = kernel.maxTexSize = first.size
     kernel.threadDim = first.threads
-    gl.viewport(0, 0, first.size[0], first.size[1])
-    if (outs.length > 1) {
+    if (this.viewport[0] !== first.size[0] || this.viewport[1] !== first.size[1]) {
+      this.viewport = first.size
+      gl.viewport(0, 0, first.size[0], first.size[1])
+    }
+    if (outs.length === 1) {
+      kernel.framebuffer = first.framebuffer()
+      kernel._textureSwitched = false
+    } else {
+      kernel._textureSwitched = true
       gl.bindFramebuffer(gl.FRAMEBUFFER, kernel.framebuffer)
       for (let i = 1; i < outs.length; i++) gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0 + i, gl.TEXTURE_2D, outs[i]!.texture, 0)
       kernel.mappedTextures = outs.slice(1)
     }
     kernel.run(...ins)
   }
+}
+
+/** Whether a program's whole numbers are what they were. */
+function alike(last: readonly number[], p: readonly number[], shift: number): boolean {
+  if (last.length !== p.length + 1 || last[0] !== shift) return false
+  for (let i = 0; i < p.length; i++) if (last[i + 1] !== p[i]) return false
+  return true
 }

@@ -17,6 +17,8 @@ export class Texture {
   /** What passes address it by: shift, mask. */
   readonly dimensions: readonly [number, number, number]
 
+  private drawn: WebGLFramebuffer | null = null
+
   constructor(context: WebGL2RenderingContext, owner: Textures, texture: WebGLTexture, { width, height, shift }: Layout) {
     this.context = context
     this.owner = owner
@@ -33,6 +35,22 @@ export class Texture {
 
   get bytes(): number {
     return this.size[0] * this.size[1] * 16
+  }
+
+  /** A framebuffer that draws into this texture alone: binding it is cheaper than attaching to another. */
+  framebuffer(): WebGLFramebuffer {
+    if (this.drawn) return this.drawn
+    const { context: gl } = this
+    this.drawn = gl.createFramebuffer()
+    gl.bindFramebuffer(gl.FRAMEBUFFER, this.drawn)
+    gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, this.texture, 0)
+    return this.drawn
+  }
+
+  /** Gives the memory back. */
+  delete(): void {
+    if (this.drawn) this.context.deleteFramebuffer(this.drawn)
+    this.context.deleteTexture(this.texture)
   }
 
   /** gpu.js asks before it writes: nothing here is shared behind its back. */
@@ -102,7 +120,7 @@ export class Textures {
 
   /** Deletes what is pooled. */
   drain(): void {
-    for (const list of this.pool.values()) for (const { texture } of list) this.gl.deleteTexture(texture)
+    for (const list of this.pool.values()) for (const texture of list) texture.delete()
     this.pool.clear()
     this.pooled = this.pooledBytes = 0
   }
