@@ -17,18 +17,22 @@ async function touch(x: Tensor): Promise<void> {
   await slice(reshape(x, [x.size]), [0], [1]).data()
 }
 
-/** What runs a function of the inputs, each run letting the result of the last one go. */
+/* A result is let go after the next one: one that is written over at once need not be drawn, and software adapters know it. */
+
+/** What runs a function of the inputs, each run letting the result of the last but one go. */
 async function calls(data: Inputs, ways: Readonly<Record<string, (...xs: Tensor[]) => Tensor>>): Promise<Ready> {
   const xs = Object.values(data).map(toTensor)
-  let y = scope(() => Object.values(ways)[0]!(...xs))
+  const [first] = Object.values(ways) as [(...xs: Tensor[]) => Tensor]
+  let [before, y] = [scope(() => first(...xs)), scope(() => first(...xs))]
   return {
     values: await y.data() as Float32Array,
     ways: Object.fromEntries(Object.entries(ways).map(([name, f]) => [name, () => {
-      free(y)
+      free(before)
+      before = y
       y = scope(() => f(...xs))
     }])),
     done: () => touch(y),
-    close: () => { [y, ...xs].forEach(free) },
+    close: () => { [before, y, ...xs].forEach(free) },
   }
 }
 

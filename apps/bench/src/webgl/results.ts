@@ -15,7 +15,8 @@ Made by \`npm run -s bench -- --backend webgl --write-results\` on ${report.date
 Drawn by ${report.adapter ?? 'nothing'}.
 Without a graphics card the adapter computes on the CPU, so no time here is that of a GPU, and only ratios count. Ours and the
 peer's run in one page with a context each, in turns: medians of 9 repetitions of at least 50 ms; in brackets a time over that
-of ours, so above 1 we are faster. A repetition ends when one element of the last result has been read. Every job first checks that all results agree to 1e-3. Where there are several ways to do a job, the
+of ours, so above 1 we are faster. A repetition ends when one element of the last result has been read; results are let go after the
+next one, for what is written over at once an adapter need not draw. Every job first checks that all results agree to 1e-3. Where there are several ways to do a job, the
 fastest counts, on both sides.
 
 ${table(report)}

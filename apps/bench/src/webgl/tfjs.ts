@@ -15,10 +15,10 @@ async function touch(x: Tf): Promise<void> {
   one.dispose()
 }
 
-/** Runs a function of tensors as `tidy` does, each run letting the result of the last one go; `back` brings a result to PyTorch's layout. */
+/** Runs a function of tensors as `tidy` does, each run letting the result of the last but one go, as ours do; `back` brings a result to PyTorch's layout. */
 async function calls(xs: readonly Tf[], f: (...xs: Tf[]) => Tf, back = (y: Tf): Tf => y.clone()): Promise<Ready> {
   const call = (): Tf => tf.tidy(() => f(...xs))
-  let y = call()
+  let [before, y] = [call(), call()]
   const first = tf.tidy(() => back(y))
   const values = await first.data()
   first.dispose()
@@ -26,12 +26,13 @@ async function calls(xs: readonly Tf[], f: (...xs: Tf[]) => Tf, back = (y: Tf): 
     values,
     ways: {
       tidy: () => {
-        y.dispose()
+        before.dispose()
+        before = y
         y = call()
       },
     },
     done: () => touch(y),
-    close: () => { tf.dispose([y, ...xs]) },
+    close: () => { tf.dispose([before, y, ...xs]) },
   }
 }
 
