@@ -4,10 +4,9 @@ import { cpu } from '@bp/backend-cpu'
 import { type DType, type Tensor, tensor, type TypedArray, use } from '@bp/core'
 import { abs, acos, add, asin, atan, cast, cos, div, equal, erf, exp, expm1, floor, less, lessEqual, log, log1p, logicalAnd, logicalNot, logicalOr, maximum, minimum, mul, neg, pow, relu, round, select, sigmoid, sign, sin, sqrt, sub, tan, tanh } from '@bp/ops'
 import { describe, expect, it } from 'vitest'
-import { webgl } from './index.ts'
+import { backend as gpu } from '../test/backend.ts'
 
 const host = cpu()
-const gpu = await webgl({ host })
 
 const least = 2 ** -126, smallest = 2 ** -149, largest = (2 - 2 ** -23) * 2 ** 127
 const isSubnormal = (x: number): boolean => x !== 0 && Math.abs(x) < least

@@ -2,14 +2,12 @@
 
 /// <reference lib="dom" />
 
-import { cpu } from '@bp/backend-cpu'
 import { tensor, type Tensor, use } from '@bp/core'
 import { add, concat, matmul, maximum, neg, relu, reshape, sum, tanh, transpose } from '@bp/ops'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { Device } from './device/device.ts'
-import { webgl } from './index.ts'
+import { backend as gpu } from '../test/backend.ts'
 
-const gpu = await webgl({ host: cpu() })
 const device = await Device.open({ maxBytes: 2 ** 28, host: null })
 
 beforeEach(() => { use(gpu) })

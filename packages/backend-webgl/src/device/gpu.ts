@@ -5,6 +5,12 @@
 import { fail } from '@bp/core/extend'
 import type { Texture } from './texture.ts'
 
+/**
+ * The most turns that the loops of one fragment may take in all, nested ones and those one after the other together: Mesa's llvmpipe ends
+ * them without a word after 65,535.
+ */
+export const mostTurns = 60_000
+
 /** The GLSL of one pass, and what it takes. */
 export interface PassCode {
   readonly inputs: number

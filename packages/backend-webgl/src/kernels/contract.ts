@@ -3,6 +3,7 @@
 import { type Aval, type Kernel, type Operand, sizeOf } from '@bp/core/extend'
 import type { ConvGeometry, ConvInputParams, ConvWeightParams, DotParams } from '@bp/ops/extend'
 import type { Device } from '../device/device.ts'
+import { mostTurns } from '../device/gpu.ts'
 import { encodingOf, type Value } from '../device/storage.ts'
 import { tiledConv, tiledConvInput } from './contract/conv.ts'
 import { tiledConvWeight } from './contract/convWeight.ts'
@@ -24,7 +25,7 @@ export function contractions(device: Device): ReturnType<typeof byElements> {
   const [generic, dot, conv, convInput, convWeight] = [byElements(device), tiledDot(device), tiledConv(device), tiledConvInput(device), tiledConvWeight(device)]
   /** `y` is the operand or result whose every element meets the weights of its channel. */
   const tapsFit = (w: readonly number[], y: readonly number[], xs: readonly Operand<Value>[], out: Aval): boolean =>
-    w.at(-1)! <= mostTaps && worth(xs, out, sizeOf(y) * sizeOf(w.slice(1)))
+    w.at(-1)! <= mostTaps && y.at(-1)! <= mostTurns && worth(xs, out, sizeOf(y) * sizeOf(w.slice(1)))
   return {
     dot: ((xs, p, out) => (worth(xs, out, xs[0]!.storage.length * out.shape.at(-1)!) ? dot : generic.dot)(xs, p, out)) satisfies Kernel<Value, DotParams>,
     conv: ((xs, p, out) => (tapsFit(xs[1]!.shape, out.shape, xs, out) ? conv : generic.conv)(xs, p, out)) satisfies Kernel<Value, ConvGeometry>,

@@ -4,10 +4,13 @@ import { type Aval, type Kernel, sizeOf } from '@bp/core/extend'
 import type { DType } from '@bp/core'
 import type { Device } from '../device/device.ts'
 import { Value } from '../device/storage.ts'
-import { decode, encode } from '../glsl/body.ts'
+import { mostTurns } from '../device/gpu.ts'
+import { type Chain, decode, encode } from '../glsl/body.ts'
 import { withHelpers } from '../glsl/helpers.ts'
+import { runChain } from './maps.ts'
 import { byElement, isWhole, lanes, lanesOf } from './lanes.ts'
 import { sortedKeys } from './sort.ts'
+import { strided } from './views.ts'
 import { poolSource, scatterPooled } from './windowsScatter.ts'
 
 /** outer × the index × inner, added into outer × size × inner. */
@@ -122,7 +125,30 @@ export const scatterAdd = (device: Device): Kernel<Value, { readonly axis: numbe
   const source = poolSource(index!.storage)
   if (source && axis === 0 && out.shape.length === 1 && size === sizeOf(source.shape)) return scatterPooled(device, x!.storage, index!.storage, source, out)
   if (span.count === 0 || size === 0) return byAsking(device, x!.storage, index!.storage, span, out)
-  return cheapest(span)(device, x!.storage, index!.storage, span, out)
+  return byPieces(device, x!.storage, index!.storage, span, out)
+}
+
+/** Entries that one pass adds: all may be of one place, and each of four lanes goes through them. */
+const mostEntries = mostTurns / 4
+
+/** So many entries at a time, and the results added. */
+function byPieces(device: Device, x: Value, index: Value, span: Scatter, out: Aval): Value {
+  const { outer, count, inner } = span
+  if (count <= mostEntries) return cheapest(span)(device, x, index, span, out)
+  const add: Chain = { inputs: [out.dtype, out.dtype], numbers: [], steps: [{ op: 'add', args: [0, 1], dtype: out.dtype }], outputs: [2] }
+  let total: Value | null = null
+  for (let from = 0; from < count; from += mostEntries) {
+    const size = Math.min(mostEntries, count - from)
+    const values = strided(device, x, { shape: [outer, size, inner], dtype: out.dtype }, [count * inner, inner, 1], from * inner)
+    const places = strided(device, index, { shape: [size], dtype: 'int32' }, [1], from)
+    const piece = cheapest({ ...span, count: size })(device, values, places, { ...span, count: size }, out)
+    device.discard(values)
+    device.discard(places)
+    const before: Value | null = total
+    total = before ? runChain(device, add, [before, piece].map(storage => ({ storage, shape: out.shape })), [out])[0]! : piece
+    if (before) for (const value of [before, piece]) device.discard(value)
+  }
+  return total!
 }
 
 /** The way that makes the fewest fetches. */

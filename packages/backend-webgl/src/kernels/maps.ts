@@ -4,6 +4,7 @@ import type { DType } from '@bp/core'
 import type { Aval, Kernel, Operand } from '@bp/core/extend'
 import type { MapName } from '@bp/ops/extend'
 import type { Device } from '../device/device.ts'
+import { toFloats } from '../device/encode.ts'
 import type { PassCode } from '../device/gpu.ts'
 import type { Value } from '../device/storage.ts'
 import { type Access, accessKey, accessOf, broadcastStrides, collapse, loads, walkNumbers } from '../glsl/access.ts'
@@ -37,30 +38,49 @@ return o0;
   }
 }
 
-/** Runs a chain without numbers over the shape of its results, to which its operands broadcast. */
-export function runChain(device: Device, chain: Chain, xs: readonly Pick<Operand<Value>, 'storage' | 'shape'>[], outs: readonly Pick<Aval, 'shape' | 'dtype'>[]): Value[] {
+/** A number of a chain, by its dtype. */
+interface Known {
+  readonly dtype: DType
+  readonly value: number
+}
+
+/** Runs a chain over the shape of its results, to which its operands broadcast. */
+export function runChain(device: Device, chain: Chain, xs: readonly Pick<Operand<Value>, 'storage' | 'shape'>[], outs: readonly Pick<Aval, 'shape' | 'dtype'>[], known: readonly Known[] = []): Value[] {
   const values = outs.map(out => device.empty(out))
   const { shape } = outs[0]!
   const nest = collapse(shape, xs.map(x => broadcastStrides(x.shape, shape)))
   const { key, code, walk } = chainPass(chain, nest.sizes, xs.map((x, i) => accessOf(x.storage.length, nest.sizes, nest.strides[i]!)))
-  device.compute(key, code, values, xs.map(x => x.storage), walk)
+  const [ints, floats] = [true, false].map(whole => known.filter(({ dtype }) => isWhole(dtype) === whole).map(({ value }) => value)) as [number[], number[]]
+  device.compute(key, code, values, xs.map(x => x.storage), [...walk, ...ints], floats)
   return values
 }
 
-/** One op as a chain, by dtypes. */
+/** One op as a chain, by dtypes and by which operands are numbers. */
 const chains = new Map<string, Chain>()
 
-function chainOf(op: string, inputs: readonly DType[], dtype: DType): Chain {
-  const key = `${op} ${inputs.join()} ${dtype}`
-  let chain = chains.get(key)
-  if (!chain) chains.set(key, chain = { inputs, numbers: [], steps: [{ op, args: inputs.map((_, i) => i), dtype }], outputs: [inputs.length] })
+function chainOf(op: string, xs: readonly Operand<Value>[], isNumber: readonly boolean[], dtype: DType): Chain {
+  const key = `${op} ${xs.map((x, i) => `${x.dtype}${isNumber[i] ? '!' : ''}`).join()} ${dtype}`
+  const known = chains.get(key)
+  if (known) return known
+  const typesOf = (wanted: boolean): DType[] => xs.filter((_, i) => isNumber[i] === wanted).map(x => x.dtype)
+  const [inputs, numbers] = [typesOf(false), typesOf(true)]
+  let [input, number] = [0, inputs.length]
+  const chain: Chain = { inputs, numbers, steps: [{ op, args: isNumber.map(is => is ? number++ : input++), dtype }], outputs: [xs.length] }
+  chains.set(key, chain)
   return chain
 }
+
+/** Whether an operand is one number known on this side, which a pass takes as a uniform instead of a texture. */
+const isKnown = ({ storage: { length, host, texture } }: Operand<Value>): boolean => length === 1 && host !== null && texture === null
 
 type MapTable = Readonly<Record<MapName, Kernel<Value, unknown>>>
 
 /** The kernels of the scalar table. */
 export const maps = (device: Device): MapTable => Object.fromEntries([...Object.keys(scalar), 'cast'].map(name => {
-  const kernel: Kernel<Value, unknown> = (xs, _p, out) => runChain(device, chainOf(name, xs.map(x => x.dtype), out.dtype), xs, [out])[0]!
+  const kernel: Kernel<Value, unknown> = (xs, _p, out) => {
+    const isNumber = xs.map(isKnown)
+    const known = xs.filter((_, i) => isNumber[i]).map(({ storage: { host }, dtype }) => ({ dtype, value: isWhole(dtype) ? Number(host![0]) : toFloats(host!, dtype)[0]! }))
+    return runChain(device, chainOf(name, xs, isNumber, out.dtype), xs.filter((_, i) => !isNumber[i]), [out], known)[0]!
+  }
   return [name, kernel]
 })) as unknown as MapTable

@@ -2,6 +2,7 @@
 
 import type { DType } from '@bp/core'
 import type { Device } from '../device/device.ts'
+import { mostTurns } from '../device/gpu.ts'
 import { Value } from '../device/storage.ts'
 import { decode, encode } from '../glsl/body.ts'
 import { withHelpers } from '../glsl/helpers.ts'
@@ -30,13 +31,17 @@ export interface Span {
 /** Fragments that keep a GPU busy, and leave the next stage little to do. */
 const enough = 512
 
+/** Fetches that a fragment makes at most, for each of four lanes and twice. */
+const mostFetches = mostTurns / 8
+
 /** Fetches one after the other that a fragment makes without being split, at first and in later stages. */
 const alone = { first: 128, later: 1024 }
 
 /** How many parts an axis is folded in, where so many fragments would each make so many fetches. */
 export function partsOf(fragments: number, fetches: number, most = alone.first): number {
-  if (fetches <= most || fragments >= enough) return 1
-  return Math.max(1, Math.min(Math.ceil(fetches / 32), Math.ceil(enough / fragments)))
+  const needed = Math.ceil(fetches / mostFetches)
+  if (fetches <= most || fragments >= enough) return needed
+  return Math.max(needed, Math.min(Math.ceil(fetches / 32), Math.ceil(enough / fragments)))
 }
 
 /** What stages pass on: float16 in full precision. */

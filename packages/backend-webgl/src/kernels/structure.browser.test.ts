@@ -6,10 +6,9 @@ import { type AnyRow, bind } from '@bp/core/extend'
 import { argSort, cumSum, maxPool, mul, scatterAdd, softmax, sum } from '@bp/ops'
 import { composites, primitives } from '@bp/ops/extend'
 import { describe, expect, it } from 'vitest'
-import { webgl } from '../index.ts'
+import { backend as gpu } from '../../test/backend.ts'
 
 const host = cpu()
-const gpu = await webgl({ host: cpu() })
 
 /** Numbers in [0, 1) from a seed (Numerical Recipes' linear congruence). */
 class Draw {

@@ -5,13 +5,12 @@ import { tensor, type Tensor, use } from '@bp/core'
 import { cast } from '@bp/ops'
 import { conv, type ConvGeometry, convInput, convSize, convWeight, dot } from '@bp/ops/extend'
 import { expect, test } from 'vitest'
-import { webgl } from '../../index.ts'
+import { backend as gpu } from '../../../test/backend.ts'
 
 /** Milliseconds: each geometry compiles passes of its own. */
 const patience = 120_000
 
 const host = cpu()
-const gpu = await webgl({ host })
 
 /** Numbers from a seed, by a linear congruence (Knuth & Lewis, in Numerical Recipes, 1992). */
 class Chance {

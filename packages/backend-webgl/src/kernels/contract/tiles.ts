@@ -1,5 +1,6 @@
 // How much a fragment computes, and into how many fragments a sum is cut.
 
+import { mostTurns } from '../../device/gpu.ts'
 import { type Axis, Taps } from './space.ts'
 import { weightTexels } from './weights.ts'
 
@@ -9,9 +10,12 @@ const enough = 4096
 /** The most parts of a sum. */
 const mostParts = 32
 
-/** Parts into which sums of so many steps are cut where there are so few fragments: adding parts is a sum too, and takes longer for each. */
+/**
+ * Parts into which sums of so many steps are cut where there are so few fragments, for adding parts is a sum too, and takes longer for each;
+ * and where there are more steps than a fragment may take.
+ */
 export const partsFor = (fragments: number, steps: number): number =>
-  Math.max(1, Math.min(mostParts, Math.floor(enough / fragments), Math.floor(Math.sqrt(steps) / 2)))
+  Math.max(1, Math.min(mostParts, Math.floor(enough / fragments), Math.floor(Math.sqrt(steps) / 2)), Math.ceil(2 * steps / mostTurns))
 
 /** Rows of a fragment: about equal groups of at most `most`; `whole` asks for whole texels of them where there are several groups. */
 export function rowTileFor(rows: number, most: number, whole: boolean): number {
