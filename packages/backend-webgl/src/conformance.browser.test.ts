@@ -2,6 +2,7 @@
 
 import { conformance, type ConformanceCase, type ConformanceOptions, suite } from '@bp/testkit'
 import { describe, expect, test } from 'vitest'
+import support from '../../../docs/support/webgl.json' with { type: 'json' }
 import { backend, onSwiftShader } from '../test/backend.ts'
 
 /* Adapters take floats below 2⁻¹²⁶ for 0. In float64 the host would be tested. */
@@ -17,5 +18,11 @@ const chosen = ({ cases }: { readonly cases: readonly ConformanceCase[] }): read
 
 describe('values', () => { suite(test, chosen(conformance(backend, { mode: 'test', ...options }))) })
 describe('derivatives', () => { suite(test, chosen(conformance(backend, { mode: 'grad', ...options }))) })
+
+test.skipIf(onSwiftShader)('the table of docs/backends.md says what there is', async () => {
+  const { ops } = await conformance(backend, { mode: 'support' }).run()
+  // npm run support writes it anew
+  expect(support).toEqual({ backend: 'webgl', ops })
+})
 
 test('the context was not lost on the way', () => { expect(backend.lost).toBe(false) })

@@ -1,8 +1,8 @@
 // Softmax and its relatives: stable at any logits, each with the pullback that cancels on paper.
 
 import { add, broadcastTo, type DType, full, mul, type Tensor } from '@bp/core'
-import { bind, defineComposite, describe, fail, normaliseAxes, normaliseAxis, sameShape } from '@bp/core/extend'
-import { abs, div, neg, sub } from '../rows/arithmetic.ts'
+import { bind, defineComposite, describe, fail, normaliseAxes, normaliseAxis, sameShape, toFloat, withShape } from '@bp/core/extend'
+import { abs, div, inferFloat, neg, sub } from '../rows/arithmetic.ts'
 import { cast, less, select } from '../rows/compare.ts'
 import { exp, log } from '../rows/exponential.ts'
 import { amax, droppedShape, keptShape, sum } from '../rows/reduce.ts'
@@ -22,7 +22,7 @@ function shift(x: Tensor, axes: readonly number[]): Tensor {
 
 /** yᵢ = e^(xᵢ − max x) / Σₖ e^(xₖ − max x),   x̄ = y ⊙ (ȳ − Σ ȳ·y) */
 export const softmaxRow = /* @__PURE__ */ defineComposite({
-  name: 'softmax', arity: 1, precision: 'full', saves: 'y', infer: ([x]) => x.aval,
+  name: 'softmax', arity: 1, precision: 'full', saves: 'y', infer: ([x]) => inferFloat('softmax', x),
   decompose: ([x], p: AxisParams) => {
     const e = exp(sub(x, shift(x, [p.axis])))
     return div(e, sum(e, p.axis, true))
@@ -32,7 +32,7 @@ export const softmaxRow = /* @__PURE__ */ defineComposite({
 
 /** y = x − log Σₖ e^xₖ,   x̄ = ȳ − e^y · Σ ȳ */
 export const logSoftmaxRow = /* @__PURE__ */ defineComposite({
-  name: 'logSoftmax', arity: 1, precision: 'full', saves: 'y', infer: ([x]) => x.aval,
+  name: 'logSoftmax', arity: 1, precision: 'full', saves: 'y', infer: ([x]) => inferFloat('logSoftmax', x),
   decompose: ([x], p: AxisParams) => {
     const shifted = sub(x, shift(x, [p.axis]))
     return sub(shifted, log(sum(exp(shifted), p.axis, true)))
@@ -42,8 +42,8 @@ export const logSoftmaxRow = /* @__PURE__ */ defineComposite({
 
 /** y = log Σ e^x over axes (kept at size 1),   x̄ = ȳ · e^(x − y) */
 export const logSumExpRow = /* @__PURE__ */ defineComposite({
-  name: 'logSumExp', arity: 1, precision: 'full', saves: 'xy',
-  decompose: ([x], p: { readonly axes: readonly number[] }) => {
+  name: 'logSumExp', arity: 1, precision: 'full', saves: 'xy', infer: ([x], p: { readonly axes: readonly number[] }) => withShape(inferFloat('logSumExp', x), keptShape(x, p.axes)),
+  decompose: ([x], p) => {
     const top = shift(x, p.axes)
     return add(top, log(sum(exp(sub(x, top)), p.axes, true)))
   },
@@ -77,7 +77,7 @@ export const softmaxCrossEntropyRow = /* @__PURE__ */ defineComposite({
  * ```
  */
 export const softmax = (x: Tensor, axis = -1, dtype?: DType): Tensor =>
-  bind(softmaxRow, [dtype ? cast(x, dtype) : x], { axis: normaliseAxis('softmax', axis, x.rank) })
+  bind(softmaxRow, [dtype ? cast(x, dtype) : toFloat(x)], { axis: normaliseAxis('softmax', axis, x.rank) })
 
 /**
  * The logarithm of {@link softmax}, stable where the softmax itself would round to 0.
@@ -90,7 +90,7 @@ export const softmax = (x: Tensor, axis = -1, dtype?: DType): Tensor =>
  * ```
  */
 export const logSoftmax = (x: Tensor, axis = -1, dtype?: DType): Tensor =>
-  bind(logSoftmaxRow, [dtype ? cast(x, dtype) : x], { axis: normaliseAxis('logSoftmax', axis, x.rank) })
+  bind(logSoftmaxRow, [dtype ? cast(x, dtype) : toFloat(x)], { axis: normaliseAxis('logSoftmax', axis, x.rank) })
 
 /**
  * log Σ e^x over the given axes (all unless given), without overflow.
@@ -104,7 +104,7 @@ export const logSoftmax = (x: Tensor, axis = -1, dtype?: DType): Tensor =>
  */
 export function logSumExp(x: Tensor, axes?: number | readonly number[], keepDims = false): Tensor {
   const list = normaliseAxes('logSumExp', axes, x.rank)
-  const y = bind(logSumExpRow, [x], { axes: list })
+  const y = bind(logSumExpRow, [toFloat(x)], { axes: list })
   return keepDims ? y : reshape(y, droppedShape(x, list))
 }
 

@@ -1,8 +1,8 @@
 // Means, variances and the smallest element, and the standardising that every normalisation layer shares.
 
 import { add, mul, type Tensor } from '@bp/core'
-import { bind, defineComposite, normaliseAxes } from '@bp/core/extend'
-import { div, sub } from '../rows/arithmetic.ts'
+import { bind, defineComposite, normaliseAxes, toFloat } from '@bp/core/extend'
+import { div, inferFloat, sub } from '../rows/arithmetic.ts'
 import { equal, select } from '../rows/compare.ts'
 import { sqrt } from '../rows/exponential.ts'
 import { amax, droppedShape, opposite, sum } from '../rows/reduce.ts'
@@ -121,7 +121,7 @@ export interface StandardiseParams {
  * (Ioffe & Szegedy 2015, "Batch Normalization", §3, simplified as in Ba et al. 2016, "Layer Normalization").
  */
 export const standardiseRow = /* @__PURE__ */ defineComposite({
-  name: 'standardise', arity: 1, precision: 'full', saves: 'xy', infer: ([x]) => x.aval,
+  name: 'standardise', arity: 1, precision: 'full', saves: 'xy', infer: ([x]) => inferFloat('standardise', x),
   decompose: ([x], p: StandardiseParams) => div(sub(x, mean(x, p.axes, true)), deviation(x, p)),
   vjp: ([ct], [x], [y], p) => {
     const centred = sub(sub(ct!, mean(ct!, p.axes, true)), mul(y!, mean(mul(ct!, y!), p.axes, true)))
@@ -133,7 +133,7 @@ const deviation = (x: Tensor, p: StandardiseParams): Tensor => sqrt(add(variance
 
 /** x shifted and scaled to mean 0 and variance 1 over the given axes; `eps` is added to the variance. */
 export const standardise = (x: Tensor, axes: number | readonly number[], eps = 1e-5): Tensor =>
-  bind(standardiseRow, [x], { axes: normaliseAxes('standardise', axes, x.rank), eps })
+  bind(standardiseRow, [toFloat(x)], { axes: normaliseAxes('standardise', axes, x.rank), eps })
 
 /** Layer normalisation over the last `axes` axes, then scale and shift (Ba et al. 2016, "Layer Normalization"). */
 export function layerNorm(x: Tensor, axes: number, weight?: Tensor, bias?: Tensor, eps = 1e-5): Tensor {

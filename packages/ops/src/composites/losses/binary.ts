@@ -3,7 +3,7 @@
 import { add, mul, type Tensor } from '@bp/core'
 import { bind, defineComposite } from '@bp/core/extend'
 import { div, neg, sub } from '../../rows/arithmetic.ts'
-import { less, select } from '../../rows/compare.ts'
+import { lessEqual, select } from '../../rows/compare.ts'
 import { log } from '../../rows/exponential.ts'
 import { clamp, softplus } from '../activations.ts'
 import { mean } from '../statistics.ts'
@@ -26,7 +26,8 @@ const lowest = -100
 
 /** log x, but no less than −100, and flat there. */
 function cutLog(x: Tensor): Tensor {
-  const tiny = less(x, Math.exp(lowest))
+  // where GPUs take such small numbers for 0, 0 is one of them
+  const tiny = lessEqual(x, Math.exp(lowest))
   return select(tiny, lowest, log(select(tiny, 1, x)))
 }
 
