@@ -23,9 +23,9 @@ const worth = (xs: readonly Operand<Value>[], out: Aval, multiplyAdds: number): 
 /** The kernels of this file. */
 export function contractions(device: Device): ReturnType<typeof byElements> {
   const [generic, dot, conv, convInput, convWeight] = [byElements(device), tiledDot(device), tiledConv(device), tiledConvInput(device), tiledConvWeight(device)]
-  /** `y` is the operand or result whose every element meets the weights of its channel. */
+  /** Whether it is, and no loop is too long; `y` is the operand or result whose every element meets the weights of its channel. */
   const tapsFit = (w: readonly number[], y: readonly number[], xs: readonly Operand<Value>[], out: Aval): boolean =>
-    w.at(-1)! <= mostTaps && y.at(-1)! <= mostTurns && worth(xs, out, sizeOf(y) * sizeOf(w.slice(1)))
+    w.at(-1)! <= mostTaps && Math.max(y.at(-1)!, Math.max(w[0]!, w[1]!) * sizeOf(w.slice(2, -1))) <= mostTurns && worth(xs, out, sizeOf(y) * sizeOf(w.slice(1)))
   return {
     dot: ((xs, p, out) => (worth(xs, out, xs[0]!.storage.length * out.shape.at(-1)!) ? dot : generic.dot)(xs, p, out)) satisfies Kernel<Value, DotParams>,
     conv: ((xs, p, out) => (tapsFit(xs[1]!.shape, out.shape, xs, out) ? conv : generic.conv)(xs, p, out)) satisfies Kernel<Value, ConvGeometry>,
