@@ -3,12 +3,14 @@
 import type { Shape } from '@bp/core'
 import { sizeOf, stridesOf } from '@bp/core/extend'
 
-/** Strides by which an operand of shape `from` is read to fill `to`: 0 along the axes that broadcasting repeats. */
-export function broadcastStrides(from: Shape, to: Shape): number[] {
-  const strides = stridesOf(from)
+/** Strides over `to` of what has strides over `from`, which broadcasts to it: 0 along the axes that are repeated. */
+export function repeated(strides: readonly number[], from: Shape, to: Shape): number[] {
   const lead = to.length - from.length
-  return to.map((_, i) => i < lead || from[i - lead] === 1 ? 0 : strides[i - lead]!)
+  return to.map((_, axis) => axis < lead || from[axis - lead] === 1 ? 0 : strides[axis - lead]!)
 }
+
+/** Strides by which an operand of shape `from`, whose elements lie in order, is read to fill `to`. */
+export const broadcastStrides = (from: Shape, to: Shape): number[] => repeated(stridesOf(from), from, to)
 
 /** A loop nest: sizes, and for each operand its strides. */
 export interface Nest {

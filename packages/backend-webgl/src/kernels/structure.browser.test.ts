@@ -7,26 +7,12 @@ import { argSort, cumSum, maxPool, mul, scatterAdd, softmax, sum } from '@bp/ops
 import { composites, primitives } from '@bp/ops/extend'
 import { describe, expect, it } from 'vitest'
 import { backend as gpu } from '../../test/backend.ts'
+import { Chance } from '../../test/chance.ts'
 
 const host = cpu()
 
-/** Numbers in [0, 1) from a seed (Numerical Recipes' linear congruence). */
-class Draw {
-  private state: number
-
-  constructor(seed: number) {
-    this.state = seed
-  }
-
-  next(): number {
-    this.state = (Math.imul(this.state, 1664525) + 1013904223) >>> 0
-    return this.state / 2 ** 32
-  }
-
-  int(from: number, to: number): number {
-    return from + Math.floor(this.next() * (to - from + 1))
-  }
-
+/** Shapes and data from a seed. */
+class Draw extends Chance {
   of<T>(list: readonly T[]): T {
     return list[this.int(0, list.length - 1)]!
   }

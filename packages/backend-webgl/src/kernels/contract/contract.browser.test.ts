@@ -6,34 +6,12 @@ import { cast } from '@bp/ops'
 import { conv, type ConvGeometry, convInput, convSize, convWeight, dot } from '@bp/ops/extend'
 import { expect, test } from 'vitest'
 import { backend as gpu } from '../../../test/backend.ts'
+import { Chance } from '../../../test/chance.ts'
 
 /** Milliseconds: each geometry compiles passes of its own. */
 const patience = 120_000
 
 const host = cpu()
-
-/** Numbers from a seed, by a linear congruence (Knuth & Lewis, in Numerical Recipes, 1992). */
-class Chance {
-  private state: number
-
-  constructor(seed: number) {
-    this.state = seed
-  }
-
-  /** From 0 on, below 1. */
-  next(): number {
-    this.state = (Math.imul(this.state, 1664525) + 1013904223) >>> 0
-    return this.state / 2 ** 32
-  }
-
-  int(low: number, high: number): number {
-    return low + Math.floor(this.next() * (high - low + 1))
-  }
-
-  floats(n: number): Float32Array {
-    return Float32Array.from({ length: n }, () => this.next() - 0.5)
-  }
-}
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1)
 
