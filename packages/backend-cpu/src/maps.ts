@@ -1,13 +1,13 @@
 // Elementwise kernels: every op of the scalar table over whole arrays with broadcasting, the common ones in loops of their own.
 
-import { convert, fail, sameShape } from '@bp/core/extend'
+import { broadcastStrides, collapse, convert, fail, sameShape } from '@bp/core/extend'
 import type { DType } from '@bp/core'
 import type { Aval } from '@bp/core/extend'
 import type { MapName } from '@bp/ops/extend'
 import { erf } from './erf.ts'
 import { bigint, integer, logistic, scalar } from './scalar.ts'
 import { asNumbers, type CpuKernel, type CpuOperand, type CpuStorage, create, isBigInt } from './storage.ts'
-import { broadcastStrides, collapse, forEachRow } from './strided.ts'
+import { forEachRow } from './strided.ts'
 
 /* A row function computes n neighbouring results; an operand's step is 1, or 0 where it is broadcast. One closure a loop
    would be called through one megamorphic site, several times slower than a loop of its own: hence `hot`. */

@@ -1,9 +1,9 @@
 // Reductions and scans: sumTo, amax, argMax, argSort, cumSum. Sums of floats are accumulated in double precision.
 
 import type { Shape } from '@bp/core'
-import { sizeOf, stridesOf } from '@bp/core/extend'
+import { broadcastStrides, collapse, sizeOf, stridesOf } from '@bp/core/extend'
 import { asBigInt, asNumbers, type CpuKernel, create, isBigInt } from './storage.ts'
-import { around, broadcastStrides, collapse, forEachRow, readStrided } from './strided.ts'
+import { around, forEachRow, readStrided } from './strided.ts'
 
 /** The sum over the axes that broadcasting would repeat. */
 export const sumTo: CpuKernel<{ readonly shape: Shape }> = ([x], _p, out) => {

@@ -1,44 +1,8 @@
-// Walking arrays by strides: which elements meet under broadcasting, transposition, slicing and reduction.
+// Walking arrays by strides: transposition, slicing and reduction.
 
-import { type Aval, sizeOf, stridesOf } from '@bp/core/extend'
+import { type Aval, collapse, type Nest, sizeOf } from '@bp/core/extend'
 import type { Shape } from '@bp/core'
 import type { CpuStorage } from './storage.ts'
-
-/** The strides by which an operand is read to fill `to`: 0 along the axes that broadcasting repeats. */
-export function broadcastStrides(from: Shape, to: Shape): number[] {
-  const strides = stridesOf(from)
-  const lead = to.length - from.length
-  return to.map((_, i) => i < lead || from[i - lead] === 1 ? 0 : strides[i - lead]!)
-}
-
-/** A loop nest: sizes, and for each operand its strides. */
-export interface Nest {
-  readonly sizes: number[]
-  readonly strides: number[][]
-}
-
-/** Joins neighbouring axes that every operand walks without a jump, so that inner loops are long. */
-export function collapse(shape: Shape, strides: readonly (readonly number[])[]): Nest {
-  const sizes: number[] = []
-  const merged: number[][] = strides.map(() => [])
-  shape.forEach((size, axis) => {
-    if (size === 1 && shape.length > 1) return
-    const last = sizes.length - 1
-    const joins = last >= 0 && strides.every((s, k) => merged[k]![last] === s[axis]! * size)
-    if (joins) {
-      sizes[last]! *= size
-      strides.forEach((s, k) => { merged[k]![last] = s[axis]! })
-    } else {
-      sizes.push(size)
-      strides.forEach((s, k) => merged[k]!.push(s[axis]!))
-    }
-  })
-  if (sizes.length === 0) {
-    sizes.push(1)
-    for (const list of merged) list.push(1)
-  }
-  return { sizes, strides: merged }
-}
 
 /**
  * Visits the rows of a loop nest: `row` gets the number of the row and each operand's offset there. The array of offsets

@@ -1,11 +1,11 @@
 // Kernels that move elements: broadcastTo, transpose, slice, pad, concat, flip; reshape and detach only share the storage.
 
 import type { Shape } from '@bp/core'
-import { stridesOf } from '@bp/core/extend'
+import { broadcastStrides, collapse, stridesOf } from '@bp/core/extend'
 import type { PadParams, SliceParams } from '@bp/ops/extend'
 import { asNumbers, type CpuKernel, create } from './storage.ts'
 import { snapshot } from './snapshot.ts'
-import { around, broadcastStrides, collapse, forEachRow, readStrided, writeStrided } from './strided.ts'
+import { around, forEachRow, readStrided, writeStrided } from './strided.ts'
 
 /** The same storage under another shape. */
 export const share: CpuKernel<unknown> = ([x]) => snapshot(x!.storage)

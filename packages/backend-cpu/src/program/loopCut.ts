@@ -1,7 +1,7 @@
 // How a loop is cut: which axes make rows and which run within them, and into which units threads share it.
 
 import type { DType } from '@bp/core'
-import { collapse } from '../strided.ts'
+import { collapse, type Nest } from '@bp/core/extend'
 import type { LoopSpec, Place } from './loopSpec.ts'
 import { type Stage, stagesOf } from './stages.ts'
 
@@ -68,7 +68,7 @@ function walkOf(spec: LoopSpec, columns: number | undefined): Walk {
   const axesOf = (within: boolean): number[] => spec.axes.flatMap((_, axis) => isWithin(axis) === within ? axis : [])
   const tail = columns === undefined ? spec.axes.length : tailOf(spec.axes, columns)
   const isWithin = (axis: number): boolean => spec.within ? spec.within[axis]! : axis >= tail
-  const nest = (axes: readonly number[]): { sizes: number[]; strides: number[][] } =>
+  const nest = (axes: readonly number[]): Nest =>
     collapse(axes.map(axis => spec.axes[axis]!), places.map(({ strides }) => axes.map(axis => strides[axis]!)))
   let rows = nest(axesOf(false))
   let inner = nest(axesOf(true))

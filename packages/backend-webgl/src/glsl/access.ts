@@ -1,44 +1,6 @@
 // How an operand is read for an output of four lanes: at the same place, as one number, or by strides.
 
-import type { Shape } from '@bp/core'
 import { sizeOf, stridesOf } from '@bp/core/extend'
-
-/** Strides over `to` of what has strides over `from`, which broadcasts to it: 0 along the axes that are repeated. */
-export function repeated(strides: readonly number[], from: Shape, to: Shape): number[] {
-  const lead = to.length - from.length
-  return to.map((_, axis) => axis < lead || from[axis - lead] === 1 ? 0 : strides[axis - lead]!)
-}
-
-/** Strides by which an operand of shape `from`, whose elements lie in order, is read to fill `to`. */
-export const broadcastStrides = (from: Shape, to: Shape): number[] => repeated(stridesOf(from), from, to)
-
-/** A loop nest: sizes, and for each operand its strides. */
-export interface Nest {
-  readonly sizes: readonly number[]
-  readonly strides: readonly (readonly number[])[]
-}
-
-/** Joins neighbouring axes that every operand walks without a jump; axes of size 1 go. At least one axis is left. */
-export function collapse(shape: Shape, strides: readonly (readonly number[])[]): Nest {
-  const sizes: number[] = []
-  const merged: number[][] = strides.map(() => [])
-  shape.forEach((size, axis) => {
-    if (size === 1) return
-    const last = sizes.length - 1
-    if (last >= 0 && strides.every((s, k) => merged[k]![last] === s[axis]! * size)) {
-      sizes[last]! *= size
-      strides.forEach((s, k) => { merged[k]![last] = s[axis]! })
-    } else {
-      sizes.push(size)
-      strides.forEach((s, k) => merged[k]!.push(s[axis]!))
-    }
-  })
-  if (sizes.length === 0) {
-    sizes.push(1)
-    for (const list of merged) list.push(0)
-  }
-  return { sizes, strides: merged }
-}
 
 /**
  * How four neighbouring outputs read an operand. `same`: the texel at their own place. `one`: one number. Where the last axis goes by

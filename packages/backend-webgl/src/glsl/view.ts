@@ -1,9 +1,8 @@
 // Views: strides over a shape, and how ops that only move elements change them.
 
 import type { Shape } from '@bp/core'
-import { stridesOf } from '@bp/core/extend'
+import { repeatedStrides, stridesOf } from '@bp/core/extend'
 import type { SliceParams } from '@bp/ops/extend'
-import { repeated } from './access.ts'
 
 /** A stride for each axis, and where the first element stands. */
 export interface View {
@@ -18,7 +17,7 @@ type Change<P> = (view: View, x: Shape, p: P, out: Shape) => View
 
 /** What becomes of a view of shape `x`, by op. */
 export const changes = {
-  broadcastTo: (({ strides, offset }, x, _p, out) => ({ offset, strides: repeated(strides, x, out) })) satisfies Change<{ readonly shape: Shape }>,
+  broadcastTo: (({ strides, offset }, x, _p, out) => ({ offset, strides: repeatedStrides(strides, x, out) })) satisfies Change<{ readonly shape: Shape }>,
   transpose: (({ strides, offset }, _x, p) => ({ offset, strides: p.perm.map(axis => strides[axis]!) })) satisfies Change<{ readonly perm: readonly number[] }>,
   slice: (({ strides, offset }, _x, p) => ({
     strides: strides.map((stride, axis) => stride * p.steps[axis]!), offset: strides.reduce((sum, stride, axis) => sum + stride * p.starts[axis]!, offset),

@@ -1,13 +1,13 @@
 // Elementwise kernels: every op of the scalar table with broadcasting, and whole chains of them, each as one pass.
 
 import type { DType } from '@bp/core'
-import type { Aval, Kernel, Operand } from '@bp/core/extend'
+import { type Aval, broadcastStrides, collapse, type Kernel, type Operand } from '@bp/core/extend'
 import type { MapName } from '@bp/ops/extend'
 import type { Device } from '../device/device.ts'
 import { toFloats } from '../device/encode.ts'
 import type { PassCode } from '../device/gpu.ts'
 import type { Value } from '../device/storage.ts'
-import { type Access, accessKey, accessOf, broadcastStrides, collapse, loads, walkNumbers } from '../glsl/access.ts'
+import { type Access, accessKey, accessOf, loads, walkNumbers } from '../glsl/access.ts'
 import { type Chain, chainKey, isWhole, statements } from '../glsl/body.ts'
 import { withHelpers } from '../glsl/helpers.ts'
 import { scalar } from '../scalar.ts'

@@ -1,10 +1,10 @@
 // Kernels that move elements: transpose, slice, flip and broadcastTo by strides, and those that move nothing.
 
-import type { Aval, Kernel, Operand } from '@bp/core/extend'
+import { type Aval, collapse, type Kernel, type Operand } from '@bp/core/extend'
 import type { Shape } from '@bp/core'
 import type { Device } from '../device/device.ts'
 import type { Value } from '../device/storage.ts'
-import { accessKey, accessOf, collapse, loads, walkNumbers } from '../glsl/access.ts'
+import { accessKey, accessOf, loads, walkNumbers } from '../glsl/access.ts'
 import { withHelpers } from '../glsl/helpers.ts'
 import { changes, inOrder, type View } from '../glsl/view.ts'
 import { concat } from './viewsJoin.ts'

@@ -1,8 +1,7 @@
 // What ops read, seen through views: a value that something made, its shape, and strides where it does not lie dense.
 
 import type { Shape } from '@bp/core'
-import { type GraphNode, type Id, sameShape, sizeOf, stridesOf } from '@bp/core/extend'
-import { repeated } from '../glsl/access.ts'
+import { type GraphNode, type Id, repeatedStrides, sameShape, sizeOf, stridesOf } from '@bp/core/extend'
 import { changes, inOrder, type View } from '../glsl/view.ts'
 
 /** A value as an op sees it. */
@@ -31,7 +30,7 @@ export function viewed({ row, params, avals }: GraphNode, x: Ref): Ref | null {
 /** Strides by which a value is read for each element of `shape`, to which it broadcasts. */
 export function stridesFor({ shape: from, view }: Ref, shape: Shape): View {
   const { strides, offset } = view ?? inOrder(from)
-  return { offset, strides: repeated(strides, from, shape) }
+  return { offset, strides: repeatedStrides(strides, from, shape) }
 }
 
 /** Whether a value is read in its own order for each element of `shape`. */

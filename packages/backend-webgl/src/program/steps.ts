@@ -1,11 +1,11 @@
 // Groups as steps that run: a pass of a fused chain, or an op's kernel.
 
 import type { DType } from '@bp/core'
-import { type Aval, convert, describe, type GraphNode, type Id, type Operand, sizeOf } from '@bp/core/extend'
+import { type Aval, collapse, convert, describe, type GraphNode, type Id, type Operand, sizeOf } from '@bp/core/extend'
 import type { Device } from '../device/device.ts'
 import { toFloats } from '../device/encode.ts'
 import type { Value } from '../device/storage.ts'
-import { accessOf, collapse } from '../glsl/access.ts'
+import { accessOf } from '../glsl/access.ts'
 import { type Chain, isWhole } from '../glsl/body.ts'
 import { chainPass } from '../kernels/maps.ts'
 import { strided } from '../kernels/views.ts'
