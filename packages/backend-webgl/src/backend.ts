@@ -69,18 +69,21 @@ export class Handles {
 
   /** The value of a handle that is given up for it; nobody holds the value for this handle any more. */
   give({ claim }: Handle): Value {
-    const value = claim.value!
-    claim.value = null
-    this.count--
+    const value = this.taken(claim)
     value.holders--
     return value
   }
 
   private let(claim: Claim): void {
+    this.device.release(this.taken(claim))
+  }
+
+  /** The value of a claim that ends; it still holds it. */
+  private taken(claim: Claim): Value {
     const value = claim.value!
     claim.value = null
     this.count--
-    this.device.release(value)
+    return value
   }
 }
 
@@ -125,7 +128,7 @@ export function backendOn(device: Device, trace: boolean): WebglBackend {
     bytes: ({ value }) => value.away ? device.host!.bytes(value.away) : 4 * value.length,
     kernels,
     lower: graph => program(graph),
-    plan: memoryPlan,
+    plan: graph => memoryPlan(device, graph),
     fuser: fuserOf(graph => program(graph)),
   }
   const holder: Holder = { result, lasting: value => handles.make(value), free: handle => { handles.free(handle) } }

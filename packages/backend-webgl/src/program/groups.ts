@@ -10,8 +10,8 @@ export interface Group {
   readonly items: readonly Item[]
 }
 
-/** What one pass reads, writes and computes at most: texture units but one, render targets, and what compilers take in good time. */
-const mostTextures = 14, mostTargets = 8, mostOps = 96
+/** What one pass reads and computes at most: texture units but one, and what compilers take in good time. */
+const mostTextures = 14, mostOps = 96
 
 interface Building {
   items: Item[]
@@ -22,22 +22,26 @@ interface Building {
   into: Building | null
 }
 
-/** Puts items into groups, in an order in which they can run. `kept` values are read after the program. */
-export function groupsOf(items: readonly Item[], kept: ReadonlySet<Id>): Group[] {
-  return new Grouping(items, kept).run()
+/** Puts items into groups of at most so many render targets, in an order in which they can run. `kept` values are read after the program. */
+export function groupsOf(items: readonly Item[], kept: ReadonlySet<Id>, mostTargets: number): Group[] {
+  return new Grouping(items, kept, mostTargets).run()
 }
 
 class Grouping {
   private readonly items: readonly Item[]
   private readonly kept: ReadonlySet<Id>
+  private readonly mostTargets: number
+  private readonly places: ReadonlyMap<Item, number>
   private readonly makers = new Map<Id, Building>()
   private readonly readers = new Map<Id, Item[]>()
   private readonly groups: Building[] = []
   private search = 0
 
-  constructor(items: readonly Item[], kept: ReadonlySet<Id>) {
+  constructor(items: readonly Item[], kept: ReadonlySet<Id>, mostTargets: number) {
     this.items = items
     this.kept = kept
+    this.mostTargets = mostTargets
+    this.places = new Map(items.map((item, i) => [item, i]))
     for (const item of items) {
       for (const base of new Set(basesOf(item))) {
         const list = this.readers.get(base)
@@ -49,9 +53,9 @@ class Grouping {
 
   run(): Group[] {
     this.items.forEach((item, order) => {
-      let group: Building = { items: [item], order, mark: 0, into: null }
-      if (item.kind === 'map') group = this.joined(item, group)
-      else this.groups.push(group)
+      const alone: Building = { items: [item], order, mark: 0, into: null }
+      this.groups.push(alone)
+      const group = item.kind === 'map' ? this.joined(item, alone) : alone
       for (const id of outsOf(item)) this.makers.set(id, group)
     })
     return this.sorted()
@@ -65,23 +69,16 @@ class Grouping {
 
   /** The op in the groups that make its operands, as many of them as can be one. */
   private joined(item: MapItem, alone: Building): Building {
-    this.groups.push(alone)
     let group = alone
     const near = [...new Set(item.ins.flatMap(x => isRef(x) ? this.maker(x.base) ?? [] : []))].sort((a, b) => b.order - a.order)
     for (const other of near) {
       if (this.fits(group, other)) {
         group.into = other
-        other.items = [...other.items, ...group.items].sort((a, b) => this.place(a) - this.place(b))
+        other.items = [...other.items, ...group.items].sort((a, b) => this.places.get(a)! - this.places.get(b)!)
         group = other
       }
     }
     return group
-  }
-
-  private readonly places = new Map<Item, number>()
-  private place(item: Item): number {
-    if (this.places.size === 0) this.items.forEach((each, i) => this.places.set(each, i))
-    return this.places.get(item)!
   }
 
   private fits(a: Building, b: Building): boolean {
@@ -92,12 +89,12 @@ class Grouping {
     if (maps.length > mostOps || !maps.every(item => item.fence === fence && sameShape(item.aval.shape, shape))) return false
     const made = new Set(maps.map(({ out }) => out))
     if (!maps.every(item => item.ins.every(x => !isRef(x) || !made.has(x.base) || inStep(x, shape)))) return false
-    if (operandsOf(maps, shape).length > mostTextures || this.targetsOf(maps).length > mostTargets) return false
+    if (operandsOf(maps, shape).length > mostTextures || this.targetsOf(maps).length > this.mostTargets) return false
     return !this.leadsThroughOthers(a, b) && !this.leadsThroughOthers(b, a)
   }
 
   /** Values of a group that something outside reads. */
-  targetsOf(maps: readonly MapItem[]): Id[] {
+  private targetsOf(maps: readonly MapItem[]): Id[] {
     const inside = new Set<Item>(maps)
     return maps.map(({ out }) => out).filter(id => this.kept.has(id) || (this.readers.get(id) ?? []).some(reader => !inside.has(reader)))
   }

@@ -1,17 +1,16 @@
 // A graph as a program: its steps, what each value's last use is, and how many bytes that comes to.
 
-import { describe, type Graph, type Id, type MemoryPlan, type Program } from '@bp/core/extend'
-import type { Aval } from '@bp/core/extend'
-import { sizeOf } from '@bp/core/extend'
+import { type Aval, describe, type Graph, type Id, type MemoryPlan, type Program, sizeOf } from '@bp/core/extend'
+import type { Device } from '../device/device.ts'
 import { layoutOf, texelsOf } from '../device/layout.ts'
 import { encodingOf, type Handle } from '../device/storage.ts'
 import { Executable, type Holder } from './executable.ts'
 import { type Group, groupsOf } from './groups.ts'
-import { type Items, itemsOf, outsOf } from './items.ts'
+import { basesOf, type Items, itemsOf, outsOf } from './items.ts'
 import { type Step, stepOf, type Workshop } from './steps.ts'
 
 /** What a graph becomes. */
-export interface Plan {
+interface Plan {
   readonly items: Items
   readonly groups: readonly Group[]
   /** Of each group, the values that others read. */
@@ -22,18 +21,21 @@ export interface Plan {
   readonly bytes: number
 }
 
+/** What of a device decides how a graph is planned. */
+type Limits = Pick<Device, 'mostTargets' | 'largestSide'>
+
 /** Plans a graph; nothing is computed. */
-export function planOf(graph: Graph): Plan {
+function planOf(limits: Limits, graph: Graph): Plan {
   const items = itemsOf(graph)
   const kept = new Set([...graph.outputs, ...graph.updates.map(({ id }) => id)].map(items.dense))
-  const groups = groupsOf(items.items, kept)
+  const groups = groupsOf(items.items, kept, limits.mostTargets)
   const reads = groups.map(readsOf)
   const lastRead = new Map<Id, number>()
   reads.forEach((list, g) => { for (const id of list) lastRead.set(id, g) })
   const targets = groups.map(({ items: list }) => new Set(list.flatMap(outsOf).filter(id => kept.has(id) || lastRead.has(id))))
   const own = new Set(groups.flatMap(({ items: list }) => list.flatMap(outsOf)))
   const last = groups.map((_, g) => [...reads[g]!, ...targets[g]!, ...unread(groups[g]!, targets[g]!)].filter((id, i, all) => all.indexOf(id) === i && own.has(id) && !kept.has(id) && (lastRead.get(id) ?? g) === g))
-  return { items, groups, targets, last, bytes: peak(items, targets, last) }
+  return { items, groups, targets, last, bytes: peak(limits, items, targets, last) }
 }
 
 /** Results of an op with several of which nobody reads one. */
@@ -42,35 +44,35 @@ const unread = ({ items }: Group, targets: ReadonlySet<Id>): Id[] => items[0]!.k
 /** The values that a group reads and does not make. */
 function readsOf({ items }: Group): Id[] {
   const made = new Set(items.flatMap(outsOf))
-  return [...new Set(items.flatMap(item => item.kind === 'copy' ? [item.from.base] : item.kind === 'kernel' ? item.ins.map(({ base }) => base) : item.ins.flatMap(x => 'base' in x ? x.base : [])))].filter(id => !made.has(id))
+  return [...new Set(items.flatMap(basesOf))].filter(id => !made.has(id))
 }
 
 /** The bytes of a texture for a value. */
-export function bytesOf({ shape, dtype }: Aval): number {
+function bytesOf({ largestSide }: Limits, { shape, dtype }: Aval): number {
   if (encodingOf(dtype) === 'none' || sizeOf(shape) === 0) return 0
-  const layout = layoutOf(texelsOf(sizeOf(shape)), 2 ** 14)
+  const layout = layoutOf(texelsOf(sizeOf(shape)), largestSide)
   return layout === null ? 16 * texelsOf(sizeOf(shape)) : 16 * layout.width * layout.height
 }
 
-function peak({ avals }: Items, targets: Plan['targets'], last: Plan['last']): number {
+function peak(limits: Limits, { avals }: Items, targets: Plan['targets'], last: Plan['last']): number {
   let [alive, most] = [0, 0]
   targets.forEach((made, g) => {
-    for (const id of made) alive += bytesOf(avals.get(id)!)
+    for (const id of made) alive += bytesOf(limits, avals.get(id)!)
     most = Math.max(most, alive)
-    for (const id of last[g]!) alive -= bytesOf(avals.get(id)!)
+    for (const id of last[g]!) alive -= bytesOf(limits, avals.get(id)!)
   })
   return most
 }
 
 /** What the program of a graph would take up. */
-export function memoryPlan(graph: Graph): MemoryPlan {
-  const { groups, targets, bytes } = planOf(graph)
+export function memoryPlan(device: Device, graph: Graph): MemoryPlan {
+  const { groups, targets, bytes } = planOf(device, graph)
   return { bytes, groups: groups.map(({ items }) => items.flatMap(outsOf)), kept: targets.flatMap(list => [...list]) }
 }
 
 /** Makes a program of a graph of primitives. */
 export function lower(workshop: Workshop, holder: Holder, graph: Graph): Program<Handle> {
-  const plan = planOf(graph)
+  const plan = planOf(workshop.device, graph)
   const { items, groups, targets, last, bytes } = plan
   const steps = groups.map((group, g) => stepOf(workshop, group, targets[g]!))
   return new Executable(workshop.device, holder, graph, items.dense, steps.map((step, g) => ({ step, last: last[g]! })), { bytes, notes: notesOf(plan), dump: [{ pass: 'fused', text: printSteps(steps) }] })
