@@ -4,10 +4,10 @@
 
 import type { Backend, TypedArray } from '@bp/core'
 import { type Aval, convert, fail, sizeOf } from '@bp/core/extend'
+import { hostFor } from '../host.ts'
 import { fromFloats, toFloats } from './encode.ts'
 import { Launcher, loadGpu, type Pass, type PassCode } from './gpu.ts'
 import { texelsOf } from './layout.ts'
-import { hostFor } from '../host.ts'
 import { encodingOf, Value } from './storage.ts'
 import { type Texture, type TextureCounts, Textures } from './texture.ts'
 import { Reader, upload } from './transfer.ts'
@@ -38,8 +38,6 @@ export class Device {
   readonly mostTargets: number
   /** What the adapter calls itself. */
   readonly adapter: string
-  /** Passes that ran. */
-  launches = 0
   readonly gl: WebGL2RenderingContext
   private readonly maxBytes: number
   private readonly Gpu: Awaited<ReturnType<typeof loadGpu>>
@@ -167,7 +165,7 @@ export class Device {
     const { texture } = value
     value.texture = null
     value.host = null
-    if (texture && texture.owner === this.parts?.textures) this.parts.textures.give(texture)
+    if (texture) this.giveBack(texture)
     if (value.away) this.host?.free?.(value.away)
     value.away = null
   }
@@ -177,7 +175,7 @@ export class Device {
     if (--value.holders === 0) this.discard(value)
   }
 
-  /** A texture for passes that pass something on; to be given back. */
+  /** A texture for a value, or for passes that pass something on; to be given back. */
   scratch(texels: number): Texture {
     return this.now.textures.take(texels)
   }
@@ -194,17 +192,14 @@ export class Device {
 
   /** Runs a pass from textures to textures. */
   launch(pass: Pass, outs: readonly Texture[], ins: readonly Texture[], p: readonly number[] = [], q: readonly number[] = []): void {
-    this.launches++
     this.now.launcher.launch(pass, outs, ins, p, q)
   }
 
   /** Runs a pass from values to values of one size, and gives these. */
   compute(key: string, code: () => PassCode, outs: readonly Value[], ins: readonly Value[], p: readonly number[] = [], q: readonly number[] = []): void {
     if (outs[0]!.length === 0) return
-    const { textures, launcher } = this.now
-    const textureList = ins.map(value => this.textureOf(value))
-    for (const out of outs) out.texture = textures.take(texelsOf(out.length))
-    this.launches++
-    launcher.launch(launcher.pass(key, code), outs.map(({ texture }) => texture!), textureList, p, q)
+    const read = ins.map(value => this.textureOf(value))
+    const written = outs.map(out => out.texture = this.scratch(texelsOf(out.length)))
+    this.launch(this.pass(key, code), written, read, p, q)
   }
 }

@@ -55,5 +55,8 @@ export type Encoding = 'float' | 'int' | 'small' | 'none'
 
 const encodings: Readonly<Record<DType, Encoding>> = { float64: 'none', float32: 'float', float16: 'float', int64: 'none', int32: 'int', uint8: 'small', bool: 'small' }
 
+/** Whether a dtype is computed on in whole numbers. */
+export const isWhole = (dtype: DType): boolean => dtype === 'int32' || dtype === 'uint8'
+
 /** How tensors of a dtype are kept. */
 export const encodingOf = (dtype: DType): Encoding => encodings[dtype]

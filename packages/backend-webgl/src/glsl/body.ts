@@ -2,7 +2,7 @@
 
 import type { DType } from '@bp/core'
 import { fail } from '@bp/core/extend'
-import { encodingOf } from '../device/storage.ts'
+import { encodingOf, isWhole } from '../device/storage.ts'
 import { scalar } from '../scalar.ts'
 
 /** One op of a chain: its operands by number, in the order operands, numbers, steps of the chain. */
@@ -26,10 +26,8 @@ export interface Chain {
 /** Whether an op of this name can be a step of a chain. */
 export const inChains = (name: string): boolean => name === 'cast' || Object.hasOwn(scalar, name)
 
-/** Whether a dtype is computed on in whole numbers. */
-export const isWhole = (dtype: DType): boolean => dtype === 'int32' || dtype === 'uint8'
-
-const typeOf = (dtype: DType): string => isWhole(dtype) ? 'ivec4' : 'vec4'
+/** Four numbers of a dtype in GLSL. */
+export const lanesOf = (dtype: DType): 'vec4' | 'ivec4' => isWhole(dtype) ? 'ivec4' : 'vec4'
 
 /** The numbers that a texel of a dtype stands for. */
 export const decode = (texel: string, dtype: DType): string => dtype === 'int32' ? `floatBitsToInt(${texel})` : dtype === 'uint8' ? `ivec4(${texel})` : texel
@@ -62,13 +60,13 @@ function expression({ op, args, dtype }: Step, types: readonly DType[]): string 
  */
 export function statements({ inputs, numbers, steps, outputs }: Chain, firstInt: number): string {
   const types = [...inputs, ...numbers, ...steps.map(({ dtype }) => dtype)]
-  const lines = inputs.map((dtype, i) => `${typeOf(dtype)} v${i} = ${decode(`load${i}()`, dtype)};`)
+  const lines = inputs.map((dtype, i) => `${lanesOf(dtype)} v${i} = ${decode(`load${i}()`, dtype)};`)
   let [int, float] = [firstInt, 0]
-  numbers.forEach((dtype, i) => lines.push(`${typeOf(dtype)} v${inputs.length + i} = ${isWhole(dtype) ? `ivec4(p[${int++}])` : `vec4(q[${float++}])`};`))
+  numbers.forEach((dtype, i) => lines.push(`${lanesOf(dtype)} v${inputs.length + i} = ${isWhole(dtype) ? `ivec4(p[${int++}])` : `vec4(q[${float++}])`};`))
   steps.forEach((step, i) => {
     const value = expression(step, types)
     const kept = step.dtype === 'float16' ? `toHalf(${value})` : step.dtype === 'uint8' ? `(${value}) & 255` : value
-    lines.push(`${typeOf(step.dtype)} v${inputs.length + numbers.length + i} = ${kept};`)
+    lines.push(`${lanesOf(step.dtype)} v${inputs.length + numbers.length + i} = ${kept};`)
   })
   outputs.forEach((id, k) => lines.push(`vec4 o${k} = ${encode(`v${id}`, types[id]!)};`))
   return lines.join('\n')

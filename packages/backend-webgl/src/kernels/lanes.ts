@@ -1,18 +1,13 @@
 // GLSL that several structural kernels share: four lanes by one function of an element, and a run over part of a row.
 
 import type { DType } from '@bp/core'
-import { decode } from '../glsl/body.ts'
+import { isWhole } from '../device/storage.ts'
+import { decode, lanesOf } from '../glsl/body.ts'
 import { withHelpers } from '../glsl/helpers.ts'
 
 /** A pass that computes each element by itself: `code` has `float at(int e)`, which gives the float that is kept. */
 export const byElement = (code: string): string => withHelpers(`${code}
 vec4 compute() { int e = texel() * 4; return vec4(at(e), at(e + 1), at(e + 2), at(e + 3)); }`)
-
-/** Whether a dtype is computed on in whole numbers. */
-export const isWhole = (dtype: DType): boolean => dtype === 'int32' || dtype === 'uint8'
-
-/** Four numbers of a dtype in GLSL. */
-export const lanesOf = (dtype: DType): 'vec4' | 'ivec4' => isWhole(dtype) ? 'ivec4' : 'vec4'
 
 /** Less than any other number of a dtype, in GLSL. */
 export const leastOf = (dtype: DType): string => isWhole(dtype) ? 'ivec4(1 << 31)' : 'vec4(-infinity())'
@@ -28,6 +23,16 @@ export const eachLane = (outs: Readonly<Record<string, readonly [type: string, r
   int e = texel() * 4 + lane;
   ${body}
   ${Object.entries(outs).map(([name, [type, result]]) => `${name} = ${type}(${name}.yzw, ${result});`).join(' ')}
+}`
+
+/**
+ * GLSL `place(e, at, n)`: where an output that folds one part of an axis begins to read, and how many entries it reads, each `p[2]·p[3]` from
+ * the one before. p: the axis's length, the parts, the elements after the axis.
+ */
+export const partPlace = `void place(int e, out int at, out int n) {
+  int step = p[2] * p[3], o = quotient(e, step), c = e - o * step;
+  at = o * p[1] * p[3] + c;
+  n = p[2] == 1 ? p[1] : quotient(p[1] - quotient(c, p[3]) + p[2] - 1, p[2]);
 }`
 
 /** A row of input 0 as {@link overRow} runs over it. */

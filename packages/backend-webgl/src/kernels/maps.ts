@@ -4,11 +4,11 @@ import type { DType } from '@bp/core'
 import { type Aval, broadcastStrides, collapse, type Kernel, type Operand } from '@bp/core/extend'
 import type { MapName } from '@bp/ops/extend'
 import type { Device } from '../device/device.ts'
-import { toFloats } from '../device/encode.ts'
+import { toUniform } from '../device/encode.ts'
 import type { PassCode } from '../device/gpu.ts'
-import type { Value } from '../device/storage.ts'
+import { isWhole, type Value } from '../device/storage.ts'
 import { type Access, accessKey, accessOf, loads, walkNumbers } from '../glsl/access.ts'
-import { type Chain, chainKey, isWhole, statements } from '../glsl/body.ts'
+import { type Chain, chainKey, statements } from '../glsl/body.ts'
 import { withHelpers } from '../glsl/helpers.ts'
 import { scalar } from '../scalar.ts'
 
@@ -79,7 +79,7 @@ type MapTable = Readonly<Record<MapName, Kernel<Value, unknown>>>
 export const maps = (device: Device): MapTable => Object.fromEntries([...Object.keys(scalar), 'cast'].map(name => {
   const kernel: Kernel<Value, unknown> = (xs, _p, out) => {
     const isNumber = xs.map(isKnown)
-    const known = xs.filter((_, i) => isNumber[i]).map(({ storage: { host }, dtype }) => ({ dtype, value: isWhole(dtype) ? Number(host![0]) : toFloats(host!, dtype)[0]! }))
+    const known = xs.filter((_, i) => isNumber[i]).map(({ storage: { host }, dtype }) => ({ dtype, value: toUniform(host!, dtype) }))
     return runChain(device, chainOf(name, xs, isNumber, out.dtype), xs.filter((_, i) => !isNumber[i]), [out], known)[0]!
   }
   return [name, kernel]

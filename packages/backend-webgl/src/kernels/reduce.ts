@@ -1,11 +1,12 @@
 // Reductions: sums and maxima over any axes, one run of neighbouring axes after the other.
 
 import type { DType, Shape } from '@bp/core'
-import { type Aval, type Kernel, sizeOf } from '@bp/core/extend'
+import { type Kernel, sizeOf } from '@bp/core/extend'
 import type { Device } from '../device/device.ts'
 import type { Value } from '../device/storage.ts'
 import { argMax } from './reduceArgMax.ts'
 import { type Fold, foldAxis, maxima, type Span, sums, wide } from './reduceFold.ts'
+import { filled } from './source.ts'
 
 /** Neighbouring axes that are all kept or all reduced, as one. */
 interface Run {
@@ -52,15 +53,8 @@ export function foldAxes(device: Device, fold: Fold, x: Value, shape: Shape, red
   return y
 }
 
-/** Zeros. */
-function zeros(device: Device, out: Pick<Aval, 'shape' | 'dtype'>): Value {
-  const value = device.empty(out)
-  device.compute('zeros', () => ({ inputs: 0, outputs: 1, ints: 1, floats: 0, code: 'vec4 compute() { return vec4(0.0); }' }), [value], [])
-  return value
-}
-
 const sumTo = (device: Device): Kernel<Value, { readonly shape: Shape }> => ([x], p, out) => {
-  if (x!.storage.length === 0) return zeros(device, out)
+  if (x!.storage.length === 0) return filled(device, out, 0)
   const lead = x!.shape.length - p.shape.length
   return foldAxes(device, sums, x!.storage, x!.shape, axis => axis < lead || (p.shape[axis - lead] === 1 && x!.shape[axis] !== 1), out.dtype)
 }

@@ -3,10 +3,10 @@
 import { type Kernel, sizeOf } from '@bp/core/extend'
 import type { DType } from '@bp/core'
 import type { Device } from '../device/device.ts'
-import { Value } from '../device/storage.ts'
-import { decode, encode } from '../glsl/body.ts'
+import { isWhole, Value } from '../device/storage.ts'
+import { decode, encode, lanesOf } from '../glsl/body.ts'
 import { withHelpers } from '../glsl/helpers.ts'
-import { eachLane, isWhole, lanes, lanesOf } from './lanes.ts'
+import { eachLane, lanes } from './lanes.ts'
 import { partsOf } from './reduceFold.ts'
 
 /* Lane by lane: whether x at place i comes before the best so far at y, which is the first of the largest, NaN above all. */

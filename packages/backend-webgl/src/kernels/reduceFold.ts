@@ -4,9 +4,9 @@ import type { DType } from '@bp/core'
 import type { Device } from '../device/device.ts'
 import { mostTurns } from '../device/gpu.ts'
 import { Value } from '../device/storage.ts'
-import { decode, encode } from '../glsl/body.ts'
+import { decode, encode, lanesOf } from '../glsl/body.ts'
 import { withHelpers } from '../glsl/helpers.ts'
-import { eachLane, lanes, lanesOf, leastOf, overRow } from './lanes.ts'
+import { eachLane, lanes, leastOf, overRow, partPlace } from './lanes.ts'
 
 /** An associative operation: `a` and `b` in GLSL are four numbers of a dtype. */
 export interface Fold {
@@ -104,11 +104,7 @@ const bodies: Readonly<Record<Form, (fold: Fold, from: DType, to: DType, aligned
   },
   lanes: (fold, from, to) => {
     const type = lanesOf(from)
-    return `void place(int e, out int at, out int n) {
-  int step = p[2] * p[3], o = quotient(e, step), c = e - o * step;
-  at = o * p[1] * p[3] + c;
-  n = p[2] == 1 ? p[1] : quotient(p[1] - quotient(c, p[3]) + p[2] - 1, p[2]);
-}
+    return `${partPlace}
 vec4 compute() {
   int e = texel() * 4, step = p[2] * p[3];
   ivec4 at, n;

@@ -4,7 +4,7 @@ import type { Device } from '../device/device.ts'
 import { Value } from '../device/storage.ts'
 import { decode } from '../glsl/body.ts'
 import { withHelpers } from '../glsl/helpers.ts'
-import { eachLane, lanes, overRow } from './lanes.ts'
+import { eachLane, lanes, overRow, partPlace } from './lanes.ts'
 import { type Fold, partsOf, type Span } from './reduceFold.ts'
 
 /** Statistics a and c of the float numbers x of a line, in GLSL of four lanes. */
@@ -70,19 +70,13 @@ const starts = (whole: boolean): string => whole
   ivec4 first, n;
   place(e, first.x, n.x); place(e + 1, first.y, n.y); place(e + 2, first.z, n.z); place(e + 3, first.w, n.w);`
 
-const place = `void place(int e, out int at, out int n) {
-  int step = p[2] * p[3], o = quotient(e, step), c = e - o * step;
-  at = o * p[1] * p[3] + c;
-  n = quotient(p[1] - quotient(c, p[3]) + p[2] - 1, p[2]);
-}`
-
 const columns = ({ first, none }: Statistic, whole: boolean, split: boolean): string => {
   const over = (outside: string, visit: string): string => {
     const read = whole ? decode('fetch0(at)', 'float32') : lanes('float32', 'at')
     const masked = whole || !split ? read : `pick(lessThan(ivec4(i), n), ${read}, ${outside})`
     return `{ ${whole ? 'int' : 'ivec4'} at = first; for (int i = 0; i < most; i++) { vec4 x = ${masked}; ${visit} at += step; } }`
   }
-  return `${whole ? '' : place}
+  return `${whole ? '' : partPlace}
 vec4 compute() {
   ${starts(whole)}
   int most = max(max(n.x, n.y), max(n.z, n.w));

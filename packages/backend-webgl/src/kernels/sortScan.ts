@@ -3,9 +3,9 @@
 import { type Kernel, sizeOf } from '@bp/core/extend'
 import type { Device } from '../device/device.ts'
 import type { Value } from '../device/storage.ts'
-import { decode, encode } from '../glsl/body.ts'
+import { decode, encode, lanesOf } from '../glsl/body.ts'
 import { withHelpers } from '../glsl/helpers.ts'
-import { lanes, lanesOf } from './lanes.ts'
+import { lanes } from './lanes.ts'
 import { wide } from './reduceFold.ts'
 
 /* After pass i, each place holds the sum of the 4^(i+1) elements up to it: Hillis & Steele 1986, "Data parallel algorithms", by fours. */

@@ -1,9 +1,9 @@
 // Tensors from nothing: fill, iota, and random bits by Philox.
 
-import { convert, type FillParams, type Kernel } from '@bp/core/extend'
+import { type Aval, convert, type FillParams, type Kernel } from '@bp/core/extend'
 import type { DType, Shape } from '@bp/core'
 import type { Device } from '../device/device.ts'
-import { toFloats } from '../device/encode.ts'
+import { toUniform } from '../device/encode.ts'
 import type { Value } from '../device/storage.ts'
 import { encode } from '../glsl/body.ts'
 import { withHelpers } from '../glsl/helpers.ts'
@@ -11,18 +11,21 @@ import { withHelpers } from '../glsl/helpers.ts'
 /** Elements up to which a constant stays on this side until a pass reads it. */
 const fewest = 4
 
-const fill = (device: Device): Kernel<Value, FillParams> => (_xs, p, out) => {
-  const number = convert([p.value], out.dtype)
+/** One number everywhere. */
+export function filled(device: Device, out: Pick<Aval, 'shape' | 'dtype'>, number: number): Value {
+  const data = convert([number], out.dtype)
   const value = device.empty(out)
   if (value.length <= fewest) {
-    value.host = convert(Array.from({ length: value.length }, () => p.value), out.dtype)
+    value.host = convert(Array.from({ length: value.length }, () => number), out.dtype)
     return value
   }
   // bits of whole numbers may be those of a NaN, which floats do not carry from here
-  if (out.dtype === 'int32') device.compute('fill int', () => ({ inputs: 0, outputs: 1, ints: 2, floats: 0, code: 'vec4 compute() { return intBitsToFloat(ivec4(p[1])); }' }), [value], [], [number[0] as number])
-  else device.compute('fill', () => ({ inputs: 0, outputs: 1, ints: 1, floats: 1, code: 'vec4 compute() { return vec4(q[0]); }' }), [value], [], [], [toFloats(number, out.dtype)[0]!])
+  if (out.dtype === 'int32') device.compute('fill int', () => ({ inputs: 0, outputs: 1, ints: 2, floats: 0, code: 'vec4 compute() { return intBitsToFloat(ivec4(p[1])); }' }), [value], [], [data[0] as number])
+  else device.compute('fill', () => ({ inputs: 0, outputs: 1, ints: 1, floats: 1, code: 'vec4 compute() { return vec4(q[0]); }' }), [value], [], [], [toUniform(data, out.dtype)])
   return value
 }
+
+const fill = (device: Device): Kernel<Value, FillParams> => (_xs, p, out) => filled(device, out, p.value)
 
 const iota = (device: Device): Kernel<Value, { readonly length: number; readonly dtype: DType }> => (_xs, _p, out) => {
   const value = device.empty(out)

@@ -5,9 +5,8 @@ import { type Aval, stridesOf } from '@bp/core/extend'
 import type { PoolGeometry } from '@bp/ops/extend'
 import type { Device } from '../device/device.ts'
 import type { Value } from '../device/storage.ts'
-import { decode, encode } from '../glsl/body.ts'
+import { decode, encode, lanesOf } from '../glsl/body.ts'
 import { withHelpers } from '../glsl/helpers.ts'
-import { lanesOf } from './lanes.ts'
 
 /** What is known of the places that poolArgMax found: each lies in its own window. */
 export class PoolSource {

@@ -3,10 +3,10 @@
 import type { DType } from '@bp/core'
 import { type Aval, collapse, convert, describe, type GraphNode, type Id, type Operand, sizeOf } from '@bp/core/extend'
 import type { Device } from '../device/device.ts'
-import { toFloats } from '../device/encode.ts'
-import type { Value } from '../device/storage.ts'
+import { toUniform } from '../device/encode.ts'
+import { isWhole, type Value } from '../device/storage.ts'
 import { accessOf } from '../glsl/access.ts'
-import { type Chain, isWhole } from '../glsl/body.ts'
+import type { Chain } from '../glsl/body.ts'
 import { chainPass } from '../kernels/maps.ts'
 import { strided } from '../kernels/views.ts'
 import { type Group, operandKey, operandsOf } from './groups.ts'
@@ -57,11 +57,8 @@ function copyStep(device: Device, { from, out, aval }: CopyItem): Step {
   }
 }
 
-/** A number as its dtype holds it: a float as the float that stands for it. */
-function numberOf(value: number, dtype: DType): number {
-  const data = convert([value], dtype)
-  return isWhole(dtype) ? Number(data[0]) : toFloats(data, dtype)[0]!
-}
+/** A number as a uniform of its dtype. */
+const numberOf = (value: number, dtype: DType): number => toUniform(convert([value], dtype), dtype)
 
 function chainStep(device: Device, maps: readonly MapItem[], targets: ReadonlySet<Id>): Step {
   const { shape } = maps[0]!.aval
@@ -83,8 +80,7 @@ function chainStep(device: Device, maps: readonly MapItem[], targets: ReadonlySe
   }
   const writes = maps.filter(({ out }) => targets.has(out)).map(({ out, aval }) => ({ id: out, aval }))
   const nest = collapse(shape, operands.map(({ strides }) => strides))
-  const lengths = operands.map(operand => operand.length)
-  const accesses = operands.map(({ offset }, i) => accessOf(lengths[i]!, nest.sizes, nest.strides[i]!, offset))
+  const accesses = operands.map(({ offset, length }, i) => accessOf(length, nest.sizes, nest.strides[i]!, offset))
   const { key, code, walk } = chainPass(chain, nest.sizes, accesses)
   const reads = operands.map(({ base }) => base)
   const known = numbers.map(({ number, aval }) => typeof number === 'number' ? numberOf(number, aval.dtype) : null)
