@@ -1,13 +1,10 @@
 // Checks of broadcasting: which elements meet, for every pattern of axes of size 1 and axes left out.
 
 import { compile, type DType, type Tensor } from '@bp/core'
-import { type AnyRow, bind, isFloat, sizeOf } from '@bp/core/extend'
-import { primitives } from '@bp/ops/extend'
+import { bind, isFloat, sizeOf } from '@bp/core/extend'
 import { broadcastAt, eachIndex } from '../reference/indices.ts'
-import { type Check, type Elements, expectElements, make } from './check.ts'
+import { type Check, type Elements, expectElements, make, primitive } from './check.ts'
 import { shapes } from './sweep.ts'
-
-const row = (name: string): AnyRow => (primitives as unknown as Readonly<Record<string, AnyRow>>)[name]!
 
 /** A shape with some axes made 1, or the leading ones left out. */
 function patterns(shape: readonly number[]): (readonly number[])[] {
@@ -38,7 +35,7 @@ const pairs = (name: keyof typeof scalars, dtype: DType): Check => ({
           const [x, y] = [values(sizeOf(a), dtype, 0), values(sizeOf(b), dtype, 1)]
           const expected: number[] = []
           eachIndex(out, index => expected.push(scalars[name](x[broadcastAt(a, index)]!, y[broadcastAt(b, index)]!)))
-          const z = bind(row(name), [make(native(x, dtype), a, dtype), make(native(y, dtype), b, dtype)], undefined)
+          const z = bind(primitive(name), [make(native(x, dtype), a, dtype), make(native(y, dtype), b, dtype)], undefined)
           const [result, want] = name === 'less' ? ['bool' as const, expected] : [dtype, native(expected, dtype)]
           await expectElements(at, `${name} of [${a.join(',')}] and [${b.join(',')}]`, z, out, result, want)
         }
@@ -60,7 +57,7 @@ const fused = (dtype: 'float64' | 'float32'): Check => ({
         const [a, b, c] = [x[flat]!, y[broadcastAt(first, index)]!, z[broadcastAt(last, index)]!]
         expected.push((a < b - 150 ? a - c : b) + c)
       })
-      const f = compile((a: Tensor, b: Tensor, c: Tensor) => bind(row('add'), [bind(row('select'), [bind(row('less'), [a, bind(row('sub'), [b, make([150], [], dtype)], undefined)], undefined), bind(row('sub'), [a, c], undefined), b], undefined), c], undefined))
+      const f = compile((a: Tensor, b: Tensor, c: Tensor) => bind(primitive('add'), [bind(primitive('select'), [bind(primitive('less'), [a, bind(primitive('sub'), [b, make([150], [], dtype)], undefined)], undefined), bind(primitive('sub'), [a, c], undefined), b], undefined), c], undefined))
       await expectElements(at, `a compiled function of [${full.join(',')}], [${first.join(',')}] and [${last.join(',')}]`, f(make(x, full, dtype), make(y, first, dtype), make(z, last, dtype)), full, dtype, expected)
     }
   },

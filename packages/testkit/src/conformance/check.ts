@@ -1,7 +1,8 @@
 // A check: what must hold of a backend that no law of a single row covers, and how its results are compared.
 
 import { type Backend, BpError, decodeFloat16, type DType, tensor, type Tensor, use } from '@bp/core'
-import { convert, defaultBackend, describe, isFloat, sizeOf } from '@bp/core/extend'
+import { type AnyRow, convert, defaultBackend, describe, isFloat, sizeOf } from '@bp/core/extend'
+import { primitives } from '@bp/ops/extend'
 import { indexOf, LawError } from '../error.ts'
 import type { Tolerance } from '../tolerance.ts'
 
@@ -23,6 +24,9 @@ export interface Check {
   /** Rejects with a {@link LawError} where the backend is wrong. */
   readonly run: (at: Setting) => Promise<void>
 }
+
+/** The primitive of a name, for checks that go through several. */
+export const primitive = (name: string): AnyRow => (primitives as unknown as Readonly<Record<string, AnyRow>>)[name]!
 
 /** Whether an error says that the backend, or the op, has no such element type or kernel. */
 export function isUnsupported(error: unknown): boolean {

@@ -1,13 +1,11 @@
 // Checks of products and windows: odd sizes around every tile, both ways of reading, padding that never shows.
 
 import type { DType } from '@bp/core'
-import { type AnyRow, bind, isFloat, sizeOf } from '@bp/core/extend'
-import { type ConvGeometry, primitives } from '@bp/ops/extend'
-import { type Check, expectElements, make } from './check.ts'
+import { bind, isFloat, sizeOf } from '@bp/core/extend'
+import { type ConvGeometry } from '@bp/ops/extend'
+import { type Check, expectElements, make, primitive } from './check.ts'
 import { small, smallIn } from './sweep.ts'
 import { eachIndex, flatAt } from '../reference/indices.ts'
-
-const row = (name: string): AnyRow => (primitives as unknown as Readonly<Record<string, AnyRow>>)[name]!
 
 /** Inner, outer and stacked sizes, each of them odd somewhere. */
 const products: readonly (readonly [stacks: readonly number[], m: number, k: number, n: number])[] = [
@@ -32,7 +30,7 @@ const dot = (dtype: DType): Check => ({
         }
         const a = make(smallIn(dtype, count * m * k, 3), [...stacks, ...ta ? [k, m] : [m, k]], dtype)
         const b = make(smallIn(dtype, count * k * n, 5), [...stacks, ...tb ? [n, k] : [k, n]], dtype)
-        const y = bind(row('dot'), [a, b], { ta, tb })
+        const y = bind(primitive('dot'), [a, b], { ta, tb })
         // sums of products of numbers up to 5 are exact in any order but in float16, which rounds the large ones
         await expectElements(at, `dot of [${[...stacks, m, k].join(',')}] and [${[...stacks, k, n].join(',')}], ta ${ta}, tb ${tb}`, y, [...stacks, m, n], dtype, dtype === 'int64' ? expected.map(BigInt) : expected.map(x => x + 0), dtype === 'float16' ? 1e-3 : 0)
       }
@@ -93,9 +91,9 @@ const conv = (dtype: DType): Check => ({
       const params = { stride, padding, dilation, groups }
       const what = `of [${g.x.join(',')}] and [${g.w.join(',')}] by ${JSON.stringify(params)}`
       const results = [
-        ['conv', bind(row('conv'), [x, w], params), out, sums[2]],
-        ['convInput', bind(row('convInput'), [y, w], { ...params, size: g.x.slice(2) }), g.x, sums[0]],
-        ['convWeight', bind(row('convWeight'), [x, y], { ...params, kernel: g.w.slice(2) }), g.w, sums[1]],
+        ['conv', bind(primitive('conv'), [x, w], params), out, sums[2]],
+        ['convInput', bind(primitive('convInput'), [y, w], { ...params, size: g.x.slice(2) }), g.x, sums[0]],
+        ['convWeight', bind(primitive('convWeight'), [x, y], { ...params, kernel: g.w.slice(2) }), g.w, sums[1]],
       ] as const
       for (const [name, z, shape, sum] of results) await expectElements(at, `${name} ${what}`, z, shape, dtype, sum.map(v => v + 0))
     }
@@ -123,7 +121,7 @@ const pool = (dtype: DType): Check => ({
         })
         expected.push(best)
       })
-      const y = bind(row('poolArgMax'), [make(dtype === 'int64' ? values.map(BigInt) : values, shape, dtype)], { kernel, stride, padding, dilation })
+      const y = bind(primitive('poolArgMax'), [make(dtype === 'int64' ? values.map(BigInt) : values, shape, dtype)], { kernel, stride, padding, dilation })
       await expectElements(at, `poolArgMax of [${shape.join(',')}] by [${kernel.join(',')}]`, y, out, 'int32', expected)
     }
   },

@@ -1,11 +1,9 @@
 // Checks of the ops that move elements: every element, in every dtype, at its place and with its bits.
 
 import { type DType, type Tensor } from '@bp/core'
-import { type AnyRow, bind, dtypes } from '@bp/core/extend'
-import { primitives } from '@bp/ops/extend'
-import { sizeOf } from '@bp/core/extend'
+import { bind, dtypes, sizeOf } from '@bp/core/extend'
 import { broadcastAt, eachIndex, flatAt } from '../reference/indices.ts'
-import { type Check, type Elements, expectElements, make } from './check.ts'
+import { type Check, type Elements, expectElements, make, primitive } from './check.ts'
 import { shapes, tokens, zero } from './sweep.ts'
 
 /** One application: parameters, the result's shape, and for each index of it the operand's flat place, or `null` for a zero. */
@@ -68,8 +66,6 @@ const detach: Moves = shape => [{ params: undefined, out: shape, from: index => 
 
 const moves = { broadcastTo: broadcast, reshape, transpose, slice, pad, flip, detach }
 
-const row = (name: string): AnyRow => (primitives as unknown as Readonly<Record<string, AnyRow>>)[name]!
-
 function moved(values: Elements, dtype: DType, { out, from }: Move): Elements {
   const expected: (number | bigint)[] = []
   eachIndex(out, index => {
@@ -87,7 +83,7 @@ const movement = (name: keyof typeof moves, dtype: DType): Check => ({
       const values = tokens(sizeOf(shape), dtype)
       const x = make(values, shape, dtype)
       for (const move of moves[name](shape)) {
-        const y = bind(row(name), [x], move.params)
+        const y = bind(primitive(name), [x], move.params)
         await expectElements(at, `${name} of [${shape.join(',')}] by ${JSON.stringify(move.params ?? null)}`, y, move.out, dtype, moved(values, dtype, move))
       }
     }
@@ -109,7 +105,7 @@ const concat = (dtype: DType): Check => ({
           while (place >= sizes[part]!) place -= sizes[part++]!
           expected.push(parts[part]!.values[flatAt(parts[part]!.shape, index.with(axis, place))]!)
         })
-        const y = bind(row('concat'), parts.map(part => make(part.values, part.shape, dtype)), { axis })
+        const y = bind(primitive('concat'), parts.map(part => make(part.values, part.shape, dtype)), { axis })
         await expectElements(at, `concat of sizes ${sizes.join(', ')} along axis ${axis} of [${shape.join(',')}]`, y, out, dtype, expected)
       }
     }
@@ -128,7 +124,7 @@ const gather = (dtype: DType): Check => ({
           const out = shape.toSpliced(axis, 1, places.length)
           const expected: (number | bigint)[] = []
           eachIndex(out, index => expected.push(values[flatAt(shape, index.with(axis, (places[index[axis]!]! + size) % size))]!))
-          const y: Tensor = bind(row('gather'), [x, make(places, [places.length], 'int32')], { axis })
+          const y: Tensor = bind(primitive('gather'), [x, make(places, [places.length], 'int32')], { axis })
           await expectElements(at, `gather of ${places.join(', ')} along axis ${axis} of [${shape.join(',')}]`, y, out, dtype, expected)
         }
       }
@@ -146,7 +142,7 @@ const select = (dtype: DType): Check => ({
       const [a, b] = [tokens(count, dtype), tokens(sizeOf(first) + 3, dtype).slice(3)]
       const expected: (number | bigint)[] = []
       eachIndex(shape, (index, flat) => expected.push(conditions[flat] ? a[flat]! : b[broadcastAt(first, index)]!))
-      const y = bind(row('select'), [make(conditions, shape, 'bool'), make(a, shape, dtype), make(b, first, dtype)], undefined)
+      const y = bind(primitive('select'), [make(conditions, shape, 'bool'), make(a, shape, dtype), make(b, first, dtype)], undefined)
       await expectElements(at, `select of [${shape.join(',')}]`, y, shape, dtype, expected)
     }
   },

@@ -1,13 +1,11 @@
 // Checks of sums, maxima, orders and sums by index: over every axis, at every size, with ties and NaN.
 
 import type { DType } from '@bp/core'
-import { type AnyRow, bind, isFloat, sizeOf } from '@bp/core/extend'
-import { primitives } from '@bp/ops/extend'
-import { type Check, type Elements, expectElements, make } from './check.ts'
+import { bind, isFloat, sizeOf } from '@bp/core/extend'
+import { type Check, type Elements, expectElements, make, primitive } from './check.ts'
 import { lines, shapes, smallIn, subsets, zero } from './sweep.ts'
 
 type Value = number | bigint
-const row = (name: string): AnyRow => (primitives as unknown as Readonly<Record<string, AnyRow>>)[name]!
 const plus = (a: Value, b: Value): Value => typeof a === 'bigint' ? a + (b as bigint) : a + (b as number)
 
 /** NaN counts as the largest. */
@@ -70,7 +68,7 @@ const sweep = ({ row: name, values, cases }: Sweep, dtype: DType): Check => ({
       const elements = values(dtype, sizeOf(shape))
       const x = make(elements, shape, dtype)
       for (const [params, out, result, expected] of cases(shape, elements, dtype)) {
-        const y = bind(row(name), [x], params)
+        const y = bind(primitive(name), [x], params)
         await expectElements(at, `${name} of [${shape.join(',')}] by ${JSON.stringify(params)}`, y, out, result, result === 'uint8' ? expected.map(value => Number(value) & 255) : expected)
       }
     }
@@ -96,7 +94,7 @@ const scatter = (dtype: DType): Check => ({
             expected[target] = plus(expected[target]!, values[place]!)
           })
         })
-        const y = bind(row('scatterAdd'), [make(values, shape, dtype), make(places, [count], 'int32')], { axis, size })
+        const y = bind(primitive('scatterAdd'), [make(values, shape, dtype), make(places, [count], 'int32')], { axis, size })
         await expectElements(at, `scatterAdd along axis ${axis} of [${shape.join(',')}]`, y, out, dtype, dtype === 'uint8' ? expected.map(value => Number(value) & 255) : expected)
       }
     }

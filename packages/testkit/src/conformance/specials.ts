@@ -1,9 +1,8 @@
 // Checks of elementwise functions where arithmetic is not smooth: NaN, infinities, signs of zero, tiny numbers, halves.
 
 import { compile, type DType, tensor, type Tensor } from '@bp/core'
-import { bind, convert, type AnyRow } from '@bp/core/extend'
-import { primitives } from '@bp/ops/extend'
-import { type Check, expectElements } from './check.ts'
+import { bind, convert } from '@bp/core/extend'
+import { type Check, expectElements, primitive } from './check.ts'
 
 const inf = Infinity
 /** A point of a function: its arguments, and last its value. */
@@ -65,7 +64,7 @@ const ways: readonly (readonly [string, number, (f: (...xs: Tensor[]) => Tensor)
 ]
 
 function check(name: string, points: readonly Point[], dtype: 'float64' | 'float32', result: DType): Check[] {
-  const row = (primitives as unknown as Readonly<Record<string, AnyRow>>)[name]!
+  const row = primitive(name)
   return ways.map(([how, count, way]) => ({
     name: `${name} special values${how} ${dtype}`,
     dtypes: [dtype],

@@ -1,10 +1,9 @@
 // Checks of whole numbers: they wrap, divide towards zero, and are exact beyond what float32 holds; and of conversions.
 
 import { compile, type DType, type Tensor } from '@bp/core'
-import { type AnyRow, bind, cast } from '@bp/core/extend'
+import { bind, cast } from '@bp/core/extend'
 import { argMax, argSort, cumSum, matmul, scatterAdd, sum, amax } from '@bp/ops'
-import { primitives } from '@bp/ops/extend'
-import { type Check, type Elements, expectElements, make } from './check.ts'
+import { type Check, type Elements, expectElements, make, primitive } from './check.ts'
 
 const [low, high] = [-(2 ** 31), 2 ** 31 - 1]
 const [low64, high64] = [-(2n ** 63n), 2n ** 63n - 1n]
@@ -33,7 +32,7 @@ const tables: Readonly<Record<string, Readonly<Partial<Record<DType, Points>>>>>
 const comparisons = new Set(['equal', 'less', 'lessEqual'])
 
 function elementwise(name: string, dtype: DType, points: Points): Check[] {
-  const row = (primitives as unknown as Readonly<Record<string, AnyRow>>)[name]!
+  const row = primitive(name)
   const result = comparisons.has(name) ? 'bool' : dtype
   return [false, true].map(compiled => ({
     name: `${name} whole numbers${compiled ? ' compiled' : ''} ${dtype}`,
