@@ -8,15 +8,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { counting } from '../test/counting.ts'
 
 const backend = counting(cpu())
+const { more } = backend
 beforeAll(() => { use(backend) })
 afterAll(() => { use(cpu()) })
-
-/** How many handles more are live after `f`. */
-function more(f: () => unknown): number {
-  const before = backend.live.size
-  f()
-  return backend.live.size - before
-}
 
 const leaf = (...values: number[]): Tensor => tensor(values, { requiresGrad: true })
 

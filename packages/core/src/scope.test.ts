@@ -10,15 +10,9 @@ import { counting } from '../test/counting.ts'
 import { message } from '../test/message.ts'
 
 const backend = counting(cpu())
+const { more } = backend
 beforeAll(() => { use(backend) })
 afterAll(() => { use(cpu()) })
-
-/** How many handles more are live after `f`. */
-function more(f: () => unknown): number {
-  const before = backend.live.size
-  f()
-  return backend.live.size - before
-}
 
 const leaf = (...values: number[]): Tensor => tensor(values, { requiresGrad: true })
 

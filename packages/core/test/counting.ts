@@ -20,6 +20,8 @@ export interface Counting extends Backend<Handle> {
   readonly live: ReadonlySet<Handle>
   /** The most that were live at once since this was set. */
   peak: number
+  /** How many handles more are live after `f`. */
+  readonly more: (f: () => unknown) => number
 }
 
 /** The kernels of `inner`, one by one, on handles. */
@@ -44,6 +46,11 @@ export function counting(inner: Backend): Counting {
     name: 'counting',
     live,
     peak: 0,
+    more: f => {
+      const before = live.size
+      f()
+      return live.size - before
+    },
     write: (data, aval) => make(inner.write(data, aval)),
     read: (handle, aval) => inner.read(use(handle), aval),
     readSync: (handle, aval): TypedArray => inner.readSync!(use(handle), aval),
