@@ -3,7 +3,7 @@
 import { globSync } from 'node:fs'
 import { playwright } from '@vitest/browser-playwright'
 import type { TestProjectInlineConfiguration } from 'vitest/config'
-import { type Adapter, findChromium, launchOptions, whyNot } from './apps/browser/src/chromium.ts'
+import { type Adapter, findChromium, launchOptions, noChromiumHint, whyNot } from './apps/browser/src/chromium.ts'
 
 /** What stands in a package runs in each of its projects. */
 interface BrowserProject {
@@ -31,7 +31,7 @@ export const browserProjects = (): Promise<TestProjectInlineConfiguration[]> => 
 async function findProjects(): Promise<TestProjectInlineConfiguration[]> {
   const chromium = findChromium()
   if (chromium === null) {
-    leaveOut('THE TESTS IN CHROMIUM', 'there is none here. Install one (Debian: apt-get install chromium), or say where it is by CHROME_PATH')
+    leaveOut('THE TESTS IN CHROMIUM', `there is none here. ${noChromiumHint}`)
     return []
   }
   const inhabited = projects.filter(({ include, exclude }) => globSync(include, { cwd: import.meta.dirname, exclude: exclude ? [exclude] : [] }).length > 0)

@@ -1,13 +1,13 @@
 // The jobs of the WebGL backend, in the page: ours and the peer's compute the same. No time is asserted.
 
-import { findChromium } from '@bp/browser'
+import { findChromium, noChromiumHint } from '@bp/browser'
 import { expect, test } from 'vitest'
 import { parseOptions, UsageError } from './options.ts'
 import { raceInPage } from './webgl/race.ts'
 import { webglPage } from './webgl/results.ts'
 
 const missing = findChromium() === null
-if (missing) console.warn('THE JOBS ON WEBGL ARE LEFT OUT: there is no Chromium here. Install one (Debian: apt-get install chromium), or say where it is by CHROME_PATH.')
+if (missing) console.warn(`THE JOBS ON WEBGL ARE LEFT OUT: there is no Chromium here. ${noChromiumHint}.`)
 
 /** All but those that take long where nothing is measured. */
 const jobs = ['mlp', 'cnn', 'launch', 'gemm-256', 'conv-3x3', 'add', 'relu', 'exp', 'gelu', 'sum', 'softmax']

@@ -34,6 +34,9 @@ export function findChromium(): string | null {
   return [...(process.env.PATH ?? '').split(delimiter), '/usr/bin'].flatMap(folder => names.map(name => join(folder, name))).find(isProgram) ?? null
 }
 
+/** What to do where there is none. */
+export const noChromiumHint = 'Install one (Debian: apt-get install chromium), or say where it is by CHROME_PATH'
+
 /** How to start it, without calls home and, for root, without the sandbox that root may not have. */
 export const launchOptions = (executablePath: string, adapter: Adapter = 'none'): LaunchOptions => ({
   executablePath,
@@ -55,6 +58,19 @@ export async function rendererOf(browser: Browser): Promise<string | null> {
   } finally {
     await page.close()
   }
+}
+
+/** A Chromium, and the first of some adapters that draws in it; rejects, saying why, where there is none. */
+export async function findDrawing(wanted: readonly Adapter[]): Promise<{ readonly chromium: string; readonly adapter: Adapter }> {
+  const chromium = findChromium()
+  if (chromium === null) throw new Error(`there is no Chromium here. ${noChromiumHint}`)
+  const reasons: string[] = []
+  for (const adapter of wanted) {
+    const reason = await whyNot(chromium, adapter)
+    if (reason === null) return { chromium, adapter }
+    reasons.push(reason)
+  }
+  throw new Error(reasons.join('; '))
 }
 
 /** Why pages would not be drawn by an adapter; `null` where they are. */

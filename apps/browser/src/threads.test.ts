@@ -7,13 +7,13 @@ import { fileURLToPath } from 'node:url'
 import { build, type Plugin } from 'esbuild'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { findChromium, startChromium } from './chromium.ts'
+import { findChromium, noChromiumHint, startChromium } from './chromium.ts'
 import { files, serve, type Site, texts } from './server.ts'
 import { train, type Trained } from './train.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const chromium = findChromium()
-if (chromium === null) console.warn('THE BROWSER TESTS ARE LEFT OUT: there is no Chromium here. Install one (Debian: apt-get install chromium), or say where it is by CHROME_PATH.')
+if (chromium === null) console.warn(`THE BROWSER TESTS ARE LEFT OUT: there is no Chromium here. ${noChromiumHint}.`)
 
 /** Whether there is anything to share; a browser may count more cores than this process may use. */
 const several = availableParallelism() > 1

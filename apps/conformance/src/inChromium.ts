@@ -1,9 +1,6 @@
 // Runs cases in pages of a headless Chromium. A page that crashes, hangs or no longer computes fails its case, and the next case has a fresh one.
 
-import { dirname, extname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { type Adapter, findChromium, serve, startChromium, texts, whyNot } from '@bp/browser'
-import { build } from 'esbuild'
+import { type Adapter, findDrawing, scriptPage, serve, sibling, startChromium } from '@bp/browser'
 import type { Listed } from './list.ts'
 import type { Device, Ended, PageApi, Task } from './page.ts'
 import type { Place } from './place.ts'
@@ -39,11 +36,9 @@ declare const conformance: PageApi
 
 /** Starts a Chromium and its first page; rejects where there is none, or where it has not what the device needs. */
 export async function inChromium({ suite, setting, device, adapters, patience = 120_000 }: PagesOptions): Promise<Place> {
-  const chromium = findChromium()
-  if (chromium === null) throw new Error('there is no Chromium here. Install one (Debian: apt-get install chromium), or say where it is by CHROME_PATH')
-  const adapter = await choose(chromium, adapters)
+  const { chromium, adapter } = await findDrawing(adapters)
   let files: ReturnType<Listed['load']> = {}
-  const server = await serve(texts({ 'index.html': '<!doctype html><meta charset="utf-8"><title>conformance</title><script type="module" src="page.js"></script>', 'page.js': await bundle() }),
+  const server = await serve(await scriptPage({ title: 'conformance', entry: sibling(import.meta.url, 'page') }),
     name => name.startsWith('case/') ? files[name.slice('case/'.length)] ?? null : null)
   let open: Opened | null = null
 
@@ -96,26 +91,6 @@ export async function inChromium({ suite, setting, device, adapters, patience = 
       server.close()
     },
   }
-}
-
-async function choose(chromium: string, adapters: readonly Adapter[]): Promise<Adapter> {
-  const reasons: string[] = []
-  for (const adapter of adapters) {
-    const reason = await whyNot(chromium, adapter)
-    if (reason === null) return adapter
-    reasons.push(reason)
-  }
-  throw new Error(reasons.join('; '))
-}
-
-/** The page's script in one file: built from what this file stands beside. */
-async function bundle(): Promise<string> {
-  const self = fileURLToPath(import.meta.url)
-  const { outputFiles } = await build({
-    entryPoints: [join(dirname(self), `page${extname(self)}`)], bundle: true, format: 'esm', target: 'es2022', write: false, logLevel: 'error',
-    ...extname(self) === '.ts' ? { conditions: ['@bp/source'] } : {},
-  })
-  return outputFiles[0]!.text
 }
 
 /** Rejects where a promise takes longer. */

@@ -1,6 +1,6 @@
 // npm run webgl: serves the page; or drives it once without a window, and says how it went.
 
-import { findChromium } from '@bp/browser'
+import { findChromium, noChromiumHint } from '@bp/browser'
 import { choice, flag, readOptions, text, UsageError, whole } from '@bp/kit'
 import { changes, open, start, Visit } from './drive.ts'
 
@@ -25,7 +25,7 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0
   }
   const chromium = findChromium()
-  if (chromium === null) throw new UsageError('--check needs a Chromium, and there is none here. Install one (Debian: apt-get install chromium), or say where it is by CHROME_PATH')
+  if (chromium === null) throw new UsageError(`--check needs a Chromium, and there is none here. ${noChromiumHint}`)
   const browser = await start(chromium)
   try {
     return await check(await Visit.begin(browser, address, given), given)

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { cpu } from '@bp/backend-cpu'
-import { findChromium, whyNot } from '@bp/browser'
+import { findChromium, noChromiumHint, whyNot } from '@bp/browser'
 import { use } from '@bp/core'
 import { split } from '@bp/digits/data'
 import { readDigits } from '@bp/digits/files'
@@ -24,7 +24,7 @@ test('packed digits are the digits, to the bit', () => {
 })
 
 const chromium = findChromium()
-const reason = chromium === null ? 'there is no Chromium here. Install one (Debian: apt-get install chromium), or say where it is by CHROME_PATH' : await whyNot(chromium, 'llvmpipe')
+const reason = chromium === null ? `there is no Chromium here. ${noChromiumHint}` : await whyNot(chromium, 'llvmpipe')
 if (reason !== null) console.warn(`! THE TESTS OF THE PAGE THAT TRAINS ON WEBGL ARE LEFT OUT: ${reason}`)
 
 /** From this step on textures must neither grow nor shrink. */

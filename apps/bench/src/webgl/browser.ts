@@ -1,8 +1,6 @@
 // The page, seen from the driver: bundled, and loaded in a Chromium that draws with a software adapter.
 
-import { fileURLToPath } from 'node:url'
-import { findChromium, serve, startChromium, texts } from '@bp/browser'
-import { build } from 'esbuild'
+import { findChromium, scriptPage, serve, sibling, startChromium } from '@bp/browser'
 import type { AdapterName } from '../options.ts'
 import type { Bench, Outcome, Settings } from './page.ts'
 
@@ -21,17 +19,6 @@ export interface OpenPage {
 
 type Scope = typeof globalThis & { bench?: Promise<Bench> }
 
-/** The page's script in one file, of sources or of what they were built to, as this module is. */
-async function bundle(): Promise<string> {
-  const isSource = import.meta.url.endsWith('.ts')
-  const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL(isSource ? './page.ts' : './page.js', import.meta.url))],
-    bundle: true, format: 'esm', target: 'es2022', minify: true, write: false, logLevel: 'error',
-    conditions: isSource ? ['@bp/source', 'module'] : ['module'],
-  })
-  return outputFiles[0]!.text
-}
-
 type Page = Awaited<ReturnType<Awaited<ReturnType<typeof startChromium>>['newPage']>>
 
 /** Loads the page, isolated for the finer clock that this gives, and says by what it is drawn. */
@@ -45,7 +32,7 @@ async function load(page: Page, address: string): Promise<string> {
 export async function openPage(adapter: AdapterName): Promise<OpenPage> {
   const path = findChromium()
   if (path === null) throw new NoBrowserError('there is no Chromium here. Install one (Debian: apt-get install chromium libegl1 libegl-mesa0 libgles2 libgl1-mesa-dri), or say where it is by CHROME_PATH')
-  const server = await serve(texts({ 'index.html': '<!doctype html><meta charset="utf-8"><title>bench</title><script type="module" src="page.js"></script>', 'page.js': await bundle() }))
+  const server = await serve(await scriptPage({ title: 'bench', entry: sibling(import.meta.url, 'page'), minify: true }))
   const browser = await startChromium(path, adapter).catch((error: unknown) => {
     server.close()
     throw new NoBrowserError(`${path} does not start: ${line(error)}. Say by CHROME_PATH which Chromium is to be used`)
